@@ -1,0 +1,44 @@
+// Where a container's cgroups are: one in each hierarchy of the host. Pure.
+
+import type { CgroupFacts } from "../host/facts.ts";
+
+export type ContainerCgroup = {
+  readonly version: 1 | 2;
+  readonly controllers: readonly string[];
+  /** Mount point of the hierarchy. */
+  readonly mount: string;
+  /** Folders to make below the mount point, in order: the cgroup's path as components. */
+  readonly parts: readonly string[];
+  /** The whole path on the host. */
+  readonly path: string;
+};
+
+const clean = (path: string): string[] => {
+  const out: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") out.pop();
+    else out.push(part);
+  }
+  return out;
+};
+
+/**
+ * The cgroups of container `id`. An absolute `cgroupsPath` starts at the hierarchy's root; a relative one, or the id
+ * when there is none, lies beside box's own place: below box's cgroup on v1, in the parent of box's cgroup on v2,
+ * since a v2 cgroup with processes cannot hand controllers to cgroups below it (cgroups(7), "no internal processes").
+ */
+export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undefined, id: string): ContainerCgroup[] {
+  const wanted = cgroupsPath === undefined || cgroupsPath === "" ? id : cgroupsPath;
+  const out: ContainerCgroup[] = [];
+  const add = (version: 1 | 2, controllers: readonly string[], mount: string, base: readonly string[]): void => {
+    const parts = wanted.startsWith("/") ? clean(wanted) : [...base, ...clean(wanted)];
+    out.push({ version, controllers, mount, parts, path: `${mount}/${parts.join("/")}` });
+  };
+  for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, clean(own));
+  if (facts.v2 !== undefined) {
+    const base = clean(facts.v2.own);
+    add(2, [], facts.v2.mount, facts.v1.length > 0 ? base : base.slice(0, -1));
+  }
+  return out;
+}

@@ -1,0 +1,59 @@
+// The command line, read by a table: one flag a row, the same for parsing and for help. Flags end at the first word
+// that is none, as with runc, so a container's own command keeps its flags.
+
+import { BoxError } from "../errors.ts";
+
+export type FlagRow = {
+  readonly name: string;
+  readonly short?: string;
+  /** What the value is called in the help; without it the flag is a switch. */
+  readonly value?: string;
+  readonly repeats?: true;
+  readonly help: string;
+};
+
+export type Parsed = {
+  readonly values: Readonly<Record<string, string | undefined>>;
+  readonly lists: Readonly<Record<string, readonly string[]>>;
+  readonly switches: ReadonlySet<string>;
+  readonly rest: readonly string[];
+  /** Whether `--` stood before the rest. */
+  readonly separated: boolean;
+};
+
+const usageError = (problem: string, command: string): BoxError =>
+  new BoxError({ what: `${problem}`, hint: `box ${command}${command === "" ? "" : " "}--help lists the flags`.replace("  ", " ") });
+
+/** Reads flags at the front of `argv`. Unknown flags and missing values are errors. */
+export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], command: string): Parsed {
+  const values: Record<string, string | undefined> = {};
+  const lists: Record<string, string[]> = {};
+  const switches = new Set<string>();
+  let index = 0;
+  for (; index < argv.length; index++) {
+    const word = argv[index] as string;
+    if (word === "--") return { values, lists, switches, rest: argv.slice(index + 1), separated: true };
+    if (!word.startsWith("-") || word === "-") break;
+    const equals = word.indexOf("=");
+    const given = equals < 0 ? word : word.slice(0, equals);
+    const row = findFlag(rows, given);
+    if (row === undefined) throw usageError(`unknown flag ${given}`, command);
+    if (row.value === undefined) {
+      if (equals >= 0) throw usageError(`flag ${given} takes no value`, command);
+      switches.add(row.name);
+      continue;
+    }
+    if (equals < 0) index += 1;
+    const value = equals < 0 ? argv[index] : word.slice(equals + 1);
+    if (value === undefined) throw usageError(`flag ${given} needs a value: ${row.value}`, command);
+    if (row.repeats === true) (lists[row.name] ??= []).push(value);
+    else values[row.name] = value;
+  }
+  return { values, lists, switches, rest: argv.slice(index), separated: false };
+}
+
+/** One dash or two, as Go's flag package takes them. */
+function findFlag(rows: readonly FlagRow[], given: string): FlagRow | undefined {
+  const name = given.startsWith("--") ? given.slice(2) : given.slice(1);
+  return rows.find((row) => row.name === name || (row.short !== undefined && row.short === name));
+}

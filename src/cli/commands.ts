@@ -1,0 +1,41 @@
+// The table of commands: help, completion and dispatch are made from it. Each command's code is loaded only when it runs.
+
+import type { FlagRow } from "./arguments.ts";
+
+export type Globals = {
+  /** --root: folder of the containers' state. */
+  readonly root: string | undefined;
+  readonly debug: boolean;
+};
+
+export type Run = (argv: readonly string[], globals: Globals) => number | Promise<number>;
+
+export type Command = {
+  readonly synopsis: string;
+  readonly help: string;
+  readonly hidden?: true;
+  readonly load: () => Promise<{ readonly run: Run; readonly flags: readonly FlagRow[] }>;
+};
+
+export const commands: Readonly<Record<string, Command>> = {
+  run: {
+    synopsis: "run [flags] ID | run [flags] -- COMMAND…",
+    help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
+    load: () => import("./run.ts"),
+  },
+  plan: {
+    synopsis: "plan [flags] [ID] | plan [flags] -- COMMAND…",
+    help: "show every step that run would take, and take none",
+    load: () => import("./plan.ts"),
+  },
+  spec: { synopsis: "spec [flags]", help: "write a config.json to begin with", load: () => import("./spec.ts") },
+  delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
+  finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
+};
+
+export const globalFlags: readonly FlagRow[] = [
+  { name: "root", value: "DIR", help: "folder of the containers' state (default /run/box, or $XDG_RUNTIME_DIR/box without root)" },
+  { name: "debug", help: "on an error, show the system calls before it" },
+  { name: "help", short: "h", help: "show this help" },
+  { name: "version", short: "v", help: "show the version" },
+];

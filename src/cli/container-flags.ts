@@ -1,0 +1,18 @@
+// The flags that run and plan share: where the container's description is, and what to change in it.
+
+import type { FlagRow } from "./arguments.ts";
+
+export const containerFlags: readonly FlagRow[] = [
+  { name: "bundle", short: "b", value: "DIR", help: "folder with config.json or box.yaml (default: the current one)" },
+  { name: "rootfs", value: "DIR", help: "use this folder as the root" },
+  { name: "read-only", help: "make the root read-only" },
+  { name: "env", short: "e", value: "NAME=VALUE", repeats: true, help: "set an environment variable; NAME alone passes it on" },
+  { name: "workdir", short: "w", value: "DIR", help: "folder to start in" },
+  { name: "user", short: "u", value: "USER[:GROUP]", help: "run as this user: names of the root's passwd, or numbers" },
+  { name: "hostname", short: "h", value: "NAME", help: "host name of the container" },
+  { name: "volume", short: "v", value: "SRC:DST[:ro]", repeats: true, help: "bind a file or folder of the host" },
+  { name: "tty", short: "t", help: "give the container a terminal" },
+  { name: "net", value: "host|none", help: "the host's network, or one of its own with loopback only" },
+  { name: "rm", help: "remove the container at its end (always so for run)" },
+  { name: "help", help: "show this help" },
+];

@@ -1,0 +1,59 @@
+// box delete: removes what is left of containers; with --force it ends those that still run.
+
+import { checkContainerId } from "../config/container-id.ts";
+import { BoxError } from "../errors.ts";
+import { machine } from "../execute/libc.ts";
+import { initLives, killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
+import { findContainer, lockFolder } from "../execute/state-folder.ts";
+import { type FlagRow, parseFlags } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { rootOfStates } from "./load-container.ts";
+import { errorLines } from "./report-error.ts";
+
+export const flags: readonly FlagRow[] = [
+  { name: "force", short: "f", help: "end the container first if it still runs; say nothing if there is none" },
+  { name: "help", short: "h", help: "show this help" },
+];
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const parsed = parseFlags(argv, flags, "delete");
+  if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("delete");
+  if (parsed.rest.length === 0) throw new BoxError({ what: "a container id is missing", hint: "box delete [--force] ID…" });
+  let exitCode = 0;
+  for (const id of parsed.rest) {
+    try {
+      await deleteOne(globals.root ?? rootOfStates(), checkContainerId(id), parsed.switches.has("force"));
+    } catch (error) {
+      if (!(error instanceof BoxError)) throw error;
+      for (const line of errorLines(error)) console.error(line);
+      exitCode = error.exitCode;
+    }
+  }
+  return exitCode;
+}
+
+/** How long a supervisor may take to end once its container is dead. */
+const PATIENCE_MS = 10_000;
+
+async function deleteOne(stateRoot: string, id: string, force: boolean): Promise<void> {
+  const found = findContainer(stateRoot, id);
+  if (found === undefined) {
+    if (force) return;
+    throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
+  }
+  const { folder, state } = found;
+  if (state !== undefined && initLives(state) && !force)
+    throw new BoxError({ what: `the container ${id} is running`, origin: "id", hint: "box delete --force ends it first" });
+  const until = performance.now() + PATIENCE_MS;
+  while (lockFolder(folder, machine) === undefined) {
+    // A living supervisor notices the end of its container and removes everything itself.
+    const now = findContainer(stateRoot, id);
+    if (now === undefined) return;
+    if (!force || now.state === undefined || performance.now() > until)
+      throw new BoxError({ what: `another box is at work on the container ${id}`, origin: "id" });
+    killInit(now.state);
+    await Bun.sleep(5);
+  }
+  if (state === undefined) removeStateFolder(folder);
+  else await removeContainer(state, folder);
+}

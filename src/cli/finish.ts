@@ -1,0 +1,31 @@
+// box finish: what the supervisor could not do with a tape. It runs in the same process that was box and then the
+// supervisor, still holds the lock, and ends with the container's exit code.
+
+import { readFileSync } from "node:fs";
+import { BoxError } from "../errors.ts";
+import { removeContainer, removeStateFolder } from "../execute/remove-container.ts";
+import { findContainer } from "../execute/state-folder.ts";
+import type { FlagRow } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+
+export const flags: readonly FlagRow[] = [];
+const CLD_EXITED = 1;
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const id = argv[0] ?? "";
+  const found = findContainer(globals.root ?? "", id);
+  if (found === undefined) throw new BoxError({ what: `the state of container ${id} is gone`, origin: "id" });
+  const { folder, state } = found;
+  const exitCode = readExitCode(`${folder}/exit`);
+  if (state === undefined) removeStateFolder(folder);
+  else await removeContainer(state, folder);
+  return exitCode;
+}
+
+/** From the siginfo of waitid(2) that the supervisor left. */
+function readExitCode(path: string): number {
+  const bytes = readFileSync(path);
+  const code = bytes.readInt32LE(8);
+  const status = bytes.readInt32LE(24);
+  return code === CLD_EXITED ? status & 0xff : 128 + status;
+}

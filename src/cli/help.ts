@@ -1,0 +1,29 @@
+// box --help and box COMMAND --help, made from the tables of commands and flags.
+
+import { BoxError } from "../errors.ts";
+import type { FlagRow } from "./arguments.ts";
+import { commands, globalFlags } from "./commands.ts";
+
+export async function printHelp(name: string | undefined): Promise<number> {
+  console.log(name === undefined ? overview() : await commandHelp(name));
+  return 0;
+}
+
+function overview(): string {
+  const shown = Object.entries(commands).filter(([, { hidden }]) => hidden !== true);
+  const lines = ["box runs Linux containers.", "", "usage: box [global flags] COMMAND", ""];
+  for (const [name, { help }] of shown) lines.push(`  ${name.padEnd(10)} ${help}`);
+  return [...lines, "", "global flags:", ...globalFlags.map(flagLine), "", "box COMMAND --help shows a command's flags."].join("\n");
+}
+
+async function commandHelp(name: string): Promise<string> {
+  const command = commands[name];
+  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
+  const { flags } = await command.load();
+  return [`usage: box ${command.synopsis}`, "", command.help, "", "flags:", ...flags.map(flagLine)].join("\n");
+}
+
+function flagLine({ name, short, value, help }: FlagRow): string {
+  const words = `${short === undefined ? "    " : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
+  return `  ${words.padEnd(30)} ${help}`;
+}

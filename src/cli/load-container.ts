@@ -1,0 +1,119 @@
+// From the command line to a checked container: which bundle or the embedded default, then the flags' changes.
+
+import { checkContainerId } from "../config/container-id.ts";
+import type { Spec } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
+import { hostReader, readTextOrThrow } from "../execute/files.ts";
+import { currentFolder, readInRoot } from "../execute/folders.ts";
+import { machine } from "../execute/libc.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { defaultStateRoot, field, readFacts } from "../host/read-facts.ts";
+import type { Container } from "../plan/plan-container.ts";
+import type { Parsed } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+
+export type Loaded = { readonly container: Container; readonly facts: HostFacts; readonly plugins: readonly PluginUse[] };
+export type PluginUse = { readonly name: string; readonly options: unknown };
+
+/** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
+export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
+  const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
+  const embedded = parsed.separated && parsed.values.bundle === undefined;
+  const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
+  const stateRoot = globals.root ?? rootOfStates();
+  const bundle = absolute(parsed.values.bundle ?? ".");
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle);
+  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
+  const { checkSupported } = await import("../config/unsupported.ts");
+  checkSupported(changed);
+  const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
+  const container: Container = { id, bundle, spec: changed, hostRoot };
+  return { container, facts: factsFor(container, stateRoot), plugins: source.plugins };
+}
+
+function requireId(id: string | undefined): string {
+  if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box run ID, or box run -- COMMAND for one without a bundle" });
+  return id;
+}
+
+const madeUpId = (): string => `box-${process.pid.toString(36)}-${Date.now().toString(36)}`;
+
+/** Without touching process.env where root makes it needless. */
+export function rootOfStates(): string {
+  const uid = Number(field(hostReader.read("/proc/self/status") ?? "", "Uid").split("\t")[1]);
+  return defaultStateRoot(uid, uid === 0 ? undefined : process.env.XDG_RUNTIME_DIR);
+}
+
+export function absolute(path: string): string {
+  if (path.startsWith("/")) return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  const here = currentFolder();
+  if (path === "." || path === "./") return here;
+  return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
+}
+
+type Source = { readonly spec: Spec; readonly hostRoot: boolean; readonly plugins: readonly PluginUse[] };
+
+async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Promise<Source> {
+  const { embeddedSpec } = await import("../config/embedded-spec.ts");
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const spec = embeddedSpec({
+    root: `${stateRoot}/${id}/root`,
+    hostname: id,
+    terminal: parsed.switches.has("tty"),
+    term: process.env.TERM,
+    rootless: uid === 0 ? undefined : { uid, gid },
+  });
+  return { spec, hostRoot: true, plugins: [] };
+}
+
+async function applyFlags(source: Source, parsed: Parsed, command: readonly string[], bundle: string): Promise<Spec> {
+  const { overrideSpec } = await import("./override-spec.ts");
+  const path = parsed.values.rootfs ?? source.spec.root?.path ?? "rootfs";
+  const root = source.hostRoot && parsed.values.rootfs === undefined ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
+  return overrideSpec(source.spec, parsed, command, root);
+}
+
+async function bundleSource(bundle: string): Promise<Source> {
+  const path = `${bundle}/config.json`;
+  if (hostReader.read(path) === undefined && hostReader.read(`${bundle}/box.yaml`) !== undefined)
+    return (await import("./load-yaml.ts")).loadYaml(bundle);
+  const text = readTextOrThrow(path, "cannot read", "bundle");
+  const { checkSpec } = await import("../config/check-spec.ts");
+  return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [] };
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new BoxError({ what: `${path} is not JSON: ${(error as Error).message}` });
+  }
+}
+
+const needsChanges = (parsed: Parsed, command: readonly string[]): boolean =>
+  command.length > 0 || parsed.switches.size > 0 || Object.keys(parsed.values).length > 0 || Object.keys(parsed.lists).length > 0;
+
+function factsFor({ spec, bundle, hostRoot }: Container, stateRoot: string): HostFacts {
+  const env = spec.process?.env ?? [];
+  const limits = spec.process?.rlimits ?? [];
+  return readFacts(hostReader, {
+    machine,
+    stateRoot,
+    runtimeFolder: undefined,
+    openFiles: !limits.some(({ type }) => type === "RLIMIT_NOFILE"),
+    home: env.some((entry) => entry.startsWith("HOME=")) ? undefined : homeOf(spec, bundle, hostRoot),
+  });
+}
+
+/** Home folder of the process's user by the passwd file inside its root, `/` when it has none there, as with runc. */
+function homeOf(spec: Spec, bundle: string, hostRoot: boolean): string {
+  const path = spec.root?.path ?? "rootfs";
+  const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
+  const text = readInRoot(root, "etc/passwd") ?? "";
+  const uid = String(spec.process?.user.uid ?? 0);
+  for (const line of text.split("\n")) {
+    const parts = line.split(":");
+    if (parts[2] === uid && parts[5] !== undefined && parts[5] !== "") return parts[5];
+  }
+  return uid === "0" ? "/root" : "/";
+}

@@ -1,0 +1,19 @@
+// box plan: the plan that run would execute, printed. Needs no privilege and changes nothing.
+
+import { planContainer } from "../plan/plan-container.ts";
+import { printPlan, planToJson } from "../plan/print-plan.ts";
+import { type FlagRow, parseFlags } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { containerFlags } from "./container-flags.ts";
+import { loadContainer } from "./load-container.ts";
+
+export const flags: readonly FlagRow[] = [...containerFlags, { name: "json", help: "print it as JSON" }];
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const parsed = parseFlags(argv, flags, "plan");
+  if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("plan");
+  const { container, facts } = await loadContainer(parsed, globals, false);
+  const plan = planContainer(container, facts);
+  console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));
+  return 0;
+}

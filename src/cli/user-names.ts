@@ -1,0 +1,47 @@
+// Users and groups by name, from the passwd and group files of a container's own root.
+
+import { BoxError } from "../errors.ts";
+
+/** The largest id there is: 2^32 - 1 means "no change" to the kernel. */
+const LARGEST_ID = 0xffff_fffe;
+
+/** Digits only: no sign, no blank, no 0x, nothing that another parser might read otherwise (CVE-2026-30892). */
+export function parseId(text: string): number | undefined {
+  if (text === "" || text.length > 10) return undefined;
+  for (const char of text) if (char < "0" || char > "9") return undefined;
+  const id = Number(text);
+  return id <= LARGEST_ID ? id : undefined;
+}
+
+const lineOf = (file: string, name: string): string[] | undefined =>
+  file
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find(([first]) => first === name && name !== "");
+
+/**
+ * `USER[:GROUP]` as ids. A user known to `passwd` brings its group and its supplementary groups from `group`; a number
+ * that is not known there stands for itself with group 0, as podman and docker do.
+ */
+export function lookUpUser(text: string, passwd: string, group: string, origin: string): { uid: number; gid: number; additionalGids?: number[] } {
+  const [user = "", groupName, ...more] = text.split(":");
+  if (user === "" || more.length > 0 || groupName === "") throw new BoxError({ origin, what: `expected USER[:GROUP], got ${JSON.stringify(text)}` });
+  const id = parseId(user);
+  const line = lineOf(passwd, user) ?? (id === undefined ? undefined : passwd.split("\n").map((one) => one.split(":")).find((parts) => parts[2] === user));
+  const uid = id ?? parseId(line?.[2] ?? "");
+  if (uid === undefined) throw new BoxError({ origin, what: `the root's passwd knows no user ${JSON.stringify(user)}` });
+  if (groupName !== undefined) {
+    const gid = parseId(groupName) ?? parseId(lineOf(group, groupName)?.[2] ?? "");
+    if (gid === undefined) throw new BoxError({ origin, what: `the root's group file knows no group ${JSON.stringify(groupName)}` });
+    return { uid, gid };
+  }
+  const gid = parseId(line?.[3] ?? "") ?? 0;
+  const name = line?.[0];
+  if (name === undefined) return { uid, gid };
+  const additionalGids = group
+    .split("\n")
+    .map((one) => one.split(":"))
+    .filter((parts) => parts[3]?.split(",").includes(name) === true)
+    .flatMap((parts) => parseId(parts[2] ?? "") ?? []);
+  return { uid, gid, additionalGids };
+}

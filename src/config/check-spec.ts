@@ -1,0 +1,124 @@
+// Where a configuration is accepted or refused as a whole: JSON value in, Spec out, or one BoxError with everything
+// that is wrong. The shape is held against the tables of spec-rules.ts; here are the rules between distant parts.
+// What is right but not applied by this version of box is unsupported.ts's to refuse. Nothing here looks at the host.
+
+import { BoxError } from "../errors.ts";
+import { joinPath } from "./faults.ts";
+import { checkDocument, type Faults, isObject } from "./rule.ts";
+import type { NamespaceType, Process, Spec } from "./spec.ts";
+import { namespaceTypes, processRule, specRule } from "./spec-rules.ts";
+import { sysctlPath } from "./sysctl-path.ts";
+
+/**
+ * Checks the value of a config.json. The value becomes the Spec: fields that are null or empty strings are removed,
+ * and relative mount destinations get their slash, in place. Throws a BoxError with all faults.
+ */
+export function checkSpec(value: unknown): Spec {
+  const faults: Faults = [];
+  checkDocument(specRule, value, faults);
+  if (isObject(value)) checkAcross(value, faults);
+  refuse(faults);
+  return value as Spec;
+}
+
+/** Checks the value of a process.json (`exec --process`). Without a user it is root, as with the other runtimes. */
+export function checkProcess(value: unknown): Process {
+  const faults: Faults = [];
+  if (isObject(value) && (value.user ?? null) === null) value.user = { uid: 0, gid: 0 };
+  checkDocument(processRule, value, faults);
+  refuse(faults);
+  return value as Process;
+}
+
+function refuse(faults: Faults): void {
+  if (faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults });
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** Each rule here must hold its own against parts of any shape, so that one fault does not hide the others. */
+function checkAcross(spec: JsonObject, faults: Faults): void {
+  if (spec.linux !== undefined && !isObject(spec.linux)) return;
+  const linux = spec.linux ?? {};
+  if (!areNamespaces(linux.namespaces)) return;
+  const { namespaces } = linux;
+  if (typeof spec.hostname === "string") need("uts", "hostname", namespaces, faults);
+  if (typeof spec.domainname === "string") need("uts", "domainname", namespaces, faults);
+  if (isFilled(linux.uidMappings)) need("user", "linux.uidMappings", namespaces, faults);
+  if (isFilled(linux.gidMappings)) need("user", "linux.gidMappings", namespaces, faults);
+  if (isFilled(linux.netDevices)) need("network", "linux.netDevices", namespaces, faults);
+  if (isFilled(linux.timeOffsets)) need("time", "linux.timeOffsets", namespaces, faults);
+  const userNamespace = find("user", namespaces);
+  if (userNamespace !== undefined && userNamespace.path === undefined) {
+    // Without a map no id of the new namespace exists, and the very first setuid would fail.
+    const problem = "missing: a new user namespace needs a map of ids";
+    if (!isFilled(linux.uidMappings)) faults.push({ path: "linux.uidMappings", problem });
+    if (!isFilled(linux.gidMappings)) faults.push({ path: "linux.gidMappings", problem });
+  }
+  if (isObject(linux.sysctl)) checkSysctls(linux.sysctl, namespaces, faults);
+}
+
+type Namespaces = readonly { readonly type?: unknown; readonly path?: unknown }[] | undefined;
+
+/** Whether this is a list of known namespaces, or none; of a wrong one nothing can be said to lack. */
+function areNamespaces(value: unknown): value is Namespaces {
+  if (value === undefined) return true;
+  if (!Array.isArray(value)) return false;
+  for (let at = 0; at < value.length; at++) {
+    const entry: unknown = value[at];
+    if (!isObject(entry) || !namespaceTypes.includes(entry.type as NamespaceType)) return false;
+  }
+  return true;
+}
+
+function find(type: NamespaceType, namespaces: Namespaces): { readonly path?: unknown } | undefined {
+  if (namespaces === undefined) return undefined;
+  for (let at = 0; at < namespaces.length; at++) if (namespaces[at]?.type === type) return namespaces[at];
+  return undefined;
+}
+
+function need(type: NamespaceType, path: string, namespaces: Namespaces, faults: Faults): void {
+  if (find(type, namespaces) !== undefined) return;
+  faults.push({ path, problem: `needs ${type === "ipc" ? "an" : "a"} ${type} namespace in linux.namespaces` });
+}
+
+/** Whether an object or array has anything in it. Clients write empty ones for what they do not use. */
+function isFilled(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  if (isObject(value)) for (const key in value) return key !== undefined;
+  return false;
+}
+
+/** Files below kernel/ whose value each ipc namespace has for itself (ipc_namespaces(7); the last four since 3.8). */
+const ipcSysctls = [
+  "kernel/msgmax",
+  "kernel/msgmnb",
+  "kernel/msgmni",
+  "kernel/sem",
+  "kernel/shmall",
+  "kernel/shmmax",
+  "kernel/shmmni",
+  "kernel/shm_rmid_forced",
+  "kernel/auto_msgmni",
+  "kernel/msg_next_id",
+  "kernel/sem_next_id",
+  "kernel/shm_next_id",
+];
+
+function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Faults): void {
+  for (const key in sysctls) {
+    const path = joinPath("linux.sysctl", key);
+    const file = sysctlPath(key);
+    if (file === undefined) {
+      faults.push({ path, problem: "not the name of a sysctl" });
+    } else if (file.startsWith("net/")) {
+      need("network", path, namespaces, faults);
+    } else if (file.startsWith("fs/mqueue/") || ipcSysctls.includes(file)) {
+      need("ipc", path, namespaces, faults);
+    } else if (file === "kernel/hostname" || file === "kernel/domainname") {
+      need("uts", path, namespaces, faults);
+    } else {
+      faults.push({ path, problem: "is not of a namespace: it would change the host" });
+    }
+  }
+}

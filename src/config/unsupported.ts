@@ -1,0 +1,118 @@
+// What a valid configuration may ask for and this version of box cannot do yet. It is refused, all of it at once,
+// because a limit or a filter that is silently left out is worse than no container. A feature that lands takes its
+// line out of the table.
+
+import { BoxError, type ConfigFault } from "../errors.ts";
+import { joinPath } from "./faults.ts";
+import { isObject } from "./rule.ts";
+import type { DeviceRule, Namespace, Spec } from "./spec.ts";
+
+/** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
+type Refusals<T> = T extends (infer Entry)[]
+  ? Refusals<Entry>
+  : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
+
+const notYet = "not supported yet";
+
+const refusals: Refusals<Spec> = {
+  process: {
+    apparmorProfile: notYet,
+    oomScoreAdj: notYet,
+    scheduler: notYet,
+    selinuxLabel: notYet,
+    ioPriority: notYet,
+    execCPUAffinity: notYet,
+  },
+  mounts: { uidMappings: notYet, gidMappings: notYet },
+  hooks: notYet,
+  linux: {
+    sysctl: notYet,
+    resources: {
+      memory: notYet,
+      cpu: notYet,
+      pids: notYet,
+      blockIO: notYet,
+      hugepageLimits: notYet,
+      network: notYet,
+      rdma: notYet,
+      unified: notYet,
+    },
+    devices: notYet,
+    netDevices: notYet,
+    seccomp: notYet,
+    mountLabel: notYet,
+    intelRdt: notYet,
+    memoryPolicy: notYet,
+    personality: notYet,
+    timeOffsets: notYet,
+  },
+};
+
+const refusedMountOptions = ["idmap", "ridmap", "tmpcopyup"];
+
+/** Throws a BoxError that names every field of a checked Spec which box would have to ignore. */
+export function checkSupported(spec: Spec): void {
+  const faults: ConfigFault[] = [];
+  refuseIn(refusals, spec, "", faults);
+  const { mounts = [], linux = {} } = spec;
+  for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
+  refuseNamespaces(linux.namespaces ?? [], faults);
+  const rules = linux.resources?.devices;
+  if (rules !== undefined && !denyAll(rules)) faults.push({ path: "linux.resources.devices", problem: notYet });
+  if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
+}
+
+function refuseMountOptions(options: readonly string[], mount: number, faults: ConfigFault[]): void {
+  for (let at = 0; at < options.length; at++) {
+    const option = options[at] ?? "";
+    if (!refusedMountOptions.includes(option)) continue;
+    faults.push({ path: `mounts[${mount}].options[${at}]`, problem: `"${option}" is ${notYet}` });
+  }
+}
+
+function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[]): void {
+  let ownMounts = false;
+  for (let index = 0; index < namespaces.length; index++) {
+    const type = namespaces[index]?.type;
+    if (type === "mount") ownMounts = true;
+    if (type === "time") faults.push({ path: `linux.namespaces[${index}].type`, problem: `"time" is ${notYet}` });
+  }
+  // This one is for good: box never mounts anything in the host's mount namespace.
+  if (!ownMounts) faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });
+}
+
+function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path: string, faults: ConfigFault[]): void {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) refuseIn(table, value[index], joinPath(path, index), faults);
+    return;
+  }
+  if (!isObject(value)) return;
+  for (const key in table) {
+    const found = value[key];
+    if (found === undefined) continue;
+    const entry = table[key];
+    if (typeof entry === "string") {
+      if (asksForSomething(found)) faults.push({ path: joinPath(path, key), problem: entry });
+    } else if (isObject(entry)) {
+      refuseIn(entry, found, joinPath(path, key), faults);
+    }
+  }
+}
+
+/** Clients write `{}`, `[]` and `false` for what they leave alone. A number asks for something, and 0 is one. */
+function asksForSomething(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(asksForSomething);
+  if (isObject(value)) {
+    for (const key in value) if (asksForSomething(value[key])) return true;
+    return false;
+  }
+  return value !== false;
+}
+
+/** The one rule that `box spec` writes: no device but those that every container has. */
+function denyAll(rules: readonly DeviceRule[]): boolean {
+  const [rule] = rules;
+  if (rule === undefined) return true;
+  const everything = rule.type === undefined && rule.major === undefined && rule.minor === undefined;
+  return rules.length === 1 && !rule.allow && rule.access === "rwm" && everything;
+}

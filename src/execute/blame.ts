@@ -1,0 +1,58 @@
+// From a record that failed to an error that names the step: what it was for, where it came from, the call, the errno.
+
+import { BoxError, exitCodes } from "../errors.ts";
+import { errnoName } from "../linux/errno.ts";
+import type { Encoded } from "../tape/encode.ts";
+import { record } from "../tape/layout.ts";
+import { printStep } from "../tape/print.ts";
+import type { Step } from "../tape/step.ts";
+import { hintFor } from "./hints.ts";
+
+export type Failed = {
+  readonly step: Step;
+  /** Positive. */
+  readonly errno: number;
+  /** What the child fetched about it: a mount context's message or the head of a script. */
+  readonly explanation: string;
+  /** The steps before it in the same tape, oldest first. */
+  readonly before: readonly Step[];
+};
+
+/** The step that a record's address belongs to; undefined for an address that is none (the child's memory is untrusted). */
+export function stepAt(encoded: Encoded, address: number): { step: Step; before: readonly Step[] } | undefined {
+  const index = (address - encoded.recordsAddress) / record.bytes;
+  const step = Number.isInteger(index) ? encoded.owners[index] : undefined;
+  if (step === undefined) return undefined;
+  const before: Step[] = [];
+  for (let at = index - 1; at >= 0 && before.length < flightSteps; at--) {
+    const one = encoded.owners[at] as Step;
+    if (one !== step && one !== before[0] && one.call !== "compute") before.unshift(one);
+  }
+  return { step, before };
+}
+
+/** How many steps before the failed one the flight record shows. */
+const flightSteps = 5;
+
+export function blame({ step, errno, explanation, before }: Failed): BoxError {
+  const name = errnoName(errno);
+  const flight = before.map(printStep);
+  if (step.expect !== undefined && step.call !== "read" && step.call !== "compute" && step.call !== "ioctl" && step.call !== "recvmsg")
+    return new BoxError({ what: `cannot ${step.why}`, origin: step.origin, call: printStep(step), errno: name, flight });
+  if (step.expect !== undefined && errno === 1)
+    return new BoxError({ what: `cannot ${step.why}: ${step.expect.refused}`, origin: step.origin, flight });
+  if (step.failed === "search" && name === "ENOENT")
+    return new BoxError({ what: `cannot ${step.why}: executable file not found in $PATH`, origin: step.origin, exitCode: exitCodes.notFound, flight });
+  const hint = hintFor(step, name, explanation);
+  return new BoxError({
+    what: `cannot ${step.why}`,
+    origin: step.origin,
+    errno: name,
+    flight,
+    ...(step.call === "compute" ? {} : { call: printStep(step) }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(step.failed === "execute" || step.failed === "search"
+      ? { exitCode: name === "ENOENT" ? exitCodes.notFound : exitCodes.cannotExecute }
+      : {}),
+  });
+}

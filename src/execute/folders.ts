@@ -1,0 +1,45 @@
+// Paths of this process and files inside a container's root, which are read without following a link out of it.
+
+import { readDescriptor } from "./files.ts";
+import { addressOf, cString, machine, systemCall } from "./libc.ts";
+
+const pathBytes = new Uint8Array(4096);
+
+/** The working folder; `/` when it is gone. */
+export function currentFolder(): string {
+  const length = systemCall("getcwd", addressOf(pathBytes), pathBytes.length);
+  const text = length > 1 ? new TextDecoder().decode(pathBytes.subarray(0, length - 1)) : "/";
+  return text.startsWith("/") ? text : "/";
+}
+
+const AT_FDCWD = -100;
+const O_PATH_DIRECTORY_CLOEXEC = { x64: 0o10000000 | 0o200000 | 0o2000000, arm64: 0o10000000 | 0o40000 | 0o2000000 };
+const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+const RESOLVE_IN_ROOT_NO_MAGICLINKS = 0x10 | 0x2;
+const SMALL_FILE_BYTES = 1024 * 1024;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+/** The text of a regular file at `path` inside `root` (openat2(2), RESOLVE_IN_ROOT); undefined when it is none. */
+export function readInRoot(root: string, path: string): string | undefined {
+  const rootName = cString(root);
+  const folder = systemCall("openat", AT_FDCWD, rootName.address, O_PATH_DIRECTORY_CLOEXEC[machine], 0);
+  if (folder < 0) return undefined;
+  const name = cString(path);
+  const how = new Uint8Array(new BigUint64Array([BigInt(O_NONBLOCK_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
+  const fd = systemCall("openat2", folder, name.address, addressOf(how), how.length);
+  systemCall("close", folder);
+  if (fd < 0) return undefined;
+  const text = isRegular(fd) ? readDescriptor(fd, SMALL_FILE_BYTES) : undefined;
+  systemCall("close", fd);
+  return typeof text === "string" ? text : undefined;
+}
+
+/** A FIFO or device in a root folder would never end. */
+function isRegular(fd: number): boolean {
+  const statx = new Uint8Array(256);
+  const empty = cString("");
+  const AT_EMPTY_PATH = 0x1000;
+  if (systemCall("statx", fd, empty.address, AT_EMPTY_PATH, 1, addressOf(statx)) < 0) return false;
+  return ((new Uint16Array(statx.buffer)[14] as number) & S_IFMT) === S_IFREG;
+}

@@ -1,0 +1,37 @@
+// The usual cause of a failure, where the step and its errno (or the kernel's own message) leave no doubt.
+
+import { quote } from "../tape/print.ts";
+import type { Step } from "../tape/step.ts";
+
+/** One line, or undefined when nothing is known for sure. */
+export function hintFor(step: Step, errno: string, explanation: string): string | undefined {
+  if (step.call === "execve") return executeHint(errno, explanation);
+  if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
+  if (step.call === "open_tree" && errno === "ENOENT" && step.origin.startsWith("mounts["))
+    return `the source ${quote(String(step.args[1]))} does not exist on the host`;
+  if (step.call === "openat" && step.origin === "root.path" && errno === "ENOENT")
+    return "root.path is relative to the bundle's folder; unpack the image's files there first";
+  if (step.call === "clone3" && errno === "EPERM") return "without root, a container needs a user namespace: box spec --rootless";
+  if (step.call === "mkdirat" && step.origin === "linux.cgroupsPath" && (errno === "EACCES" || errno === "EROFS"))
+    return "this user may not make cgroups there";
+  if (step.call === "mkdirat" && errno === "EEXIST" && step.origin.startsWith("mounts["))
+    return "there is a link that leads nowhere in the root";
+  return undefined;
+}
+
+function executeHint(errno: string, head: string): string | undefined {
+  if (errno === "ENOENT" && head.startsWith("#!")) {
+    const line = head.slice(2).split("\n")[0]?.trim() ?? "";
+    return `the script names the interpreter ${quote(line.split(" ")[0] ?? "")}, which does not exist in the container's root`;
+  }
+  if (errno === "ENOENT") return "the program is there, but the dynamic loader that it names is not in the container's root";
+  if (errno === "ENOEXEC" && head === "") return "the file is empty";
+  if (errno === "ENOEXEC") return 'the file is neither an ELF executable for this machine nor a script that begins with "#!"';
+  return undefined;
+}
+
+/** "e tmpfs: Bad value for 'size'\n": the kernel's level, then its words. */
+function contextHint(message: string): string | undefined {
+  const line = message.split("\n")[0] ?? "";
+  return line.length < 3 ? undefined : `the kernel says: ${line.slice(2)}`;
+}

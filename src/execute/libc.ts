@@ -1,0 +1,108 @@
+// The one door to native code: libc's syscall(2) wrapper to map the interpreter, and the interpreter itself, the same
+// machine code as the stage's, called inside the box process. Everything else box asks of the kernel is a tape.
+
+import { CFunction, dlopen, ptr, toArrayBuffer } from "bun:ffi";
+import { type CallName, type Machine, syscalls } from "../linux/syscalls.ts";
+import { stage } from "../stage/stage.ts";
+import { header, record } from "../tape/layout.ts";
+
+declare const BOX_LIBC: string | undefined;
+
+export const machine: Machine = process.arch === "arm64" ? "arm64" : "x64";
+export { stage };
+
+const PROT_READ_WRITE = 3;
+const PROT_READ_EXEC = 5;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const CODE_BYTES = 0x1_0000;
+/** Room for box's own tapes; pages that nothing writes cost nothing. */
+const REGION_BYTES = 0x20_0000;
+
+type Interpret = (headerAddress: number) => number;
+
+function load(): { interpret: Interpret; region: number; memory: ArrayBuffer } {
+  const name = typeof BOX_LIBC === "string" ? BOX_LIBC : "libc.so.6";
+  const libc = dlopen(name, {
+    syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "ptr" },
+  });
+  const call = libc.symbols.syscall as unknown as (...args: number[]) => number | null;
+  const start = call(syscalls.mmap[machine], 0, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+  if (start === null || start > Number.MAX_SAFE_INTEGER) throw new Error(`box: cannot map ${CODE_BYTES + REGION_BYTES} bytes`);
+  new Uint8Array(toArrayBuffer(start as never, 0, stage.elf.length)).set(stage.elf);
+  if (call(syscalls.mprotect[machine], start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
+    throw new Error("box: the system refuses executable memory");
+  const interpret = CFunction({ ptr: (start + stage.interpretOffset) as never, args: ["ptr"], returns: "i32" });
+  const region = start + CODE_BYTES;
+  return { interpret: interpret as unknown as Interpret, region, memory: toArrayBuffer(region as never, 0, REGION_BYTES) };
+}
+
+const { interpret, region, memory } = load();
+
+/** Half of the region for single calls, half for tapes. */
+const SCRATCH_BYTES = 0x1000;
+const words = new Uint32Array(memory);
+const RESULT = header.bytes + record.bytes;
+const STATUS = RESULT + 8;
+
+/** The status region of box's own tapes. */
+export const boxStatusAddress = region + SCRATCH_BYTES / 2;
+export const tapeMemory = { address: region + SCRATCH_BYTES, bytes: REGION_BYTES - SCRATCH_BYTES };
+const tapeBytes = new Uint8Array(memory, SCRATCH_BYTES);
+
+/** Puts a tape that was encoded for `tapeMemory.address` in its place. */
+export function loadTape(image: Uint8Array): void {
+  if (image.length > tapeMemory.bytes) throw new Error("box: a tape is too large");
+  tapeBytes.set(image);
+}
+
+/** Runs the loaded tape from the record at `entry`. Returns 0, or the negative errno that stopped it. */
+export function runTape(entry: number): number {
+  writeWord(tapeMemory.address + header.entry, entry);
+  return interpret(tapeMemory.address);
+}
+
+function put(byte: number, value: number): void {
+  words[byte >>> 2] = value;
+  words[(byte >>> 2) + 1] = value >= 0 && value < 4294967296 ? 0 : Math.floor(value / 4294967296);
+}
+
+/** Eight bytes at an address inside the region. */
+export const writeWord = (address: number, value: number): void => put(address - region, value);
+
+/** Eight bytes at an address inside the region, as a signed number. */
+export function readWord(address: number): number {
+  const at = (address - region) >>> 2;
+  return (words[at] as number) + ((words[at + 1] as number) | 0) * 4294967296;
+}
+
+/** Bytes at an address inside the region, shared, not copied. */
+export const bytesAt = (address: number, length: number): Uint8Array => new Uint8Array(memory, address - region, length);
+
+/** Bytes at any address that is known to be mapped. */
+export const mappedBytes = (address: number, length: number): ArrayBuffer => toArrayBuffer(address as never, 0, length);
+
+/** The address of bytes that JavaScript holds; they must stay referenced while the kernel may use it. */
+export const addressOf = (bytes: Uint8Array): number => ptr(bytes) as unknown as number;
+
+/** One system call. Arguments are numbers or addresses; the result is the kernel's: an errno is negative. */
+export function systemCall(name: CallName, ...args: readonly number[]): number {
+  put(header.status, region + STATUS);
+  put(header.entry, region + header.bytes);
+  const at = header.bytes;
+  words[at >>> 2] = syscalls[name][machine];
+  words[(at >>> 2) + 1] = 0;
+  for (let index = 0; index < 6; index++) put(at + record.args + index * 8, args[index] ?? 0);
+  put(at + record.out, region + RESULT);
+  put(at + record.matchTarget, 0);
+  put(at + record.onError, 0);
+  put(at + record.next, 0);
+  const failed = interpret(region);
+  return failed < 0 ? failed : readWord(region + RESULT);
+}
+
+/** A NUL-terminated string and its address; keep the result referenced while the address is in use. */
+export function cString(text: string): { bytes: Uint8Array; address: number } {
+  if (text.includes("\0")) throw new Error("box: a string holds a NUL byte");
+  const bytes = new TextEncoder().encode(`${text}\0`);
+  return { bytes, address: addressOf(bytes) };
+}

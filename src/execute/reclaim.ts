@@ -1,0 +1,17 @@
+// An id that is taken: by a container that lives, or by the remains of one whose box was killed. Only the latter is
+// cleared away, and what tells them apart is the lock that a living box holds on the state folder.
+
+import { BoxError } from "../errors.ts";
+import { machine } from "./libc.ts";
+import { removeContainer, removeStateFolder } from "./remove-container.ts";
+import { findContainer, lockFolder } from "./state-folder.ts";
+
+/** Removes the remains of container `id`; throws when it lives. */
+export async function reclaim(stateRoot: string, id: string): Promise<void> {
+  const found = findContainer(stateRoot, id);
+  if (found === undefined) return;
+  if (lockFolder(found.folder, machine) === undefined)
+    throw new BoxError({ what: `the container ${id} already exists`, origin: "id", hint: `box delete --force ${id} ends and removes it` });
+  if (found.state === undefined) removeStateFolder(found.folder);
+  else await removeContainer(found.state, found.folder);
+}

@@ -1,0 +1,105 @@
+// Undoes a container by its state alone, whoever made it and wherever that stopped: ends its processes, removes its
+// cgroups, then its state. Safe to repeat and to race.
+
+import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { BoxError } from "../errors.ts";
+import { startTimeOf, type State } from "../state/state.ts";
+import { systemCall } from "./libc.ts";
+
+const SIGKILL = 9;
+const PATIENCE_MS = 10_000;
+
+/** Whether the state's init is the process that has its pid now. */
+export function initLives(state: Pick<State, "pid" | "box">): boolean {
+  if (state.pid <= 0) return false;
+  const stat = readOrEmpty(`/proc/${state.pid}/stat`);
+  return stat !== "" && startTimeOf(stat) === state.box.startTime && !isZombie(stat);
+}
+
+const isZombie = (stat: string): boolean => stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) === "Z";
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. */
+export function killInit(state: State): void {
+  if (state.pid <= 0) return;
+  const pidfd = systemCall("pidfd_open", state.pid, 0);
+  if (pidfd < 0) return;
+  if (initLives(state)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+  systemCall("close", pidfd);
+}
+
+/** Cgroups below one, deepest first, itself last. */
+function withChildren(path: string): string[] {
+  const out: string[] = [];
+  try {
+    for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) out.push(...withChildren(`${path}/${entry.name}`));
+  } catch {
+    return [];
+  }
+  out.push(path);
+  return out;
+}
+
+function killCgroup(path: string): void {
+  try {
+    writeFileSync(`${path}/cgroup.kill`, "1");
+    return;
+  } catch {
+    // A v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
+  }
+  for (const cgroup of withChildren(path))
+    for (const pid of readOrEmpty(`${cgroup}/cgroup.procs`).split("\n")) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
+}
+
+/** Removes the cgroups; processes in them are killed again and again, since a fork may be faster than one look. */
+async function removeCgroups(state: State): Promise<void> {
+  const until = performance.now() + PATIENCE_MS;
+  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+    for (const { path } of state.box.cgroups) killCgroup(path);
+    const left = state.box.cgroups.filter(({ path }) => !removeTree(path));
+    if (left.length === 0) return;
+    if (performance.now() > until)
+      throw new BoxError({ what: "cannot remove the cgroup", object: left[0]?.path ?? "", errno: "EBUSY", hint: "a process in it cannot be killed; it may be waiting for a device" });
+    await Bun.sleep(wait);
+  }
+}
+
+function removeTree(path: string): boolean {
+  for (const cgroup of withChildren(path)) {
+    try {
+      rmdirSync(cgroup);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return false;
+    }
+  }
+  return true;
+}
+
+/** Ends and removes everything of the container; `folder` is its state folder. */
+export async function removeContainer(state: State, folder: string): Promise<void> {
+  killInit(state);
+  await removeCgroups(state);
+  removeStateFolder(folder);
+}
+
+/** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
+export function removeStateFolder(folder: string): void {
+  for (const name of ["state.new", "state.json", "exit"]) ignoreMissing(() => unlinkSync(`${folder}/${name}`));
+  ignoreMissing(() => rmdirSync(`${folder}/root`));
+  ignoreMissing(() => rmdirSync(folder));
+}
+
+function ignoreMissing(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}

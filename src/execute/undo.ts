@@ -1,0 +1,25 @@
+// After a start that failed: ends what there is of the child, removes what was made. A failure to undo is told too,
+// beside the error that matters.
+
+import { BoxError } from "../errors.ts";
+import type { State } from "../state/state.ts";
+import { removeContainer } from "./remove-container.ts";
+import { systemCall } from "./libc.ts";
+
+const SIGKILL = 9;
+const P_PID = 1;
+const WEXITED = 4;
+
+/** `children`: pids of box's own unreaped children, so that none can be a stranger's. */
+export async function undoStart(state: State, folder: string, children: readonly number[]): Promise<void> {
+  for (const pid of children) {
+    systemCall("kill", pid, SIGKILL);
+    systemCall("waitid", P_PID, pid, 0, WEXITED, 0);
+  }
+  try {
+    await removeContainer(state, folder);
+  } catch (error) {
+    if (!(error instanceof BoxError)) throw error;
+    console.error(`box: while undoing: ${error.facts.what} ${error.facts.object ?? ""}`);
+  }
+}

@@ -1,0 +1,37 @@
+// What plan needs to know about the host, as data: the same facts always give the same plan, and tests write their
+// own. read-facts.ts reads them; nothing here touches the machine.
+
+import type { Machine } from "../linux/syscalls.ts";
+
+export type CgroupHierarchy = {
+  /** Controllers of a v1 hierarchy, or ["name=systemd"]; empty for v2. */
+  readonly controllers: readonly string[];
+  readonly mount: string;
+  /** The cgroup box itself is in, seen from that mount. */
+  readonly own: string;
+};
+
+export type CgroupFacts = {
+  readonly v1: readonly CgroupHierarchy[];
+  /** The v2 hierarchy, alone (pure v2) or beside v1 (hybrid). */
+  readonly v2: CgroupHierarchy | undefined;
+  /** Whether this process may make cgroups there; false for most ordinary users. */
+  readonly writable: boolean;
+};
+
+export type HostFacts = {
+  readonly machine: Machine;
+  readonly uid: number;
+  readonly gid: number;
+  /** Signals that box found ignored: what Bun and the caller left; the container gets defaults. */
+  readonly ignoredSignals: readonly number[];
+  /** Capabilities in box's bounding set, by number. */
+  readonly boundingSet: readonly number[];
+  readonly cgroups: CgroupFacts;
+  /** Folder of all containers' state. */
+  readonly stateRoot: string;
+  /** Home folder of the container's user by the rootfs's own passwd; looked up only when env has no HOME. */
+  readonly home: string | undefined;
+  /** Limits on open files that box was started with, before Bun raised them; only when the config sets none. */
+  readonly openFiles: { readonly soft: number; readonly hard: number } | undefined;
+};

@@ -1,0 +1,28 @@
+// argv in, exit code out: the only process.exit and the only last catch. Everything else is imported by the command
+// that needs it, since every module loaded is time before the container.
+
+import { parseFlags } from "./cli/arguments.ts";
+import { commands, globalFlags } from "./cli/commands.ts";
+import { BoxError } from "./errors.ts";
+
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseFlags(argv, globalFlags, "");
+  if (parsed.switches.has("version")) return (await import("./cli/version.ts")).printVersion();
+  const [name, ...rest] = parsed.rest;
+  if (name === undefined || parsed.switches.has("help") || name === "help") return (await import("./cli/help.ts")).printHelp(rest[0]);
+  const command = commands[name];
+  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
+  const globals = { root: parsed.values.root, debug: parsed.switches.has("debug") };
+  const { run } = await command.load();
+  return await run(rest, globals);
+}
+
+try {
+  process.exit(await main(Bun.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof BoxError)) throw error;
+  const { errorLines } = await import("./cli/report-error.ts");
+  for (const line of errorLines(error)) console.error(line);
+  if (Bun.argv.includes("--debug")) for (const call of error.facts.flight ?? []) console.error(`before: ${call}`);
+  process.exit(error.exitCode);
+}

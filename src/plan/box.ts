@@ -1,0 +1,268 @@
+// Box's own part: state and cgroups before the first process, that process itself, and what is recorded and waited
+// for until the container runs. Box runs these steps inside its own process, section by section.
+
+import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
+import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { structFields } from "../linux/structs.ts";
+import type { Building } from "./builder.ts";
+import { containerCgroups, makeCgroups } from "./cgroups.ts";
+import { newNamespaceFlags } from "./namespaces.ts";
+import { type BoxVariables, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
+import type { Flag } from "../linux/flags.ts";
+
+export function newBoxVariables(): BoxVariables {
+  const variables = newVariables();
+  const int = (name: string): Slot<"int"> => newSlot(variables, "int", name);
+  const fd = (name: string): Slot<"fd"> => newSlot(variables, "fd", name);
+  return {
+    variables,
+    stageBytes: { address: int("the stage"), length: int("its length") },
+    tapeBytes: { address: int("the tape"), length: int("its length") },
+    state: { address: int("the state"), length: int("its length") },
+    statusAddress: int("status"),
+    stateFolder: fd("state folder"),
+    stage: fd("stage"),
+    arena: fd("arena"),
+    sync: fd("line to the child"),
+    process: fd("the child in /proc"),
+    processPath: newBuffer(variables, "path of the child in /proc", 32),
+    pid: int("the child's pid"),
+    initPid: int("init's pid"),
+    stat: newBuffer(variables, "stat", 1024),
+    reply: newBuffer(variables, "reply", 64),
+    siginfo: newBuffer(variables, "siginfo", 128),
+    childSync: fd("line to box"),
+    terminal: fd("the container's terminal"),
+    kept: {
+      stateRoot: fd("folder of all states, kept"),
+      stateFolder: fd("state folder, kept"),
+      box: fd("box's executable"),
+      terminal: fd("terminal, kept"),
+      tape: fd("the supervisor's tape"),
+    },
+  };
+}
+
+/** The state folder, locked for as long as box lives, and the first state: what to undo is recorded before it is done. */
+export function openState(building: Building, box: BoxVariables): Step[] {
+  const { stateRoot } = building.facts;
+  const { id } = building;
+  const root = newSlot(box.variables, "fd", "folder of all states");
+  const folder = `${stateRoot}/${id}`;
+  return [
+    step("mkdirat", ["AT_FDCWD", stateRoot, 0o711], "--root", `make the folder ${stateRoot}`, { onError: [["EEXIST", []]] }),
+    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "--root", `open the folder ${stateRoot}`, { out: root }),
+    step("mkdirat", [root, id, 0o700], "id", `make the state folder ${folder}`, { failed: "duplicate" }),
+    step("openat", [root, id, ["O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], "id", `open the state folder ${folder}`, {
+      out: box.stateFolder,
+    }),
+    step("flock", [box.stateFolder, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`),
+    ...writeState(box),
+    ...(building.hostRoot
+      ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
+      : []),
+  ];
+}
+
+/** Writes the state so that a reader sees the old one or the new one, never half of one. */
+export function writeState(box: BoxVariables): Step[] {
+  const file = newSlot(box.variables, "fd", "state.json");
+  return [
+    step("openat", [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], "id", "write the state beside the old one", { out: file }),
+    step("write", [file, box.state.address, box.state.length], "id", "write the state"),
+    step("close", [file], "id", "done with it"),
+    step("renameat2", [box.stateFolder, "state.new", box.stateFolder, "state.json", 0], "id", "put it in place of the old one"),
+  ];
+}
+
+/** A sealed copy of the stage in memory: what a container sees as /proc/self/exe is never box (CVE-2019-5736). */
+export function sealStage(box: BoxVariables): Step[] {
+  const origin = "box";
+  const why = "make a file in memory for the stage";
+  const create = (flags: Flag<"MFD">[]): Step =>
+    step("memfd_create", ["box-stage", flags], origin, why, { out: box.stage });
+  const older = create(["MFD_CLOEXEC", "MFD_ALLOW_SEALING"]);
+  return [
+    step("memfd_create", ["box-stage", ["MFD_CLOEXEC", "MFD_ALLOW_SEALING", "MFD_EXEC"]], origin, why, {
+      out: box.stage,
+      // MFD_EXEC came with Linux 6.3; vm.memfd_noexec=2 refuses it.
+      onError: [
+        ["EINVAL", [older], "fallback"],
+        ["EACCES", keepStageInTmpfs(box), "fallback"],
+      ],
+      ok: [
+        step("write", [box.stage, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
+        step("fcntl", [box.stage, ["F_ADD_SEALS"], SEAL_ALL], origin, "seal it: nothing can change it now"),
+      ],
+    }),
+  ];
+}
+
+/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
+const SEAL_ALL = 0xf;
+
+/** Without executable memory files: a read-only mount, attached nowhere, that holds a copy of the stage. */
+function keepStageInTmpfs(box: BoxVariables): Step[] {
+  const { variables } = box;
+  const origin = "box";
+  const context = newSlot(variables, "fd", "context of the stage's folder");
+  const folder = newSlot(variables, "fd", "the stage's folder");
+  const file = newSlot(variables, "fd", "the stage, writable");
+  const readOnly = { struct: "mount_attr", attr_set: ["MOUNT_ATTR_RDONLY"] } as const;
+  return [
+    step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], origin, "make a folder for the stage", { out: context }),
+    step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, "make its filesystem"),
+    step("fsmount", [context, ["FSMOUNT_CLOEXEC"], ["MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV"]], origin, "make it a mount, attached nowhere", { out: folder }),
+    step("openat", [folder, "stage", ["O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"], 0o500], origin, "make the stage's file", { out: file }),
+    step("write", [file, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
+    step("close", [file], origin, "done with writing"),
+    step("mount_setattr", [folder, "", ["AT_EMPTY_PATH"], readOnly, 32], origin, "make it read-only"),
+    step("openat", [folder, "stage", ["O_RDONLY", "O_CLOEXEC"], 0], origin, "open the stage", { out: box.stage }),
+  ];
+}
+
+/** The arena with the child's tape and results, and the socketpair that box and the child talk over. */
+export function openLines(box: BoxVariables): Step[] {
+  const { variables } = box;
+  const pair = newBuffer(variables, "socketpair", 8);
+  const ours = slotIn("int", pair, 0, "socketpair");
+  const theirs = slotIn("int", pair, 4, "socketpair's second half");
+  const own = newSlot(variables, "fd", "line, as made");
+  const other = newSlot(variables, "fd", "line to box, as made");
+  return [
+    step("memfd_create", ["box-tape", ["MFD_CLOEXEC"]], "box", "make a file in memory for the child's tape", { out: own }),
+    step("pwrite64", [own, box.tapeBytes.address, box.tapeBytes.length, TAPE_FILE_OFFSET], "box", "write the tape"),
+    step("mmap", [null, STATUS_BYTES, ["PROT_READ", "PROT_WRITE"], ["MAP_SHARED"], own, 0], "box", "share the page of results", {
+      out: box.statusAddress,
+    }),
+    ...moveUp(own, box.arena, "the tape"),
+    step("socketpair", [["AF_UNIX"], ["SOCK_SEQPACKET", "SOCK_CLOEXEC"], 0, address(pair)], "box", "make a line between box and the child"),
+    compute([ours, 0, 0, UINT_MAX], "box", "box's end", { out: box.sync }),
+    compute([theirs, 0, 0, UINT_MAX], "box", "the child's end", { out: other }),
+    ...moveUp(other, box.childSync, "the child's end"),
+  ];
+}
+
+const UINT_MAX = 0xffffffff;
+
+/** Above the numbers that the child will use, so that moving one there overwrites no other. */
+const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
+  step("fcntl", [from, ["F_DUPFD_CLOEXEC"], FIRST_FREE_FD], "box", `move ${what} out of the way`, { out: to }),
+  step("close", [from], "box", "done with it"),
+];
+
+/** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
+export function makeChild(building: Building, box: BoxVariables): { before: Step[]; clone: Step } {
+  const joins = building.namespaces.joined.size > 0;
+  const cgroups = containerCgroups(building);
+  const v2 = cgroups.some(({ version }) => version === 2);
+  const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
+  if (!joins) flags.push(...newNamespaceFlags(building));
+  if (v2) flags.push("CLONE_INTO_CGROUP");
+  const clone = newBuffer(box.variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
+  const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
+  const child = [
+    step("dup3", [box.arena, ARENA_FD, []], "box", "hand the tape to the stage"),
+    step("dup3", [box.childSync, SYNC_FD, []], "box", "hand it its end of the line"),
+    step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
+  ];
+  const fail = [step("exit_group", [125], "box", "end, since the stage cannot run")];
+  const why = joins ? "make the helper that joins namespaces" : "make the container's first process in new namespaces";
+  return {
+    before: makeCgroups(cgroups, box.variables, cgroup),
+    clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
+      out: box.pid,
+      equal: { value: 0, steps: child, onFailure: fail },
+    }),
+  };
+}
+
+const SIGCHLD = 17;
+
+/** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
+export function prepare(building: Building, box: BoxVariables): Step[] {
+  const { before, clone } = makeChild(building, box);
+  return [
+    ...openState(building, box),
+    ...before,
+    ...sealStage(box),
+    ...openLines(box),
+    step("rt_sigprocmask", [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8], "box", "keep signals until there is somebody to pass them to"),
+    clone,
+    step("close", [box.arena], "box", "the child has the tape"),
+    step("close", [box.childSync], "box", "the child has its end"),
+  ];
+}
+
+/** With a helper: it ends once init exists. */
+export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>
+  building.namespaces.joined.size === 0
+    ? []
+    : [step("waitid", [["P_PID"], box.pid, address(box.siginfo), ["WEXITED"], null], "linux.namespaces", "wait until the helper has made init")];
+
+/** When init started, in the kernel's clock ticks: with its pid, what tells it from any later process. */
+export function observe(box: BoxVariables): Step[] {
+  const stat = newSlot(box.variables, "fd", "stat");
+  return [
+    step("openat", ["AT_FDCWD", address(box.processPath), ["O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"], 0], "box", "open init in /proc", { out: box.process }),
+    step("openat", [box.process, "stat", ["O_RDONLY", "O_CLOEXEC"], 0], "box", "open its stat", { out: stat }),
+    step("read", [stat, address(box.stat), box.stat.bytes - 1], "box", "read when it started"),
+    step("close", [stat], "box", "done with it"),
+  ];
+}
+
+type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
+const mapText = (list: readonly IdMapping[] | undefined): string =>
+  (list ?? []).map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+
+/** Writes the id maps when init asks. Without root, groups must be given up first (user_namespaces(7), CVE-2014-8989). */
+export function writeIdMaps(building: Building, box: BoxVariables): Step[] {
+  if (!building.namespaces.made.has("user")) return [];
+  const { linux } = building.spec;
+  const file = newSlot(box.variables, "fd", "map");
+  const write = (name: string, text: string, origin: string): Step[] => [
+    step("openat", [box.process, name, ["O_WRONLY", "O_CLOEXEC"], 0], origin, `open init's ${name}`, { out: file }),
+    step("write", [file, text, text.length], origin, `write init's ${name}`),
+    step("close", [file], origin, "done with it"),
+  ];
+  return [
+    step("read", [box.sync, address(box.reply), 1], "linux.uidMappings", "wait until init asks for its ids", {
+      expect: { value: 1, refused: "init ended before" },
+    }),
+    ...(building.facts.uid === 0 ? [] : write("setgroups", "deny", "linux.gidMappings")),
+    ...write("gid_map", mapText(linux?.gidMappings), "linux.gidMappings"),
+    ...write("uid_map", mapText(linux?.uidMappings), "linux.uidMappings"),
+    step("write", [box.sync, "g", 1], "linux.uidMappings", "tell init that it has its ids", { onError: [["EPIPE", []]] }),
+  ];
+}
+
+/** Takes the terminal's master out of the child's message (recvmsg(2), SCM_RIGHTS). */
+export function receiveTerminal(building: Building, box: BoxVariables): Step[] {
+  if (building.spec.process?.terminal !== true) return [];
+  const { variables } = box;
+  const origin = "process.terminal";
+  const byte = newBuffer(variables, "one byte", 8);
+  const control = newBuffer(variables, "control", 24);
+  const vector = newBuffer(variables, "iovec", 16, { struct: "iovec", iov_base: byte, iov_len: 1 });
+  const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
+    struct: "msghdr",
+    msg_iov: vector,
+    msg_iovlen: 1,
+    msg_control: control,
+    msg_controllen: control.bytes,
+  });
+  const received = slotIn("int", control, 16, "the descriptor in the message");
+  return [
+    step("recvmsg", [box.sync, address(message), ["MSG_CMSG_CLOEXEC"]], origin, "receive the container's terminal", {
+      expect: { value: 1, refused: "init ended before" },
+    }),
+    compute([received, 0, 0, UINT_MAX], origin, "take it out of the message", { out: box.terminal }),
+  ];
+}
+
+/** Lets the child go on, and waits for execve: that closes its end of the line, and so does a failure. */
+export const release = (box: BoxVariables): Step[] => [
+  step("write", [box.sync, "g", 1], "box", "let the child go on", { onError: [["EPIPE", []], ["ECONNRESET", []]] }),
+  step("read", [box.sync, address(box.reply), 1], "box", "wait until it has become the container's process", { onError: [["ECONNRESET", []]] }),
+  step("close", [box.sync], "box", "done with it"),
+];

@@ -1,0 +1,50 @@
+// What the parts of a container's plan share while it is being built: the configuration, the host's facts, the child's
+// variables, and the few descriptors that several parts use.
+
+import type { Spec } from "../config/spec.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
+import type { ChildVariables } from "./plan.ts";
+
+export type Building = {
+  readonly id: string;
+  readonly spec: Spec;
+  readonly facts: HostFacts;
+  readonly bundle: string;
+  readonly hostRoot: boolean;
+  /** The root folder on the host: absolute, resolved against the bundle. */
+  readonly rootPath: string;
+  readonly child: ChildVariables;
+  /** The container's root mount, attached; every path of the container is resolved against it. */
+  readonly root: Slot<"fd">;
+  /** The folder on the host that the root is attached at; it stays below the root mount. */
+  readonly rootFolder: Slot<"fd">;
+  /** The slave of the container's terminal, when it has one. */
+  readonly terminal: Slot<"fd">;
+  /** A buffer for statx, one for all. */
+  readonly statx: Buffer;
+  readonly notes: string[];
+  readonly namespaces: NamespacePlan;
+};
+
+/** What becomes of each namespace type: made new, joined by path, or the host's. */
+export type NamespacePlan = {
+  readonly made: ReadonlySet<string>;
+  readonly joined: ReadonlyMap<string, string>;
+};
+
+/** Room for two messages of a mount context, or the head of a script. */
+const EXPLANATION_BYTES = 512;
+
+export function newChildVariables(): ChildVariables {
+  const variables = newVariables();
+  return {
+    variables,
+    explanation: newBuffer(variables, "explanation", EXPLANATION_BYTES, undefined, true),
+    initPid: newSlot(variables, "int", "init's pid", true),
+  };
+}
+
+export const newFd = (building: Building, name: string): Slot<"fd"> => newSlot(building.child.variables, "fd", name);
+
+export const newInt = (building: Building, name: string): Slot<"int"> => newSlot(building.child.variables, "int", name);

@@ -1,0 +1,96 @@
+// The container's cgroups: made by box before the first process exists, entered by that process before anything of
+// the container runs, removed afterwards.
+//
+// Entering: on v2, clone3 puts the new process there (CLONE_INTO_CGROUP). On v1 the process writes "0" to `tasks`, not
+// its pid to `cgroup.procs`: moving only itself, the kernel need not take the lock over all thread groups
+// (kernel/cgroup/cgroup.c, cgroup_procs_write_start), whose grace period costs 5 to 20 ms.
+
+import { containerCgroups as locate, type ContainerCgroup } from "../cgroup/paths.ts";
+import { newBuffer, newSlot, type Slot, type Step, step, type Variables } from "../tape/step.ts";
+import type { Building } from "./builder.ts";
+import { pointerTo } from "./steps.ts";
+
+const origin = "linux.cgroupsPath";
+
+/** None when this user may not make any. */
+export const containerCgroups = (building: Pick<Building, "facts" | "spec" | "id">): readonly ContainerCgroup[] =>
+  building.facts.cgroups.writable || building.spec.linux?.cgroupsPath
+    ? locate(building.facts.cgroups, building.spec.linux?.cgroupsPath, building.id)
+    : [];
+
+/** Box makes every cgroup, and opens the v2 one for clone3 into `v2`. */
+export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Variables, v2: Slot<"fd">): Step[] {
+  const steps: Step[] = [];
+  for (const cgroup of cgroups) {
+    let path = cgroup.mount;
+    for (let depth = 1; depth <= cgroup.parts.length; depth++) {
+      const parent = path;
+      path += `/${cgroup.parts[depth - 1]}`;
+      const inherit = cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
+      const last = depth === cgroup.parts.length;
+      steps.push(
+        step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, {
+          ok: inherit,
+          onError: [["EEXIST", last ? refuseUsed(variables, path) : []]],
+        }),
+      );
+    }
+    if (cgroup.version === 2)
+      steps.push(
+        step("openat", ["AT_FDCWD", cgroup.path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the cgroup ${cgroup.path}`, {
+          out: v2,
+        }),
+      );
+  }
+  return steps;
+}
+
+/** A new v1 cpuset has no cpus and takes no process until it has: cpuset(7), "cpuset.cpus". */
+function inheritCpuset(variables: Variables, parent: string, path: string): Step[] {
+  const text = newBuffer(variables, "cpus", 4096);
+  const length = newSlot(variables, "int", "length");
+  const from = newSlot(variables, "fd", "parent's file");
+  const to = newSlot(variables, "fd", "own file");
+  const steps: Step[] = [];
+  for (const name of ["cpuset.cpus", "cpuset.mems"]) {
+    const why = `take over ${name} from ${parent}`;
+    steps.push(
+      step("openat", ["AT_FDCWD", `${parent}/${name}`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, why, { out: from }),
+      step("read", [from, pointerTo(text), text.bytes], origin, why, { out: length }),
+      step("openat", ["AT_FDCWD", `${path}/${name}`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, why, { out: to }),
+      step("write", [to, pointerTo(text), length], origin, why),
+      step("close", [from], origin, "done with it"),
+      step("close", [to], origin, "done with it"),
+    );
+  }
+  return steps;
+}
+
+/** A cgroup left by a dead container may be used again; one with processes is somebody else's. */
+function refuseUsed(variables: Variables, path: string): Step[] {
+  const procs = newSlot(variables, "fd", "cgroup.procs");
+  const first = newBuffer(variables, "first process", 8);
+  return [
+    step("openat", ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, `look into the cgroup ${path}`, { out: procs }),
+    step("read", [procs, pointerTo(first), 1], origin, `use the cgroup ${path}`, {
+      expect: { value: 0, refused: "it exists already and holds processes" },
+    }),
+    step("close", [procs], origin, "done with it"),
+  ];
+}
+
+/** Init moves itself into each v1 cgroup. */
+export function enterCgroups(building: Building): Step[] {
+  const tasks = newSlot(building.child.variables, "fd", "tasks");
+  const steps: Step[] = [];
+  for (const { version, path } of containerCgroups(building)) {
+    if (version !== 1) continue;
+    const why = `enter the cgroup ${path}`;
+    steps.push(
+      step("openat", ["AT_FDCWD", `${path}/tasks`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, why, { out: tasks }),
+      step("write", [tasks, "0", 1], origin, why),
+      step("close", [tasks], origin, "done with it"),
+    );
+  }
+  return steps;
+}

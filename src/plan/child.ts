@@ -1,0 +1,124 @@
+// The child's whole order on one screen: from the moment the stage maps its tape to execve.
+
+import type { Process, Spec } from "../config/spec.ts";
+import { type Slot, type Step, step } from "../tape/step.ts";
+import { type Building, newFd } from "./builder.ts";
+import { enterCgroups } from "./cgroups.ts";
+import { makeDevices, makesDevices, openDev } from "./devices.ts";
+import { planEmbeddedRoot } from "./embedded-root.ts";
+import { maskPaths, openNull, protectPaths } from "./masks.ts";
+import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
+import * as namespaces from "./namespaces.ts";
+import { raiseLoopback } from "./network.ts";
+import type { Actor, Section } from "./plan.ts";
+import * as process from "./process.ts";
+import { attachRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
+import { becomeUntraceable, leaveSession, settle } from "./settle.ts";
+import { openTerminal, takeTerminal } from "./terminal.ts";
+
+/** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
+export function planChild(building: Building): Section[] {
+  const { spec, namespaces: spaces } = building;
+  const joins = spaces.joined.size > 0;
+  const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
+  if (joins) {
+    list.push(["let go of what came from box", "stage", [...settle(), becomeUntraceable()]]);
+    list.push(["enter the cgroups", "stage", enterCgroups(building)]);
+    list.push(["join namespaces", "stage", [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)]]);
+    list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
+  } else {
+    list.push(["let go of what came from box", "init", settle()]);
+    list.push(["enter the cgroups", "init", enterCgroups(building)]);
+  }
+  list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
+  if (spaces.made.has("user"))
+    list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
+  list.push(["identity", "init", [becomeUntraceable(), step("umask", [0], "process.user.umask", "make modes count as written"), ...names(spec)]]);
+  if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
+  if (spaces.joined.has("mount")) building.notes.push(joinedMountNote);
+  else list.push(...planRoot(building));
+  list.push(...planProcess(building, spec.process as Process));
+  return list.filter(([, , steps]) => steps.length > 0).map(([title, actor, steps]) => ({ title, actor, steps }));
+}
+
+const joinedMountNote =
+  "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply";
+
+function names(spec: Spec): Step[] {
+  const steps: Step[] = [];
+  const { hostname, domainname } = spec;
+  const bytes = (text: string): number => new TextEncoder().encode(text).length;
+  if (hostname !== undefined && hostname !== "")
+    steps.push(step("sethostname", [hostname, bytes(hostname)], "hostname", `set the host name to ${hostname}`));
+  if (domainname !== undefined && domainname !== "")
+    steps.push(step("setdomainname", [domainname, bytes(domainname)], "domainname", `set the domain name to ${domainname}`));
+  return steps;
+}
+
+type Parts = [title: string, actor: Actor, steps: readonly Step[]][];
+
+function planRoot(building: Building): Parts {
+  const { spec, root } = building;
+  const mounts = spec.mounts ?? [];
+  const masks = (spec.linux?.maskedPaths ?? []).length > 0;
+  const early = new Map<number, Slot<"fd">>();
+  const earlySteps: Step[] = [];
+  for (const [index, mount] of mounts.entries()) {
+    if (!keepsHostPeers(mount)) continue;
+    const source = newFd(building, mount.destination);
+    early.set(index, source);
+    earlySteps.push(openBindSource(building, mount, `mounts[${index}]`, source));
+  }
+  const nullFile = openNull(building);
+  const empty = keepEmptyFolder(building);
+  const dev = newFd(building, "/dev");
+  const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev)] : [];
+  const mountSteps: Step[] = [];
+  for (let index = 0; index < mounts.length; index++)
+    mountSteps.push(...planMount(building, mounts[index] as NonNullable<(typeof mounts)[number]>, index, early.get(index)));
+  return [
+    ["root", "init", [
+      ...earlySteps,
+      leaveHostPropagation(),
+      ...planEmbeddedRoot(building),
+      openRootFolder(building, building.rootPath),
+      ...(masks ? nullFile.steps : []),
+      ...(masks ? empty.steps : []),
+      ...attachRoot(building),
+    ]],
+    ["mounts", "init", mountSteps],
+    ["devices", "init", devices],
+    ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
+    ["masked and read-only paths", "init", [
+      ...process.ensureCwd(building, spec.process as Process),
+      ...protectPaths(building),
+      ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
+    ]],
+    ["enter the root", "init", [...enterRoot(building), step("close", [root], "root.path", "done with it")]],
+  ];
+}
+
+function planProcess(building: Building, init: Process): Parts {
+  const cwd = process.enterCwd(building, init);
+  const noNewPrivileges = step("prctl", [["PR_SET_NO_NEW_PRIVS"], 1, 0, 0, 0], "process.noNewPrivileges", "gain no privileges by execve");
+  const umask = init.user.umask ?? 0o022;
+  return [
+    ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
+    ["process", "init", [
+      ...(init.terminal === true ? takeTerminal(building) : []),
+      ...cwd.asRoot,
+      ...process.limitResources(building, init),
+      ...process.dropBoundingSet(building, init),
+      ...process.changeUser(building, init),
+      ...process.setCapabilities(building, init),
+      ...cwd.asUser,
+      ...(init.noNewPrivileges === true ? [noNewPrivileges] : []),
+      step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
+      ...process.resetSignals(building),
+      step("close_range", [3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]], "process", "let execve close every other descriptor", {
+        onError: [["EINVAL", []]],
+      }),
+      ...process.executeProgram(building, init),
+    ]],
+  ];
+}

@@ -1,0 +1,79 @@
+// /dev: the device nodes and links that every container has (runtime-spec, "Default Devices"; runc makes the same).
+// They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
+// followed (CVE-2026-41579).
+
+import { type Slot, type Step, step } from "../tape/step.ts";
+import { type Building, newFd } from "./builder.ts";
+import { sortOptions } from "./mounts.ts";
+import { attach } from "./root.ts";
+import { components, ensureInRoot } from "./steps.ts";
+
+const nodes = [
+  ["null", 1, 3],
+  ["random", 1, 8],
+  ["full", 1, 7],
+  ["tty", 5, 0],
+  ["zero", 1, 5],
+  ["urandom", 1, 9],
+] as const;
+
+const links = [
+  ["fd", "/proc/self/fd"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+  ["ptmx", "pts/ptmx"],
+] as const;
+
+/** A /dev that is bound from elsewhere is used as it is; in any other one box makes what is missing. */
+export const makesDevices = (building: Building): boolean =>
+  !(building.spec.mounts ?? []).some(
+    (mount) =>
+      components(mount.destination).join("/") === "dev" &&
+      (mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined),
+  );
+
+const origin = "mounts";
+
+/** Opens /dev for what follows. */
+export const openDev = (building: Building, dev: Slot<"fd">): Step =>
+  ensureInRoot(building.child, building.root, "/dev", "folder", origin, dev);
+
+export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
+  const steps: Step[] = [];
+  const mapped = building.namespaces.made.has("user");
+  for (const [name, major, minor] of nodes) {
+    const why = `make the device /dev/${name}`;
+    const bound = bindDevice(building, dev, name);
+    if (mapped) steps.push(...bound);
+    else
+      steps.push(
+        step("mknodat", [dev, name, 0o020666, { major, minor }], origin, why, {
+          onError: [
+            ["EEXIST", []],
+            ["EPERM", bound, "fallback"],
+          ],
+        }),
+      );
+  }
+  for (const [name, target] of links)
+    steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]] }));
+  return steps;
+}
+
+/** Where mknod is not allowed, the host's own device is bound over an empty file (mknod(2), EPERM). */
+function bindDevice(building: Building, dev: Slot<"fd">, name: string): Step[] {
+  const file = newFd(building, `/dev/${name}, below`);
+  const device = newFd(building, `/dev/${name}`);
+  const why = `bind the host's /dev/${name}`;
+  return [
+    step("mknodat", [dev, name, 0o100666, { major: 0, minor: 0 }], origin, `make the file /dev/${name} to mount on`, {
+      onError: [["EEXIST", []]],
+    }),
+    step("openat", [dev, name, ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, `open the file /dev/${name}`, { out: file }),
+    step("open_tree", ["AT_FDCWD", `/dev/${name}`, ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC"]], origin, why, { out: device }),
+    attach(device, file, origin, why),
+    step("close", [file], origin, "done with it"),
+    step("close", [device], origin, "done with it"),
+  ];
+}

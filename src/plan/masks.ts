@@ -1,0 +1,96 @@
+// Masked and read-only paths. A masked file is covered by the host's /dev/null, taken and verified before anything of
+// the container is touched (CVE-2025-31133); a masked folder by the empty read-only one. What does not exist is no
+// leak, and is passed over.
+
+import { type Slot, type Step, step } from "../tape/step.ts";
+import { slotIn } from "../tape/step.ts";
+import { structFields } from "../linux/structs.ts";
+import { setAttributes } from "./attributes.ts";
+import { type Building, newFd } from "./builder.ts";
+import { attach } from "./root.ts";
+import { components, expectEqual, openInRoot } from "./steps.ts";
+import { pointerTo } from "./steps.ts";
+
+/** Opens the host's /dev/null and makes sure that it is the character device 1:3. */
+export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"fd"> } {
+  const origin = "linux.maskedPaths";
+  const nullFile = newFd(building, "/dev/null");
+  const rdev = slotIn("int", building.statx, statxOffset("rdev_major"), "device number of /dev/null");
+  const mode = slotIn("int", building.statx, statxOffset("mode"), "mode of /dev/null");
+  const refused = "the host's /dev/null is not the null device";
+  return {
+    nullFile,
+    steps: [
+      step("openat", ["AT_FDCWD", "/dev/null", ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the host's /dev/null", {
+        out: nullFile,
+      }),
+      step("statx", [nullFile, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], pointerTo(building.statx)], origin, "look at /dev/null"),
+      expectEqual(mode, 0o170000, 0o020000, origin, "check that /dev/null is a character device", refused),
+      // rdev_major and rdev_minor are two adjacent 32-bit fields: 1 and 3.
+      expectEqual(rdev, -1, 3 * 4294967296 + 1, origin, "check that /dev/null is device 1:3", refused),
+    ],
+  };
+}
+
+export const statxOffset = (field: string): number => structFields.statx.fields[field]?.offset as number;
+
+/** Covers each of linux.maskedPaths. */
+export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<"fd">): Step[] {
+  const paths = building.spec.linux?.maskedPaths ?? [];
+  const target = newFd(building, "masked path");
+  const cover = newFd(building, "cover");
+  return paths.map((path, index) => {
+    const origin = `linux.maskedPaths[${index}]`;
+    const copy = (source: Slot<"fd">, what: string) =>
+      step("open_tree", [source, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, `copy ${what} as a mount`, {
+        out: cover,
+      });
+    const coverFolder = [
+      step("close", [cover], origin, "drop /dev/null's copy"),
+      copy(empty, "the empty folder"),
+      attach(cover, target, origin, `mask the folder ${path}`),
+    ];
+    const why = `mask ${path}`;
+    const move = step(
+      "move_mount",
+      [cover, "", target, "", ["MOVE_MOUNT_F_EMPTY_PATH", "MOVE_MOUNT_T_EMPTY_PATH"]],
+      origin,
+      why,
+      { onError: [["ENOTDIR", coverFolder]] },
+    );
+    return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
+      onError: [
+        ["ENOENT", []],
+        ["ENOTDIR", []],
+      ],
+      ok: [copy(nullFile, "/dev/null"), move, step("close", [cover], origin, "done with it"), step("close", [target], origin, "done with it")],
+    });
+  });
+}
+
+/** Makes each of linux.readonlyPaths a read-only mount of itself. */
+export function protectPaths(building: Building): Step[] {
+  const paths = building.spec.linux?.readonlyPaths ?? [];
+  const target = newFd(building, "read-only path");
+  const copy = newFd(building, "copy");
+  const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], recursive: true } as const;
+  return paths.map((path, index) => {
+    const origin = `linux.readonlyPaths[${index}]`;
+    const why = `make ${path} read-only`;
+    return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
+      onError: [
+        ["ENOENT", []],
+        ["ENOTDIR", []],
+      ],
+      ok: [
+        step("open_tree", [target, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]], origin, `copy ${path} as a mount`, {
+          out: copy,
+        }),
+        attach(copy, target, origin, why),
+        ...setAttributes(copy, readOnly, origin, why),
+        step("close", [copy], origin, "done with it"),
+        step("close", [target], origin, "done with it"),
+      ],
+    });
+  });
+}

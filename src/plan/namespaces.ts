@@ -1,0 +1,138 @@
+// Namespaces: new ones come from flags of clone, existing ones from setns by their files. New ones alone need one
+// process; a joined one needs the stage as a helper, since setns of a pid namespace counts only for children and new
+// namespaces belong to the user namespace that is current when they are made.
+
+import type { Spec } from "../config/spec.ts";
+import type { Flag } from "../linux/flags.ts";
+import { address, newBuffer, newSlot, type Slot, type Step, step } from "../tape/step.ts";
+import type { Building, NamespacePlan } from "./builder.ts";
+import { SYNC_FD } from "./plan.ts";
+
+type CloneFlag = Flag<"CLONE">;
+
+const cloneFlags: Record<string, CloneFlag> = {
+  pid: "CLONE_NEWPID",
+  network: "CLONE_NEWNET",
+  mount: "CLONE_NEWNS",
+  ipc: "CLONE_NEWIPC",
+  uts: "CLONE_NEWUTS",
+  user: "CLONE_NEWUSER",
+  cgroup: "CLONE_NEWCGROUP",
+  time: "CLONE_NEWTIME",
+};
+
+export function sortNamespaces(spec: Spec): NamespacePlan {
+  const made = new Set<string>();
+  const joined = new Map<string, string>();
+  for (const { type, path } of spec.linux?.namespaces ?? []) {
+    if (path === undefined || path === "") made.add(type);
+    else joined.set(type, path);
+  }
+  return { made, joined };
+}
+
+/** Whether the cgroup namespace is made by the clone itself: only if the child is in its cgroups by then. */
+export const cgroupNamespaceAtClone = (building: Building): boolean =>
+  building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
+
+/** Flags of the clone that makes init. */
+export function newNamespaceFlags(building: Building): CloneFlag[] {
+  const flags: CloneFlag[] = [];
+  for (const type of building.namespaces.made) {
+    if (type === "cgroup" && !cgroupNamespaceAtClone(building)) continue;
+    flags.push(cloneFlags[type] as CloneFlag);
+  }
+  return flags;
+}
+
+const indexOf = (spec: Spec, type: string): number => (spec.linux?.namespaces ?? []).findIndex((one) => one.type === type);
+const originOf = (building: Building, type: string): string => `linux.namespaces[${indexOf(building.spec, type)}]`;
+
+/** Order of joining: with root's rights the user namespace last; without, first, since only it gives the rights. */
+const joinOrder = ["ipc", "uts", "network", "pid", "cgroup", "time", "mount"];
+
+/** The stage opens every namespace file while the host's paths are still its own, then enters them. */
+export function joinNamespaces(building: Building): Step[] {
+  const { joined } = building.namespaces;
+  const order = building.facts.uid === 0 ? [...joinOrder, "user"] : ["user", ...joinOrder];
+  const open: Step[] = [];
+  const enter: Step[] = [];
+  for (const type of order) {
+    const path = joined.get(type);
+    if (path === undefined) continue;
+    const origin = originOf(building, type);
+    const file = newSlot(building.child.variables, "fd", `${type} namespace`);
+    const flag = cloneFlags[type] as CloneFlag;
+    open.push(
+      step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"], 0], origin, `open the ${type} namespace ${path}`, { out: file }),
+      step("ioctl", [file, ["NS_GET_NSTYPE"], null], origin, `join the ${type} namespace ${path}`, {
+        expect: { value: namespaceType[type] as number, refused: `it is not a ${type} namespace` },
+        onError: [["ENOTTY", [refuse(origin, type, path)]]],
+      }),
+    );
+    enter.push(step("setns", [file, [flag]], origin, `join the ${type} namespace ${path}`), step("close", [file], origin, "done with it"));
+  }
+  return [...open, ...enter];
+}
+
+/** NS_GET_NSTYPE answers with the CLONE_NEW* flag (ioctl_nsfs(2)). */
+const namespaceType: Record<string, number> = {
+  mount: 0x20000,
+  cgroup: 0x2000000,
+  uts: 0x4000000,
+  ipc: 0x8000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  network: 0x40000000,
+  time: 0x80,
+};
+
+const refuse = (origin: string, type: string, path: string): Step =>
+  step("getpid", [], origin, `join the ${type} namespace ${path}`, { expect: { value: 0, refused: `it is not a ${type} namespace` } });
+
+/** The stage makes init, its sibling: both are children of box. `init` runs in the child alone; the stage ends. */
+export function cloneInit(building: Building): Step {
+  const flags: CloneFlag[] = ["CLONE_PARENT", "CLONE_PARENT_SETTID", ...newNamespaceFlags(building)];
+  const exit = step("exit_group", [0], "linux.namespaces", "leave init to box");
+  return step(
+    "clone",
+    [flags, null, address(building.child.initPid), null, null],
+    "linux.namespaces",
+    "make the container's first process",
+    { equal: { value: 0, steps: [step("getpid", [], "linux.namespaces", "be the first process", { goto: "init" })] }, ok: [exit] },
+  );
+}
+
+/** A cgroup namespace shows the cgroup that its maker is in as its root, so it is made after entering them. */
+export const unshareCgroup = (building: Building): Step[] =>
+  building.namespaces.made.has("cgroup") && !cgroupNamespaceAtClone(building)
+    ? [step("unshare", [["CLONE_NEWCGROUP"]], originOf(building, "cgroup"), "make a cgroup namespace rooted at the container's own cgroups")]
+    : [];
+
+const byteBuffer = (building: Building) => newBuffer(building.child.variables, "answer", 8);
+
+/** Stops until box says to go on; box being gone ends the child. */
+export function waitForBox(building: Building, why: string): Step {
+  const answer = byteBuffer(building);
+  return step("read", [SYNC_FD, address(answer), 1], "box", why, {
+    equal: { value: 0, steps: [step("exit_group", [125], "box", "end, since box is gone")] },
+  });
+}
+
+/** Asks box for the id maps: only a process outside of the new user namespace may write them in full. */
+export const askForIds = (building: Building): Step[] => [
+  step("write", [SYNC_FD, "i", 1], "linux.uidMappings", "ask box for the id maps"),
+  waitForBox(building, "wait for the id maps"),
+];
+
+/** Becomes the root of the new user namespace. Groups can be set only where the map allows (user_namespaces(7)). */
+export function becomeMappedRoot(building: Building): Step[] {
+  const origin = "linux.uidMappings";
+  const maps = (list: readonly { containerID: number }[] | undefined): boolean => (list ?? []).some(({ containerID }) => containerID === 0);
+  const steps: Step[] = [];
+  if (maps(building.spec.linux?.gidMappings)) steps.push(step("setresgid", [0, 0, 0], origin, "become the namespace's group 0"));
+  if (maps(building.spec.linux?.uidMappings)) steps.push(step("setresuid", [0, 0, 0], origin, "become the namespace's user 0"));
+  return steps;
+}
+
+export type SyncSlot = Slot<"fd">;

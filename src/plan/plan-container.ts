@@ -1,0 +1,68 @@
+// Spec + host facts → Plan. Pure: the same input gives the same plan, and nothing is touched.
+
+import type { Spec } from "../config/spec.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { newBuffer, newSlot } from "../tape/step.ts";
+import { structFields } from "../linux/structs.ts";
+import * as box from "./box.ts";
+import { type Building, newChildVariables } from "./builder.ts";
+import { containerCgroups } from "./cgroups.ts";
+import { planChild } from "./child.ts";
+import { sortNamespaces } from "./namespaces.ts";
+import type { Plan, Section } from "./plan.ts";
+import * as supervisor from "./supervisor.ts";
+import { superviseTerminal } from "./supervise-terminal.ts";
+
+export type Container = {
+  readonly id: string;
+  /** Absolute. */
+  readonly bundle: string;
+  readonly spec: Spec;
+  /** The root is a copy-on-write view of the host's / instead of a folder of the bundle. */
+  readonly hostRoot: boolean;
+};
+
+export function planContainer(container: Container, facts: HostFacts): Plan {
+  const { id, bundle, spec } = container;
+  const child = newChildVariables();
+  const { variables } = child;
+  const path = spec.root?.path ?? "rootfs";
+  const building: Building = {
+    id,
+    spec,
+    facts,
+    bundle,
+    hostRoot: container.hostRoot,
+    rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
+    child,
+    root: newSlot(variables, "fd", "root"),
+    rootFolder: newSlot(variables, "fd", "root folder"),
+    terminal: newSlot(variables, "fd", "terminal"),
+    statx: newBuffer(variables, "statx", structFields.statx.bytes),
+    notes: [],
+    namespaces: sortNamespaces(spec),
+  };
+  const own = box.newBoxVariables();
+  const watcher = supervisor.newSupervisorVariables();
+  const loop = spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
+  const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
+  const plan: Plan = {
+    prepare: section("state, cgroups and the child", box.prepare(building, own)),
+    child: planChild(building),
+    awaitHelper: section("the helper", box.awaitHelper(building, own)),
+    observe: section("init in /proc", box.observe(own)),
+    writeIdMaps: section("id maps", box.writeIdMaps(building, own)),
+    record: section("terminal and state", [...box.receiveTerminal(building, own), ...box.writeState(own)]),
+    release: section("let it run", box.release(own)),
+    becomeSupervisor: section("box becomes the supervisor", supervisor.becomeSupervisor(building, own)),
+    startSupervisor: section("the supervisor's tape", supervisor.startSupervisor(own)),
+    supervise: section("while the container runs", loop),
+    handOver: section("what a tape cannot finish", supervisor.handOver(building, watcher)),
+    supervisor: watcher,
+    box: own,
+    childVariables: child,
+    notes: building.notes,
+  };
+  if (containerCgroups(building).length === 0) building.notes.push("no cgroup: this user may make none here");
+  return plan;
+}

@@ -1,0 +1,103 @@
+// A plan: everything box will do for one container, as lists of steps in the order in which they begin. Pure data;
+// src/execute runs it, `box plan` prints it, tests read it.
+
+import type { Buffer, Slot, Step, Variables } from "../tape/step.ts";
+
+/** Who makes the calls: the box process, the helper before the container's first process exists, or that process. */
+export type Actor = "box" | "stage" | "init";
+
+export type Section = {
+  /** What this part of the plan achieves, for the printed plan. */
+  readonly title: string;
+  readonly actor: Actor;
+  readonly steps: readonly Step[];
+};
+
+/**
+ * Three tapes: box's own, run inside the box process section by section with TypeScript between them; the child's,
+ * which the stage and then init run; and the supervisor's, which box turns into once the container runs.
+ */
+export type Plan = {
+  /** State folder, cgroups, stage, tape, and the clone that starts the child. */
+  readonly prepare: Section;
+  readonly child: readonly Section[];
+  /** Empty without joined namespaces. */
+  readonly awaitHelper: Section;
+  readonly observe: Section;
+  /** Empty without a new user namespace. */
+  readonly writeIdMaps: Section;
+  /** Terminal and final state. */
+  readonly record: Section;
+  readonly release: Section;
+  readonly becomeSupervisor: Section;
+  readonly startSupervisor: Section;
+  /** The supervisor's tape: its loop, and where every failure of it leads. */
+  readonly supervise: Section;
+  readonly handOver: Section;
+  readonly supervisor: SupervisorVariables;
+  readonly box: BoxVariables;
+  readonly childVariables: ChildVariables;
+  /** Facts a reader should know: what does not apply on this host or in this configuration, and why. */
+  readonly notes: readonly string[];
+};
+
+/** Bytes that TypeScript puts somewhere before the tape runs. */
+export type Bytes = { readonly address: Slot<"int">; readonly length: Slot<"int"> };
+
+/** What TypeScript and box's tape hand each other. */
+export type BoxVariables = {
+  readonly variables: Variables;
+  readonly stageBytes: Bytes;
+  readonly tapeBytes: Bytes;
+  readonly state: Bytes;
+  readonly statusAddress: Slot<"int">;
+  readonly stateFolder: Slot<"fd">;
+  readonly stage: Slot<"fd">;
+  readonly arena: Slot<"fd">;
+  readonly sync: Slot<"fd">;
+  readonly childSync: Slot<"fd">;
+  /** What clone3 returned: init, or the helper that makes it. */
+  readonly pid: Slot<"int">;
+  readonly initPid: Slot<"int">;
+  /** `/proc/PID` of init, and it opened. */
+  readonly processPath: Buffer;
+  readonly process: Slot<"fd">;
+  readonly stat: Buffer;
+  readonly siginfo: Buffer;
+  readonly reply: Buffer;
+  readonly terminal: Slot<"fd">;
+  /** Descriptors that survive box's becoming the supervisor. */
+  readonly kept: {
+    readonly stateRoot: Slot<"fd">;
+    readonly stateFolder: Slot<"fd">;
+    readonly box: Slot<"fd">;
+    readonly terminal: Slot<"fd">;
+    readonly tape: Slot<"fd">;
+  };
+};
+
+/** Values that TypeScript puts into the supervisor's tape. */
+export type SupervisorVariables = {
+  readonly variables: Variables;
+  readonly init: Slot<"int">;
+  readonly stateRoot: Slot<"fd">;
+  readonly stateFolder: Slot<"fd">;
+  readonly box: Slot<"fd">;
+  readonly terminal: Slot<"fd">;
+  readonly siginfo: Buffer;
+  /** The caller's termios before raw mode. */
+  readonly settings: Buffer;
+};
+
+export type ChildVariables = {
+  readonly variables: Variables;
+  /** Text about a failure that the child fetched: a mount context's log, or the head of a script. */
+  readonly explanation: Buffer;
+  /** The init's pid, when the stage clones it. */
+  readonly initPid: Slot<"int">;
+};
+
+/** The stage and init find box's end of the socketpair here; layout.ts places the arena one below. */
+export const SYNC_FD = 4;
+/** Sources of descriptors for the child lie above both, so that moving one never overwrites another. */
+export const FIRST_FREE_FD = 5;

@@ -1,0 +1,82 @@
+// A plan as text and as JSON: every step in the order in which it begins, with who makes it, the call, where it comes
+// from and why. Alternatives are shown below the step that they belong to.
+
+import { printStep } from "../tape/print.ts";
+import type { Step } from "../tape/step.ts";
+import type { Actor, Plan, Section } from "./plan.ts";
+
+/** The sections in the order in which they begin; box's and init's run side by side from the clone on. */
+export const sectionsOf = (plan: Plan): readonly Section[] =>
+  [
+    plan.prepare,
+    ...plan.child,
+    plan.awaitHelper,
+    plan.observe,
+    plan.writeIdMaps,
+    plan.record,
+    plan.release,
+    plan.becomeSupervisor,
+    plan.startSupervisor,
+    plan.supervise,
+    plan.handOver,
+  ].filter(({ steps }) => steps.length > 0);
+
+export type PlannedStep = {
+  readonly number: number;
+  readonly actor: Actor;
+  readonly section: string;
+  readonly call: string;
+  readonly text: string;
+  readonly origin: string;
+  readonly why: string;
+  /** Only on this condition, such as `ENOENT` of the step it belongs to. */
+  readonly when?: string;
+  /** Number of the step that it belongs to. */
+  readonly of?: number;
+};
+
+/** Every step, those in alternatives included, numbered in order. */
+export function listSteps(plan: Plan): PlannedStep[] {
+  const out: PlannedStep[] = [];
+  const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined): void => {
+    const number = out.length + 1;
+    const { origin, why, call } = step;
+    out.push({ number, actor: section.actor, section: section.title, call, text: printStep(step), origin, why, ...condition });
+    for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number });
+  };
+  for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined);
+  return out;
+}
+
+/** What hangs on a step, with the condition in words. */
+export function branches(step: Step): { when: string; steps: readonly Step[] }[] {
+  const out: { when: string; steps: readonly Step[] }[] = [];
+  if (step.ok !== undefined) out.push({ when: "done", steps: step.ok });
+  if (step.equal !== undefined) {
+    const when = step.call === "clone3" || step.call === "clone" ? "in the child" : `if ${step.equal.value}`;
+    out.push({ when, steps: step.equal.steps }, { when: `${when}, on failure`, steps: step.equal.onFailure ?? [] });
+  }
+  if (step.onError !== undefined && typeof step.onError !== "string")
+    for (const [errno, steps] of step.onError) out.push({ when: errno, steps });
+  if (step.explain !== undefined) out.push({ when: "on failure", steps: step.explain });
+  return out;
+}
+
+export function printPlan(plan: Plan): string {
+  const lines: string[] = plan.notes.map((note) => `note: ${note}`);
+  const depths = new Map<number, number>();
+  let title = "";
+  for (const step of listSteps(plan)) {
+    const heading = `${step.actor}: ${step.section}`;
+    if (heading !== title) lines.push("", heading);
+    title = heading;
+    const depth = step.of === undefined ? 0 : (depths.get(step.of) ?? 0) + 1;
+    depths.set(step.number, depth);
+    const when = step.when === undefined ? "" : `[${step.when}] `;
+    lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}`);
+    lines.push(`      ${"    ".repeat(depth)}  ${step.origin}: ${step.why}`);
+  }
+  return lines.join("\n").trimStart();
+}
+
+export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({ notes: plan.notes, steps: listSteps(plan) });

@@ -1,0 +1,198 @@
+// The container's process, from a finished root to execve: limits, capabilities, ids, working folder, environment.
+// The order is the kernel's: the bounding set needs CAP_SETPCAP, so it goes before the ids; KEEPCAPS carries the
+// permitted set over setresuid; ambient capabilities come last since capset must have made them inheritable first.
+
+import type { Process } from "../config/spec.ts";
+import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
+import type { Flag } from "../linux/flags.ts";
+import { compute, newBuffer, newSlot, slotIn, type Step, type Struct, step } from "../tape/step.ts";
+import type { Building } from "./builder.ts";
+import { components, ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
+
+/** Makes process.cwd where it is missing, as runc does, while the root can still be written. */
+export const ensureCwd = (building: Building, process: Process): Step[] => {
+  const parts = components(process.cwd);
+  if (parts.length === 0) return [];
+  const cwd = newSlot(building.child.variables, "fd", "process.cwd");
+  return [ensureInRoot(building.child, building.root, process.cwd, "folder", "process.cwd", cwd)];
+};
+
+/** Enters the working folder with root's rights if they suffice, else later with the user's (NFS, FUSE). */
+export function enterCwd(building: Building, process: Process): { asRoot: Step[]; asUser: Step[] } {
+  const origin = "process.cwd";
+  const why = `change to the folder ${process.cwd}`;
+  const entered = newSlot(building.child.variables, "int", "entered");
+  const where = newBuffer(building.child.variables, "cwd", 4096);
+  const firstBytes = slotIn("int", where, 0, "cwd");
+  const refused = "it lies outside of the container's root";
+  return {
+    asRoot: [step("chdir", [process.cwd], origin, why, { out: entered, onError: [["EACCES", []]] })],
+    asUser: [
+      compute([entered, 0, 0, 0xff], origin, "enter it now if not", {
+        equal: { value: 0xff, steps: [step("chdir", [process.cwd], origin, why)] },
+      }),
+      // A folder reached through a leaked descriptor shows as "(unreachable)…" (CVE-2024-21626).
+      step("getcwd", [pointerTo(where), where.bytes], origin, `make sure of the folder ${process.cwd}`),
+      expectEqual(firstBytes, 0xff, 0x2f, origin, `use the folder ${process.cwd}`, refused),
+    ],
+  };
+}
+
+export function limitResources(building: Building, process: Process): Step[] {
+  const steps: Step[] = [];
+  const list = process.rlimits ?? [];
+  for (let index = 0; index < list.length; index++) {
+    const limit = list[index] as NonNullable<typeof list[number]>;
+    const value: Struct = { struct: "rlimit64", rlim_cur: limit.soft, rlim_max: limit.hard };
+    const why = `limit ${limit.type} to ${limit.soft}:${limit.hard}`;
+    steps.push(step("prlimit64", [0, [limit.type as Flag<"RLIMIT">], value, null], `process.rlimits[${index}]`, why));
+  }
+  const files = building.facts.openFiles;
+  if (files !== undefined && !list.some(({ type }) => type === "RLIMIT_NOFILE")) {
+    const value: Struct = { struct: "rlimit64", rlim_cur: files.soft, rlim_max: files.hard };
+    steps.push(step("prlimit64", [0, ["RLIMIT_NOFILE"], value, null], "process.rlimits", "give back the limit on open files that Bun raised"));
+  }
+  return steps;
+}
+
+/** Drops from the bounding set what the configuration does not list; without `process.capabilities`, everything. */
+export function dropBoundingSet(building: Building, process: Process): Step[] {
+  const keep = new Set(process.capabilities?.bounding ?? []);
+  const origin = "process.capabilities.bounding";
+  const steps: Step[] = [];
+  for (const name in capabilities) {
+    const capability = name as CapabilityName;
+    if (keep.has(capability) || !building.facts.boundingSet.includes(capabilities[capability])) continue;
+    steps.push(step("prctl", [["PR_CAPBSET_DROP"], capabilities[capability], 0, 0, 0], origin, `drop ${capability}`));
+  }
+  return steps;
+}
+
+/** Ids of the process: supplementary groups, group, user, in that order, since only root may change them. */
+export function changeUser(building: Building, process: Process): Step[] {
+  const { uid, gid } = process.user;
+  const groups = process.user.additionalGids ?? [];
+  const steps = [step("prctl", [["PR_SET_KEEPCAPS"], 1, 0, 0, 0], "process.user", "keep capabilities over the change of user")];
+  const mayNot = building.namespaces.made.has("user") && building.facts.uid !== 0;
+  if (groups.length > 0 || !mayNot) {
+    const list = new Uint8Array(new Uint32Array(groups).buffer);
+    steps.push(
+      step("setgroups", [groups.length, groups.length === 0 ? null : list], "process.user.additionalGids", `set the groups to [${groups.join(", ")}]`),
+    );
+  }
+  steps.push(
+    step("setresgid", [gid, gid, gid], "process.user.gid", `become group ${gid}`),
+    step("setresuid", [uid, uid, uid], "process.user.uid", `become user ${uid}`),
+    step("prctl", [["PR_SET_KEEPCAPS"], 0, 0, 0, 0], "process.user", "keep no capabilities over later changes"),
+  );
+  return steps;
+}
+
+/** Capability numbers as the two 32-bit words of a set. */
+function words(names: readonly string[] | undefined): readonly [number, number] {
+  let low = 0;
+  let high = 0;
+  for (const name of names ?? []) {
+    const number = capabilities[name as CapabilityName];
+    if (number < 32) low |= 1 << number;
+    else high |= 1 << (number - 32);
+  }
+  return [low >>> 0, high >>> 0];
+}
+
+const CAPABILITY_VERSION_3 = 0x20080522;
+
+export function setCapabilities(building: Building, process: Process): Step[] {
+  const sets = process.capabilities;
+  const [effective, permitted, inheritable] = [words(sets?.effective), words(sets?.permitted), words(sets?.inheritable)];
+  const origin = "process.capabilities";
+  const head: Struct = { struct: "cap_user_header", version: CAPABILITY_VERSION_3, pid: 0 };
+  const data = new Uint8Array(
+    new Uint32Array([effective[0], permitted[0], inheritable[0], effective[1], permitted[1], inheritable[1]]).buffer,
+  );
+  const steps = [
+    step("capset", [head, data], origin, "set the permitted, effective and inheritable capabilities"),
+    step("prctl", [["PR_CAP_AMBIENT"], 4, 0, 0, 0], `${origin}.ambient`, "clear the ambient capabilities"),
+  ];
+  const grantable = (name: string): boolean => sets?.inheritable?.includes(name) === true && sets.permitted?.includes(name) === true;
+  const refused = (sets?.ambient ?? []).filter((name) => !grantable(name));
+  if (refused.length > 0)
+    building.notes.push(`process.capabilities.ambient: ${refused.join(", ")} stays off: only a permitted and inheritable capability can be ambient`);
+  for (const name of sets?.ambient ?? [])
+    if (grantable(name)) steps.push(
+      step("prctl", [["PR_CAP_AMBIENT"], 2, capabilities[name as CapabilityName], 0, 0], `${origin}.ambient`, `raise ${name}`),
+    );
+  return steps;
+}
+
+/** Signals as a fresh process has them: Bun and the caller of box ignore some, and box blocked all. */
+export function resetSignals(building: Building): Step[] {
+  const byDefault: Struct = { struct: "sigaction" };
+  const steps = building.facts.ignoredSignals.map((signal) =>
+    step("rt_sigaction", [signal, byDefault, null, 8], "process", `let signal ${signal} do what it does by default`),
+  );
+  steps.push(step("rt_sigprocmask", [["SIG_SETMASK"], new Uint8Array(8), null, 8], "process", "block no signal"));
+  return steps;
+}
+
+/** The environment of the process, HOME included where only the passwd file knows it. */
+export function environment(building: Building, process: Process): string[] {
+  const env = [...(process.env ?? [])];
+  const { home } = building.facts;
+  if (home !== undefined && !env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${home}`);
+  return env;
+}
+
+/** The paths that args[0] may stand for: itself when it has a slash, else one for each folder of the env's PATH. */
+export function candidates(args: readonly string[], env: readonly string[]): string[] {
+  const name = args[0] as string;
+  if (name.includes("/")) return [name];
+  const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
+  return path === "" ? [] : path.split(":").map((folder) => `${folder === "" ? "." : folder}/${name}`);
+}
+
+const EACCES = 13;
+const ENOENT = 2;
+
+/**
+ * Looks for the program and becomes it. A candidate that may be executed is: if execve then says ENOENT, the file is
+ * there and something that it names is not, so the head of the file is fetched for the error.
+ */
+export function executeProgram(building: Building, process: Process): Step[] {
+  const args = process.args ?? [];
+  const env = environment(building, process);
+  const name = args[0] as string;
+  const origin = "process.args[0]";
+  const may = (path: string, more?: Pick<Step, "onError" | "ok">): Step =>
+    step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], origin, `execute ${path}`, { failed: "execute", ...more });
+  if (name.includes("/")) return [may(name), becomeProgram(building, name, args, env)];
+  const refused = newSlot(building.child.variables, "int", "refused");
+  const remember = compute([0, 0, 0, -1], origin, "remember a file that may not be executed", { out: refused });
+  const fail = (errno: number): Step => compute([0, 0, errno, -1], origin, `execute ${name}`, { failed: "search" });
+  return [
+    ...candidates(args, env).map((path) =>
+      may(path, {
+        onError: [
+          ["ENOENT", []],
+          ["ENOTDIR", []],
+          ["EACCES", [remember]],
+        ],
+        ok: [becomeProgram(building, path, args, env)],
+      }),
+    ),
+    compute([refused, 0, 0, 0xff], origin, "was there a file that may not be executed?", {
+      equal: { value: 0, steps: [fail(EACCES)] },
+    }),
+    fail(ENOENT),
+  ];
+}
+
+function becomeProgram(building: Building, path: string, args: readonly string[], env: readonly string[]): Step {
+  const origin = "process.args[0]";
+  const file = newSlot(building.child.variables, "fd", path);
+  const explain: Step[] = [
+    step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look into the file", { out: file }),
+    step("read", [file, pointerTo(building.child.explanation), 255], origin, "read its first line"),
+  ];
+  return step("execve", [path, args, env], origin, `execute ${path}`, { failed: "execute", explain });
+}

@@ -1,0 +1,96 @@
+// The container's root: taken as a private mount tree, filled by the mounts of the configuration, and at the end made
+// the root of the mount namespace. Nothing here happens in the host's mount namespace.
+
+import type { Flag } from "../linux/flags.ts";
+import { type Slot, type Step, step } from "../tape/step.ts";
+import { setAttributes, setPropagation } from "./attributes.ts";
+import { type Building, newFd } from "./builder.ts";
+
+const propagationFlags: Record<string, Flag<"MS">> = {
+  private: "MS_PRIVATE",
+  slave: "MS_SLAVE",
+  shared: "MS_SHARED",
+  unbindable: "MS_UNBINDABLE",
+};
+
+/** `rslave` → its flag, and whether it holds for the mounts below too. */
+export function propagationFlag(word: string): { flag: Flag<"MS">; recursive: boolean } | undefined {
+  const recursive = word.startsWith("r") && word !== "";
+  const flag = propagationFlags[recursive ? word.slice(1) : word];
+  return flag === undefined ? undefined : { flag, recursive };
+}
+
+/** Cuts the new mount namespace off from the host's, in the direction that matters: ours never reaches it. */
+export const leaveHostPropagation = (): Step =>
+  step("mount", ["none", "/", null, ["MS_REC", "MS_SLAVE"], null], "linux.rootfsPropagation", "make every mount a slave of the host's");
+
+/** Opens the root folder on the host, before anything covers it. */
+export const openRootFolder = (building: Building, rootPath: string): Step =>
+  step("openat", ["AT_FDCWD", rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "root.path", `open the root folder ${rootPath}`, {
+    out: building.rootFolder,
+  });
+
+/** Copies the mounts at the root folder and lays them over it: pivot_root wants a mount point of its own. */
+export function attachRoot(building: Building): Step[] {
+  const { root, rootFolder } = building;
+  return [
+    step(
+      "open_tree",
+      [rootFolder, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]],
+      "root.path",
+      "copy the mounts of the root folder",
+      { out: root },
+    ),
+    attach(root, rootFolder, "root.path", "lay the container's root over its folder"),
+    setPropagation(root, "MS_PRIVATE", true, "root.path", "keep the container's mounts to itself"),
+  ];
+}
+
+/** Attaches a detached mount at what a descriptor names. */
+export const attach = (mount: Slot<"fd">, target: Slot<"fd">, origin: string, why: string): Step =>
+  step("move_mount", [mount, "", target, "", ["MOVE_MOUNT_F_EMPTY_PATH", "MOVE_MOUNT_T_EMPTY_PATH"]], origin, why);
+
+/** Makes the container's root the root of everything, and lets go of the host's tree. */
+export function enterRoot(building: Building): Step[] {
+  const { root, spec } = building;
+  const steps: Step[] = [];
+  if (spec.root?.readonly === true) {
+    const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], recursive: false } as const;
+    steps.push(...setAttributes(root, readOnly, "root.readonly", "make the container's root read-only"));
+  }
+  steps.push(
+    step("fchdir", [root], "root.path", "enter the container's root"),
+    step("pivot_root", [".", "."], "root.path", "make it the root of this mount namespace"),
+    step("umount2", [".", ["MNT_DETACH"]], "root.path", "let go of the host's mounts"),
+    step("chdir", ["/"], "root.path", "stand in the new root"),
+  );
+  const propagation = propagationFlag(spec.linux?.rootfsPropagation ?? "");
+  if (propagation !== undefined) {
+    const { flag, recursive } = propagation;
+    steps.push(setPropagation(root, flag, recursive, "linux.rootfsPropagation", `set the root's propagation`));
+  }
+  return steps;
+}
+
+/** One read-only empty tmpfs for all masked folders, kept under the container's root where nothing can see it. */
+export function keepEmptyFolder(building: Building): { steps: Step[]; empty: Slot<"fd"> } {
+  const origin = "linux.maskedPaths";
+  const context = newFd(building, "context of the empty folder");
+  const empty = newFd(building, "empty folder");
+  const steps = [
+    step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], origin, "make an empty folder to mask folders with", { out: context }),
+    step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "source", "tmpfs", 0], origin, "name its source"),
+    step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "size", "0", 0], origin, "let it hold nothing"),
+    step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "mode", "755", 0], origin, "let it be seen"),
+    step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, "make the empty folder's filesystem"),
+    step(
+      "fsmount",
+      [context, ["FSMOUNT_CLOEXEC"], ["MOUNT_ATTR_RDONLY", "MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV", "MOUNT_ATTR_NOEXEC"]],
+      origin,
+      "make it a read-only mount",
+      { out: empty },
+    ),
+    attach(empty, building.rootFolder, origin, "keep it below the container's root"),
+  ];
+  return { steps, empty };
+}

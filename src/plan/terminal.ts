@@ -1,0 +1,108 @@
+// The container's terminal: a pseudoterminal of the container's own devpts. The slave comes from the master itself
+// (TIOCGPTPEER), never by its name, and is mounted on /dev/console by descriptor (CVE-2025-52565). The master goes to
+// box over the line between them.
+
+import { address, compute, newBuffer, type Slot, slotIn, type Step, type Struct, step } from "../tape/step.ts";
+import { filesystemMagic } from "../linux/magic.ts";
+import { structFields } from "../linux/structs.ts";
+import { type Building, newFd, newInt } from "./builder.ts";
+import { SYNC_FD } from "./plan.ts";
+import { attach } from "./root.ts";
+import { expectEqual, ensureInRoot, OPEN_HOW_BYTES, pointerTo } from "./steps.ts";
+import { statxOffset } from "./masks.ts";
+
+const origin = "process.terminal";
+const CONTROL_BYTES = 24;
+
+/** Makes the pseudoterminal, mounts its slave on /dev/console and sends its master to box. */
+export function openTerminal(building: Building): Step[] {
+  const master = newFd(building, "terminal");
+  return [...openMaster(building, master), ...openSlave(building, master), ...bindConsole(building), ...sendMaster(building, master)];
+}
+
+/** Only the multiplexer of a devpts will do: a planted device or file would hand out somebody else's terminals. */
+function openMaster(building: Building, master: Slot<"fd">): Step[] {
+  const { variables } = building.child;
+  const statfs = newBuffer(variables, "statfs", structFields.statfs.bytes);
+  const magic = slotIn("int", statfs, 0, "filesystem of ptmx");
+  const rdev = slotIn("int", building.statx, statxOffset("rdev_major"), "device number of ptmx");
+  const how: Struct = {
+    struct: "open_how",
+    flags: ["O_RDWR", "O_NOCTTY", "O_CLOEXEC"],
+    resolve: ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS"],
+  };
+  const refused = "/dev/pts/ptmx is not a pseudoterminal multiplexer";
+  return [
+    step("openat2", [building.root, "dev/pts/ptmx", how, OPEN_HOW_BYTES], origin, "open a pseudoterminal of the container's own", { out: master }),
+    step("fstatfs", [master, pointerTo(statfs)], origin, "look at its filesystem"),
+    expectEqual(magic, -1, filesystemMagic.DEVPTS_SUPER_MAGIC, origin, "open a pseudoterminal", refused),
+    step("statx", [master, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], pointerTo(building.statx)], origin, "look at its device number"),
+    expectEqual(rdev, -1, 2 * 4294967296 + 5, origin, "open a pseudoterminal", refused),
+    ioctl(master, "TIOCSPTLCK", address(newBuffer(variables, "unlocked", 8)), "unlock it"),
+  ];
+}
+
+const ioctl = (file: Slot<"fd">, request: "TIOCSPTLCK" | "TIOCSWINSZ", argument: ReturnType<typeof address>, why: string): Step =>
+  step("ioctl", [file, [request], argument], origin, why);
+
+function openSlave(building: Building, master: Slot<"fd">): Step[] {
+  const slave = building.terminal;
+  const size = building.spec.process?.consoleSize;
+  const { uid } = building.spec.process?.user ?? { uid: 0 };
+  const flags = newInt(building, "flags");
+  const steps = [
+    compute([O_RDWR_NOCTTY_CLOEXEC, 0, 0, -1], origin, "flags of the slave: O_RDWR|O_NOCTTY|O_CLOEXEC", { out: flags }),
+    step("ioctl", [master, ["TIOCGPTPEER"], flags], origin, "open its slave, not by name", { out: slave }),
+  ];
+  if (size !== undefined) {
+    const winsize = new Uint8Array(new Uint16Array([size.height, size.width, 0, 0]).buffer);
+    const buffer = newBuffer(building.child.variables, "winsize", 8, winsize);
+    steps.push(ioctl(master, "TIOCSWINSZ", address(buffer), `set its size to ${size.width}x${size.height}`));
+  }
+  steps.push(step("fchown", [slave, uid, -1], origin, `give it to user ${uid}`, { onError: [["EINVAL", []], ["EPERM", []]] }));
+  return steps;
+}
+
+/** The same on x86-64 and aarch64. */
+const O_RDWR_NOCTTY_CLOEXEC = 0o2 | 0o400 | 0o2000000;
+
+function bindConsole(building: Building): Step[] {
+  const console = newFd(building, "/dev/console, below");
+  const mount = newFd(building, "/dev/console");
+  return [
+    ensureInRoot(building.child, building.root, "/dev/console", "file", origin, console),
+    step("open_tree", [building.terminal, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, "copy the slave as a mount", { out: mount }),
+    attach(mount, console, origin, "mount the terminal on /dev/console"),
+    step("close", [mount], origin, "done with it"),
+    step("close", [console], origin, "done with it"),
+  ];
+}
+
+/** sendmsg with the master as SCM_RIGHTS (unix(7)): one byte of data, one control message of 20 bytes. */
+function sendMaster(building: Building, master: Slot<"fd">): Step[] {
+  const { variables } = building.child;
+  const byte = newBuffer(variables, "one byte", 8, new Uint8Array([0x74]));
+  const control = newBuffer(variables, "control", CONTROL_BYTES, new Uint8Array(new Uint32Array([20, 0, 1, 1, 0, 0]).buffer));
+  const vector = newBuffer(variables, "iovec", 16, { struct: "iovec", iov_base: byte, iov_len: 1 });
+  const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
+    struct: "msghdr",
+    msg_iov: vector,
+    msg_iovlen: 1,
+    msg_control: control,
+    msg_controllen: 20,
+  });
+  const place = slotIn("int", control, 16, "the descriptor in the message");
+  return [
+    compute([master, 0, 0, -1], origin, "put the terminal into a message", { out: place }),
+    step("sendmsg", [SYNC_FD, address(message), ["MSG_NOSIGNAL"]], origin, "send the terminal to box"),
+    step("close", [master], origin, "keep only the slave"),
+  ];
+}
+
+/** The process's own terminal: controlling, and its stdio. */
+export function takeTerminal(building: Building): Step[] {
+  const slave = building.terminal;
+  const steps = [step("ioctl", [slave, ["TIOCSCTTY"], null], origin, "make it the controlling terminal")];
+  for (const fd of [0, 1, 2]) steps.push(step("dup3", [slave, fd, []], origin, `use it as descriptor ${fd}`));
+  return steps;
+}

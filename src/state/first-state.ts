@@ -1,0 +1,30 @@
+// The state that is written before anything is made: it names all that may have to be undone.
+
+import { containerCgroups } from "../plan/cgroups.ts";
+import type { Container } from "../plan/plan-container.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { State } from "./state.ts";
+
+export const stateVersion = "1.3.0";
+
+export function firstState(container: Container, facts: HostFacts): State {
+  const { id, bundle, spec } = container;
+  const path = spec.root?.path ?? "rootfs";
+  return {
+    ociVersion: stateVersion,
+    id,
+    status: "creating",
+    pid: 0,
+    bundle,
+    rootfs: path.startsWith("/") ? path : `${bundle}/${path}`,
+    created: new Date().toISOString(),
+    owner: facts.uid === 0 ? "root" : String(facts.uid),
+    ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
+    box: {
+      startTime: 0,
+      supervisor: process.pid,
+      cgroups: containerCgroups({ facts, spec, id }).map(({ version, path: cgroup }) => ({ version, path: cgroup })),
+      plugins: [],
+    },
+  };
+}

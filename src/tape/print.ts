@@ -1,0 +1,86 @@
+// Steps as a person reads them, in strace's manner: names for flags, quoted strings, structs with their fields, and
+// the names of slots where a value is not known before the tape runs. Machine-neutral, like the steps themselves.
+
+import { type ArgKind, syscalls } from "../linux/syscalls.ts";
+import type { Address, AnyArg, Buffer, Slot, Step, Struct, Text } from "./step.ts";
+
+/** `openat2(root, "proc", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT}, 24) → target` */
+export function printStep(one: Step): string {
+  if (one.call === "compute") return printCompute(one);
+  const kinds = syscalls[one.call].args as readonly ArgKind[];
+  const args: string[] = [];
+  for (let index = 0; index < one.args.length; index++) args.push(printArg(one.args[index] as AnyArg, kinds[index] as ArgKind));
+  return `${one.call}(${args.join(", ")})${printOut(one)}`;
+}
+
+const printOut = (one: Step): string => (one.out === undefined ? "" : ` → ${one.out.slot}`);
+
+function printCompute(one: Step): string {
+  const [plus, and, minus, mask] = one.args.map((arg) => printArg(arg, "int")) as [string, string, string, string];
+  const terms = [plus, and].filter((term) => term !== "0");
+  const sum = `${terms.length === 0 ? "0" : terms.join(" + ")}${minus === "0" ? "" : ` - ${minus}`}`;
+  return `compute ${mask === "-1" ? sum : `(${sum}) & 0x${Number(mask).toString(16)}`}${printOut(one)}`;
+}
+
+/** One argument by its kind. */
+export function printArg(arg: AnyArg, kind: ArgKind): string {
+  if (arg === null) return "NULL";
+  if (typeof arg === "number") return printNumber(arg, kind);
+  if (typeof arg === "string") return arg === "AT_FDCWD" && kind === "fd" ? arg : quote(arg);
+  if (arg instanceof Uint8Array) return `${arg.length} bytes`;
+  if ("struct" in arg) return printStruct(arg as Struct);
+  if ("slot" in arg) return (arg as Slot).slot;
+  if ("address" in arg) return printAddress(arg as Address);
+  if ("major" in arg) return `makedev(${arg.major}, ${arg.minor})`;
+  const list = arg as readonly string[];
+  if (kind === "argv") return printArgv(list);
+  return list.length === 0 ? "0" : list.join("|");
+}
+
+const printAddress = ({ address, offset }: Address): string => `&${variableName(address)}${offset === 0 ? "" : `+${offset}`}`;
+
+const variableName = (of: Slot | Buffer): string => ("slot" in of ? of.slot : of.buffer);
+
+const argvShown = 8;
+function printArgv(list: readonly string[]): string {
+  const shown = list.slice(0, argvShown).map(quote);
+  if (list.length > argvShown) shown.push(`… ${list.length - argvShown} more`);
+  return `[${shown.join(", ")}]`;
+}
+
+function printNumber(value: number, kind: ArgKind): string {
+  if (kind === "mode") return `0${value.toString(8)}`;
+  if (kind === "size" && value === 0xffffffff) return "UINT_MAX";
+  return String(value);
+}
+
+function printStruct(value: Struct): string {
+  const fields: string[] = [];
+  for (const name in value) {
+    if (name === "struct") continue;
+    const field = value[name];
+    if (Array.isArray(field)) fields.push(`${name}: ${field.length === 0 ? "0" : field.join("|")}`);
+    else if (typeof field === "object" && "text" in field) fields.push(`${name}: ${quote((field as Text).text)}`);
+    else if (typeof field === "object") fields.push(`${name}: &${variableName(field as unknown as Slot | Buffer)}`);
+    else fields.push(`${name}: ${field}`);
+  }
+  return `{${fields.join(", ")}}`;
+}
+
+/** A string in C's quotes, control characters escaped, so that hostile names cannot write to a terminal. */
+export function quote(text: string): string {
+  let out = '"';
+  for (const char of text) {
+    const code = char.codePointAt(0) as number;
+    if (char === '"' || char === "\\") out += `\\${char}`;
+    else if (char === "\n") out += "\\n";
+    else if (char === "\t") out += "\\t";
+    else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || isBidiControl(code)) out += `\\u{${code.toString(16)}}`;
+    else out += char;
+  }
+  return `${out}"`;
+}
+
+/** Characters that reorder the text around them on a terminal. */
+const isBidiControl = (code: number): boolean =>
+  (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x200e || code === 0x200f;

@@ -1,0 +1,120 @@
+// Configurations with the habits of real clients, written by hand and kept short: nulls, empty values, bits and
+// fields that nobody would type. Each call makes a new value, because checking changes it.
+
+export const podmanConfig = (): unknown => ({
+  ociVersion: "1.2.1",
+  process: {
+    terminal: false,
+    user: { uid: 0, gid: 0, umask: 18, additionalGids: [0] },
+    args: ["/bin/sh", "-c", "echo hi"],
+    env: ["PATH=/usr/local/bin:/usr/bin:/bin", "container=podman", "HOSTNAME=4f1c2a", "EMPTY="],
+    cwd: "/",
+    capabilities: {
+      bounding: ["CAP_CHOWN", "CAP_KILL", "CAP_SETFCAP", "CAP_SYS_CHROOT"],
+      effective: ["CAP_CHOWN", "CAP_KILL"],
+      inheritable: null,
+      permitted: ["CAP_CHOWN", "CAP_KILL"],
+    },
+    rlimits: [
+      { type: "RLIMIT_NOFILE", hard: 1048576, soft: 1048576 },
+      { type: "RLIMIT_NPROC", hard: JSON.parse("18446744073709551615"), soft: 4194304 },
+    ],
+    oomScoreAdj: 0,
+    selinuxLabel: "",
+  },
+  root: { path: "/var/lib/containers/storage/overlay/0a1b/merged" },
+  hostname: "4f1c2a",
+  mounts: [
+    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    {
+      destination: "/etc/hosts",
+      type: "bind",
+      source: "/run/containers/storage/overlay-containers/4f1c2a/userdata/hosts",
+      options: ["bind", "rprivate"],
+    },
+    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["rprivate", "nosuid", "noexec", "nodev", "relatime", "ro"] },
+  ],
+  hooks: { prestart: null, poststop: [] },
+  annotations: { "io.container.manager": "libpod", "io.podman.annotations.autoremove": "FALSE", "org.opencontainers.image.stopSignal": "15" },
+  linux: {
+    uidMappings: null,
+    gidMappings: [],
+    sysctl: { "net.ipv4.ping_group_range": "0 0" },
+    resources: {
+      devices: [{ allow: false, access: "rwm" }],
+      pids: { limit: 2048 },
+      unified: { "memory.high": "1048576" },
+    },
+    cgroupsPath: "machine.slice:libpod:4f1c2a",
+    namespaces: [
+      { type: "pid" },
+      { type: "network", path: "/run/netns/netns-7c3a" },
+      { type: "ipc" },
+      { type: "uts" },
+      { type: "mount" },
+      { type: "cgroup" },
+    ],
+    devices: [{ path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 8630, uid: 0, gid: 0 }],
+    seccomp: {
+      defaultAction: "SCMP_ACT_ERRNO",
+      defaultErrnoRet: 38,
+      architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+      syscalls: [
+        { names: ["read", "write", "exit_group"], action: "SCMP_ACT_ALLOW" },
+        { names: ["personality"], action: "SCMP_ACT_ALLOW", args: [{ index: 0, value: 4294967295, op: "SCMP_CMP_EQ" }] },
+        { names: ["clone"], action: "SCMP_ACT_ERRNO", errnoRet: 1, args: null },
+      ],
+    },
+    rootfsPropagation: "private",
+    maskedPaths: ["/proc/kcore", "/sys/firmware"],
+    readonlyPaths: ["/proc/sys"],
+    mountLabel: "",
+  },
+});
+
+export const dockerConfig = (): unknown => ({
+  ociVersion: "1.2.0",
+  process: {
+    terminal: true,
+    consoleSize: { height: 24, width: 80 },
+    user: { uid: 1000, gid: 1000, additionalGids: [10, 1000] },
+    args: ["nginx", "-g", "daemon off;"],
+    env: ["PATH=/usr/sbin:/usr/bin", "TERM=xterm"],
+    cwd: "/",
+    capabilities: { bounding: ["CAP_NET_RAW", "CAP_AUDIT_WRITE"], effective: [], permitted: [] },
+    apparmorProfile: "docker-default",
+    oomScoreAdj: 0,
+  },
+  root: { path: "/var/lib/docker/overlay2/abc/merged" },
+  hostname: "0123456789ab",
+  mounts: [
+    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
+    { destination: "/etc/resolv.conf", type: "bind", source: "/var/lib/docker/containers/ab/resolv.conf", options: ["rbind", "rprivate"] },
+  ],
+  hooks: { prestart: [{ path: "/proc/812/exe", args: ["libnetwork-setkey", "-exec-root=/var/run/docker", "ab", "cd"] }] },
+  annotations: null,
+  linux: {
+    sysctl: { "net.ipv4.ip_unprivileged_port_start": "0" },
+    resources: {
+      devices: [
+        { allow: false, access: "rwm" },
+        { allow: true, type: "c", major: 1, minor: 5, access: "rwm" },
+        { allow: false, type: "c", major: 10, minor: 229, access: "rwm" },
+        { allow: true, type: "c", major: 5, minor: -1, access: "rwm" },
+      ],
+      memory: { limit: 268435456, reservation: null, swap: -1, kernelTCP: 0, swappiness: null, disableOOMKiller: false, useHierarchy: true },
+      cpu: { shares: 0, cpus: "", mems: "" },
+      pids: { limit: null },
+      blockIO: { weight: 0, weightDevice: null, throttleReadBpsDevice: [] },
+      network: {},
+    },
+    cgroupsPath: "/docker/0123456789ab",
+    namespaces: [{ type: "mount" }, { type: "network" }, { type: "uts" }, { type: "pid" }, { type: "ipc" }, { type: "cgroup" }],
+    devices: null,
+    seccomp: null,
+    maskedPaths: ["/proc/asound", "/proc/interrupts"],
+    readonlyPaths: ["/proc/bus"],
+  },
+});

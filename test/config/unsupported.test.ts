@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { checkSpec } from "../../src/config/check-spec.ts";
+import { defaultSpec } from "../../src/config/default-spec.ts";
+import type { Linux, Process, Spec } from "../../src/config/spec.ts";
+import { checkSupported } from "../../src/config/unsupported.ts";
+import { dockerConfig, podmanConfig } from "./client-configs.ts";
+import { faultLines } from "./print-faults.ts";
+
+const lines = (value: unknown): string[] => faultLines(() => checkSupported(checkSpec(value)));
+
+function withSpec(fields: Partial<Spec>, ...expected: string[]): void {
+  expect(lines({ ...defaultSpec(), ...fields })).toEqual(expected);
+}
+function withProcess(fields: Partial<Process>, ...expected: string[]): void {
+  const spec = defaultSpec();
+  expect(lines({ ...spec, process: { ...spec.process, ...fields } })).toEqual(expected);
+}
+function withLinux(fields: Partial<Linux>, ...expected: string[]): void {
+  const spec = defaultSpec();
+  expect(lines({ ...spec, linux: { ...spec.linux, ...fields } })).toEqual(expected);
+}
+
+test("the default is supported", () => withSpec({}));
+test("console size is", () => withProcess({ consoleSize: { height: 1, width: 1 } }));
+test("what asks for nothing", () =>
+  withLinux({ sysctl: {}, devices: [], netDevices: {}, resources: { memory: { disableOOMKiller: false }, cpu: {}, network: { priorities: [] }, blockIO: { weightDevice: [] } } }));
+test("hooks without entries", () => withSpec({ hooks: { prestart: [] } }));
+test("hooks", () => withSpec({ hooks: { poststop: [{ path: "/h" }] } }, "hooks: not supported yet"));
+
+test("seccomp", () => withLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW" } }, "linux.seccomp: not supported yet"));
+test("sysctl", () => withLinux({ sysctl: { "net.a": "1" } }, "linux.sysctl: not supported yet"));
+test("devices", () => withLinux({ devices: [{ path: "/dev/p", type: "p" }] }, "linux.devices: not supported yet"));
+test("netDevices", () => withLinux({ netDevices: { eth0: { name: "a" } } }, "linux.netDevices: not supported yet"));
+test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
+test("intelRdt", () => withLinux({ intelRdt: { closID: "a" } }, "linux.intelRdt: not supported yet"));
+test("memoryPolicy", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }, "linux.memoryPolicy: not supported yet"));
+test("personality", () => withLinux({ personality: { domain: "LINUX32" } }, "linux.personality: not supported yet"));
+test("time namespace", () =>
+  withLinux(
+    { namespaces: [{ type: "mount" }, { type: "uts" }, { type: "time" }], timeOffsets: { boottime: { secs: 1 } } },
+    "linux.timeOffsets: not supported yet",
+    'linux.namespaces[2].type: "time" is not supported yet',
+  ));
+test("no mount namespace", () => withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
+
+const resources = (resources: Linux["resources"], ...expected: string[]): void => withLinux({ resources: resources ?? {} }, ...expected);
+test("memory", () => resources({ memory: { limit: 0 } }, "linux.resources.memory: not supported yet"));
+test("cpu", () => resources({ cpu: { cpus: "0" } }, "linux.resources.cpu: not supported yet"));
+test("pids", () => resources({ pids: { limit: 1 } }, "linux.resources.pids: not supported yet"));
+test("blockIO", () => resources({ blockIO: { weight: 1 } }, "linux.resources.blockIO: not supported yet"));
+test("huge pages", () => resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }, "linux.resources.hugepageLimits: not supported yet"));
+test("network", () => resources({ network: { classID: 1 } }, "linux.resources.network: not supported yet"));
+test("rdma", () => resources({ rdma: { a: { hcaHandles: 1 } } }, "linux.resources.rdma: not supported yet"));
+test("unified", () => resources({ unified: { "memory.max": "1" } }, "linux.resources.unified: not supported yet"));
+
+const devices = (rule: NonNullable<NonNullable<Linux["resources"]>["devices"]>, ...expected: string[]): void => resources({ devices: rule }, ...expected);
+const refused = "linux.resources.devices: not supported yet";
+test("no device rule", () => devices([]));
+test("deny all", () => devices([{ allow: false, access: "rwm" }]));
+test("allow all", () => devices([{ allow: true, access: "rwm" }], refused));
+test("deny some", () => devices([{ allow: false, access: "rw" }], refused));
+test("deny one kind", () => devices([{ allow: false, access: "rwm", type: "b" }], refused));
+test("two rules", () => devices([{ allow: false, access: "rwm" }, { allow: true, access: "rwm", type: "c", major: 1 }], refused));
+
+test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
+test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
+test("oomScoreAdj", () => withProcess({ oomScoreAdj: 0 }, "process.oomScoreAdj: not supported yet"));
+test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
+test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
+test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
+
+test("mounts", () => {
+  const one = [{ containerID: 0, hostID: 0, size: 1 }];
+  const plain = { destination: "/a", type: "tmpfs" };
+  withSpec(
+    { mounts: [plain, { ...plain, uidMappings: one, gidMappings: one, options: ["ro", "idmap"] }, { ...plain, options: ["tmpcopyup", "ridmap"] }] },
+    "mounts[1].uidMappings: not supported yet",
+    "mounts[1].gidMappings: not supported yet",
+    'mounts[1].options[1]: "idmap" is not supported yet',
+    'mounts[2].options[0]: "tmpcopyup" is not supported yet',
+    'mounts[2].options[1]: "ridmap" is not supported yet',
+  );
+});
+
+test("all at once, as the clients ask today", () => {
+  expect(lines(podmanConfig())).toMatchInlineSnapshot(`
+    [
+      "process.oomScoreAdj: not supported yet",
+      "linux.sysctl: not supported yet",
+      "linux.resources.pids: not supported yet",
+      "linux.resources.unified: not supported yet",
+      "linux.devices: not supported yet",
+      "linux.seccomp: not supported yet",
+    ]
+  `);
+  expect(lines(dockerConfig())).toMatchInlineSnapshot(`
+    [
+      "process.apparmorProfile: not supported yet",
+      "process.oomScoreAdj: not supported yet",
+      "hooks: not supported yet",
+      "linux.sysctl: not supported yet",
+      "linux.resources.memory: not supported yet",
+      "linux.resources.cpu: not supported yet",
+      "linux.resources.blockIO: not supported yet",
+      "linux.resources.devices: not supported yet",
+    ]
+  `);
+});
