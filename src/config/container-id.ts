@@ -18,8 +18,7 @@ function problemOf(id: string): string | undefined {
   if (id.length > longestId) return `is longer than ${longestId} characters`;
   for (let at = 0; at < id.length; at++) {
     const code = id.charCodeAt(at);
-    const word =
-      (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95;
+    const word = (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95;
     if (word) continue;
     const character = String.fromCodePoint(id.codePointAt(at) ?? code);
     if (character === "/") return "has a slash: an id is a plain name, not a path";

@@ -25,13 +25,17 @@ export function wrongValue(rule: Rule, value: unknown, path: string): ConfigFaul
   const got = show(value);
   if (typeof value === "string" && value.includes("\0")) return { path, expected: "a string without NUL bytes", got };
   if (rule.is === "list" && Array.isArray(value)) return { path, expected: "at least one entry", got };
-  const meant = rule.is === "name" && typeof value === "string" ? nearest(value, rule.among) : undefined;
+  const names = rule.is === "name" ? rule.among : rule.is === "key" ? Object.keys(rule.of) : [];
+  const meant = typeof value === "string" ? nearest(value, names) : undefined;
   return { path, expected: rule.expected, got, ...(meant === undefined ? {} : { hint: `did you mean ${quote(meant)}?` }) };
 }
 
 export function unknownKey(rule: ObjectRule, parent: string, key: string): ConfigFault {
   const meant = nearest(key, Object.keys(rule.fields));
-  return { path: joinPath(parent, key), problem: meant === undefined ? "unknown key" : `unknown key, did you mean ${quote(meant)}?` };
+  return {
+    path: joinPath(parent, key),
+    problem: meant === undefined ? "unknown key" : `unknown key, did you mean ${quote(meant)}?`,
+  };
 }
 
 const longestShown = 60;
@@ -45,7 +49,9 @@ export function show(value: unknown): string {
 }
 
 const quote = (text: string): string =>
-  text.length <= longestShown ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, longestShown))}… (${text.length} characters)`;
+  text.length <= longestShown
+    ? JSON.stringify(text)
+    : `${JSON.stringify(text.slice(0, longestShown))}… (${text.length} characters)`;
 
 /** The name that a misspelt one was probably meant to be, if one is near enough to suggest. */
 export function nearest(wrong: string, names: readonly string[]): string | undefined {
@@ -73,7 +79,11 @@ function slips(from: string, to: string): number {
     const current = [row];
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1];
-      let least = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + (same ? 0 : 1));
+      let least = Math.min(
+        (last[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (same ? 0 : 1),
+      );
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
       if (swapped) least = Math.min(least, (beforeLast[column - 2] ?? 0) + 1);
       current.push(least);

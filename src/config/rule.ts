@@ -6,7 +6,7 @@
 import type { ConfigFault } from "../errors.ts";
 import { joinPath, unknownKey, wrongValue } from "./faults.ts";
 
-export type Rule = TextRule | NameRule | IntegerRule | BooleanRule | ListRule | MapRule | ObjectRule | LaterRule;
+export type Rule = TextRule | NameRule | KeyRule | IntegerRule | BooleanRule | ListRule | MapRule | ObjectRule | LaterRule;
 
 export type Faults = ConfigFault[];
 
@@ -22,12 +22,20 @@ export type TextRule = {
 /** One of the names in `among`. */
 export type NameRule = { readonly is: "name"; readonly expected: string; readonly among: readonly string[] };
 
+/** One of the names that a table of the kernel's numbers is keyed by. */
+export type KeyRule = { readonly is: "key"; readonly expected: string; readonly of: Readonly<Record<string, number>> };
+
 /** Bounds are inclusive. A bound of 2^63 or 2^64 stands for the largest number below it: JSON.parse rounds to that. */
 export type IntegerRule = { readonly is: "integer"; readonly expected: string; readonly min: number; readonly max: number };
 
 export type BooleanRule = { readonly is: "boolean"; readonly expected: string };
 
-export type ListRule = { readonly is: "list"; readonly expected: string; readonly items: Rule; readonly least?: number } & Also;
+export type ListRule = {
+  readonly is: "list";
+  readonly expected: string;
+  readonly items: Rule;
+  readonly least?: number;
+} & Also;
 
 /** A map from free names to values of one kind. */
 export type MapRule = {
@@ -76,11 +84,13 @@ function checkValue(rule: Rule, value: unknown, parent: string, key: string | nu
       if (rule.form === "assignment" && value.indexOf("=") <= 0) break;
       if (rule.test !== undefined && !rule.test(value)) break;
       return;
-    case "name": {
-      const { among } = rule;
-      for (let at = 0; at < among.length; at++) if (among[at] === value) return;
+    case "name":
+      if (rule.among.includes(value as string)) return;
       break;
-    }
+    case "key":
+      // What every object inherits is no number.
+      if (typeof value === "string" && typeof rule.of[value] === "number") return;
+      break;
     case "boolean":
       if (typeof value === "boolean") return;
       break;
@@ -89,37 +99,43 @@ function checkValue(rule: Rule, value: unknown, parent: string, key: string | nu
       break;
     case "list": {
       if (!Array.isArray(value) || value.length < (rule.least ?? 0)) break;
-      const path = joinPath(parent, key);
+      const path = placeOf(parent, key);
       const before = faults.length;
       for (let index = 0; index < value.length; index++) checkValue(rule.items, value[index], path, index, faults);
       if (rule.also !== undefined && faults.length === before) rule.also(value as never, path, faults);
       return;
     }
     case "map":
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) return checkMap(rule, value as JsonObject, joinPath(parent, key), faults);
+      if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return checkMap(rule, value as JsonObject, placeOf(parent, key), faults);
       break;
     case "object":
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) return checkObject(rule, value as JsonObject, joinPath(parent, key), faults);
+      if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return checkObject(rule, value as JsonObject, placeOf(parent, key), faults);
       break;
     case "later":
       return checkValue(rule.rule(), value, parent, key, faults);
   }
-  faults.push(wrongValue(rule, value, joinPath(parent, key)));
+  faults.push(wrongValue(rule, value, key === "" ? parent : joinPath(parent, key)));
+}
+
+/** joinPath for keys that come from the tables and so need no quotes; the empty key stands for the parent itself. */
+function placeOf(parent: string, key: string | number): string {
+  if (typeof key === "number") return `${parent}[${key}]`;
+  if (parent === "") return key;
+  return key === "" ? parent : `${parent}.${key}`;
 }
 
 function checkMap(rule: MapRule, map: JsonObject, path: string, faults: Faults): void {
   for (const key in map) {
-    if (rule.keys !== undefined) {
-      const before = faults.length;
-      checkValue(rule.keys, key, path, key, faults);
-      if (faults.length !== before) continue;
-    } else if (key.includes("\0")) {
-      checkValue(rule.values, key, path, key, faults);
-      continue;
-    }
-    checkValue(rule.values, map[key], path, key, faults);
+    const place = joinPath(path, key);
+    const before = faults.length;
+    checkValue(rule.keys ?? anyKey, key, place, "", faults);
+    if (faults.length === before) checkValue(rule.values, map[key], place, "", faults);
   }
 }
+
+const anyKey: TextRule = { is: "text", expected: "a string" };
 
 /**
  * Fields that are null are removed, as are optional strings that are empty: Go, which nearly all the writers of these

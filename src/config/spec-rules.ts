@@ -3,13 +3,25 @@
 // with it (`also`); those across objects are in check-spec.ts. Left out on purpose: what only the kernel can decide
 // (whether a path exists, whether this kernel has a controller), and the names of mount options and system calls.
 
+import { capabilities } from "../linux/capabilities.ts";
+import { flags } from "../linux/flags.ts";
 import { joinPath, show } from "./faults.ts";
-import type { BooleanRule, Faults, IntegerRule, LaterRule, ListRule, MapRule, NameRule, ObjectRule, Rule, TextRule } from "./rule.ts";
+import type {
+  BooleanRule,
+  Faults,
+  IntegerRule,
+  LaterRule,
+  ListRule,
+  MapRule,
+  NameRule,
+  ObjectRule,
+  Rule,
+  TextRule,
+} from "./rule.ts";
 import type * as spec from "./spec.ts";
 
 /** Exactly the fields of T, and those that the spec has but box has no use for. */
 type Fields<T, Ignored extends string = never> = { readonly [Key in (keyof T & string) | Ignored]-?: Rule };
-
 
 /** A name that becomes one file name below a folder of the host. */
 const isFileName = (value: string): boolean => value !== "" && value !== "." && value !== ".." && !value.includes("/");
@@ -80,16 +92,13 @@ const assignments: ListRule = { is: "list", expected: "an array of strings", ite
 const absolutePaths: ListRule = { is: "list", expected: "an array of absolute paths", items: absolutePath };
 const freeTexts: MapRule = { is: "map", expected: "an object of strings", values: text };
 
-/** Up to Linux 5.9, which brought the last one. */
-const capabilityNames = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"];
-
 const capabilitySet: ListRule = {
   is: "list",
   expected: "an array of strings",
-  items: { is: "name", expected: "the name of a capability, such as CAP_KILL", among: capabilityNames },
+  items: { is: "key", expected: "the name of a capability, such as CAP_KILL", of: capabilities },
 };
 
-const capabilities: ObjectRule = {
+const capabilitySets: ObjectRule = {
   is: "object",
   expected: "an object",
   fields: {
@@ -102,8 +111,6 @@ const capabilities: ObjectRule = {
   required: [],
 };
 
-const limitNames = ["RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK"];
-
 const rlimits: ListRule = {
   is: "list",
   expected: "an array of objects",
@@ -111,14 +118,18 @@ const rlimits: ListRule = {
     is: "object",
     expected: "an object",
     fields: {
-      type: { is: "name", expected: "the name of a limit, such as RLIMIT_NOFILE", among: limitNames },
+      type: { is: "key", expected: "the name of a limit, such as RLIMIT_NOFILE", of: flags.RLIMIT },
       hard: uint64,
       soft: uint64,
     } satisfies Fields<spec.Rlimit>,
     required: ["type", "hard", "soft"],
     also(limit: spec.Rlimit, path: string, faults: Faults) {
       if (limit.soft <= limit.hard) return;
-      faults.push({ path: joinPath(path, "soft"), expected: `at most the hard limit of ${limit.hard}`, got: show(limit.soft) });
+      faults.push({
+        path: joinPath(path, "soft"),
+        expected: `at most the hard limit of ${limit.hard}`,
+        got: show(limit.soft),
+      });
     },
   },
   also: (limits: readonly spec.Rlimit[], path: string, faults: Faults) => refuseTwice(limits, "type", path, faults),
@@ -166,7 +177,15 @@ const scheduler: LaterRule = {
       policy: {
         is: "name",
         expected: "a scheduling policy, such as SCHED_OTHER",
-        among: ["SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_ISO", "SCHED_IDLE", "SCHED_DEADLINE"] satisfies spec.SchedulerPolicy[],
+        among: [
+          "SCHED_OTHER",
+          "SCHED_FIFO",
+          "SCHED_RR",
+          "SCHED_BATCH",
+          "SCHED_ISO",
+          "SCHED_IDLE",
+          "SCHED_DEADLINE",
+        ] satisfies spec.SchedulerPolicy[],
       },
       nice: { is: "integer", expected: "an integer from -20 to 19", min: -20, max: 19 },
       priority: int32,
@@ -176,7 +195,15 @@ const scheduler: LaterRule = {
         items: {
           is: "name",
           expected: "a scheduling flag, such as SCHED_FLAG_RESET_ON_FORK",
-          among: ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_RECLAIM", "SCHED_FLAG_DL_OVERRUN", "SCHED_FLAG_KEEP_POLICY", "SCHED_FLAG_KEEP_PARAMS", "SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"] satisfies spec.SchedulerFlag[],
+          among: [
+            "SCHED_FLAG_RESET_ON_FORK",
+            "SCHED_FLAG_RECLAIM",
+            "SCHED_FLAG_DL_OVERRUN",
+            "SCHED_FLAG_KEEP_POLICY",
+            "SCHED_FLAG_KEEP_PARAMS",
+            "SCHED_FLAG_UTIL_CLAMP_MIN",
+            "SCHED_FLAG_UTIL_CLAMP_MAX",
+          ] satisfies spec.SchedulerFlag[],
         },
       },
       runtime: uint64,
@@ -220,7 +247,7 @@ export const processRule: ObjectRule = {
     args: { is: "list", expected: "an array of strings", items: text, least: 1 },
     env: assignments,
     cwd: absolutePath,
-    capabilities,
+    capabilities: capabilitySets,
     rlimits,
     noNewPrivileges: boolean,
     apparmorProfile: text,
@@ -251,7 +278,11 @@ const idMapping: ObjectRule = {
   also(mapping: spec.IdMapping, path: string, faults: Faults) {
     const start = Math.max(mapping.containerID, mapping.hostID);
     if (start + mapping.size <= id.max + 1) return;
-    faults.push({ path: joinPath(path, "size"), expected: `a range that ends by id ${id.max}`, got: `${mapping.size} from ${start}` });
+    faults.push({
+      path: joinPath(path, "size"),
+      expected: `a range that ends by id ${id.max}`,
+      got: `${mapping.size} from ${start}`,
+    });
   },
 };
 
@@ -464,7 +495,12 @@ const network: LaterRule = {
       priorities: {
         is: "list",
         expected: "an array of objects",
-        items: { is: "object", expected: "an object", fields: { name: filledText, priority: uint32 }, required: ["name", "priority"] },
+        items: {
+          is: "object",
+          expected: "an object",
+          fields: { name: filledText, priority: uint32 },
+          required: ["name", "priority"],
+        },
       },
     } satisfies Fields<spec.NetworkLimits>,
     required: [],
@@ -514,7 +550,16 @@ const resources: ObjectRule = {
   required: [],
 };
 
-export const namespaceTypes = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"] satisfies spec.NamespaceType[];
+export const namespaceTypes = [
+  "pid",
+  "network",
+  "mount",
+  "ipc",
+  "uts",
+  "user",
+  "cgroup",
+  "time",
+] satisfies spec.NamespaceType[];
 
 const namespaces: ListRule = {
   is: "list",
@@ -560,7 +605,17 @@ const device: ObjectRule = {
 const seccompAction: NameRule = {
   is: "name",
   expected: "a seccomp action, such as SCMP_ACT_ERRNO",
-  among: ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO", "SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY"] satisfies spec.SeccompAction[],
+  among: [
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_TRAP",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+  ] satisfies spec.SeccompAction[],
 };
 
 const seccompArgument: ObjectRule = {
@@ -573,7 +628,15 @@ const seccompArgument: ObjectRule = {
     op: {
       is: "name",
       expected: "a seccomp operator, such as SCMP_CMP_EQ",
-      among: ["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"] satisfies spec.SeccompOperator[],
+      among: [
+        "SCMP_CMP_NE",
+        "SCMP_CMP_LT",
+        "SCMP_CMP_LE",
+        "SCMP_CMP_EQ",
+        "SCMP_CMP_GE",
+        "SCMP_CMP_GT",
+        "SCMP_CMP_MASKED_EQ",
+      ] satisfies spec.SeccompOperator[],
     },
   } satisfies Fields<spec.SeccompArgument>,
   required: ["index", "value", "op"],
@@ -641,7 +704,15 @@ const memoryPolicy: LaterRule = {
       mode: {
         is: "name",
         expected: "a memory policy, such as MPOL_BIND",
-        among: ["MPOL_DEFAULT", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_LOCAL"] satisfies spec.MemoryPolicyMode[],
+        among: [
+          "MPOL_DEFAULT",
+          "MPOL_BIND",
+          "MPOL_INTERLEAVE",
+          "MPOL_WEIGHTED_INTERLEAVE",
+          "MPOL_PREFERRED",
+          "MPOL_PREFERRED_MANY",
+          "MPOL_LOCAL",
+        ] satisfies spec.MemoryPolicyMode[],
       },
       nodes: text,
       flags: {
@@ -670,7 +741,12 @@ const timeOffset: ObjectRule = {
 
 /** IFNAMSIZ, less its NUL; the kernel's dev_valid_name also refuses "/", ":" and white space. */
 const isInterfaceName = (name: string): boolean =>
-  isFileName(name) && name.length <= 15 && !name.includes(":") && !name.includes(" ") && !name.includes("\t") && !name.includes("\n");
+  isFileName(name) &&
+  name.length <= 15 &&
+  !name.includes(":") &&
+  !name.includes(" ") &&
+  !name.includes("\t") &&
+  !name.includes("\n");
 
 const interfaceName: TextRule = { is: "text", expected: "the name of a network interface", test: isInterfaceName };
 
@@ -731,19 +807,12 @@ const newestMinor = 3;
 
 /** `1.minor.patch` up to the newest minor, with whatever semver lets follow: `-rc.1`, `-dev`, `+dev`. */
 function isKnownVersion(version: string): boolean {
-  if (!version.startsWith("1.")) return false;
-  const minorEnd = digitsEnd(version, 2);
-  const patchEnd = digitsEnd(version, minorEnd + 1);
-  if (minorEnd === 2 || version.charAt(minorEnd) !== "." || patchEnd === minorEnd + 1) return false;
-  if (Number(version.slice(2, minorEnd)) > newestMinor) return false;
-  const next = version.charAt(patchEnd);
-  return next === "" || ((next === "-" || next === "+") && patchEnd + 1 < version.length);
-}
-
-function digitsEnd(text: string, start: number): number {
-  let end = start;
-  while (text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++;
-  return end;
+  const minor = version.charCodeAt(2) - 48;
+  if (version.indexOf("1.") !== 0 || !(minor >= 0 && minor <= newestMinor) || version.charCodeAt(3) !== 46) return false;
+  let end = 4;
+  while (version.charCodeAt(end) >= 48 && version.charCodeAt(end) <= 57) end++;
+  if (end === 4 || end === version.length) return end > 4;
+  return (version.charCodeAt(end) === 45 || version.charCodeAt(end) === 43) && end + 1 < version.length;
 }
 
 const otherPlatform = "box runs Linux containers";
@@ -752,7 +821,11 @@ export const specRule: ObjectRule = {
   is: "object",
   expected: "an object",
   fields: {
-    ociVersion: { is: "text", expected: `a version of the runtime spec from 1.0.0 to 1.${newestMinor}`, test: isKnownVersion },
+    ociVersion: {
+      is: "text",
+      expected: `a version of the runtime spec from 1.0.0 to 1.${newestMinor}`,
+      test: isKnownVersion,
+    },
     process: processRule,
     root: {
       is: "object",

@@ -59,7 +59,8 @@ export function checkSupported(spec: Spec): void {
   refuseNamespaces(linux.namespaces ?? [], faults);
   const rules = linux.resources?.devices;
   if (rules !== undefined && !denyAll(rules)) faults.push({ path: "linux.resources.devices", problem: notYet });
-  if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
+  if (faults.length > 0)
+    throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
 
 function refuseMountOptions(options: readonly string[], mount: number, faults: ConfigFault[]): void {
@@ -78,7 +79,8 @@ function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[
     if (type === "time") faults.push({ path: `linux.namespaces[${index}].type`, problem: `"time" is ${notYet}` });
   }
   // This one is for good: box never mounts anything in the host's mount namespace.
-  if (!ownMounts) faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });
+  if (!ownMounts)
+    faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });
 }
 
 function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path: string, faults: ConfigFault[]): void {

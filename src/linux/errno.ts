@@ -1,4 +1,5 @@
-// Errno numbers (include/uapi/asm-generic/errno.h; the same on x86-64 and aarch64) with the words of strerror(3).
+// Errno numbers (include/uapi/asm-generic/errno.h; the same on x86-64 and aarch64) with the words of
+// strerror(3). Aliases (EWOULDBLOCK, EDEADLOCK, ENOTSUP) are left out: a number has one name here.
 
 export const errno = {
   EPERM: 1,
@@ -35,6 +36,7 @@ export const errno = {
   EPIPE: 32,
   EDOM: 33,
   ERANGE: 34,
+  EDEADLK: 35,
   ENAMETOOLONG: 36,
   ENOLCK: 37,
   ENOSYS: 38,
@@ -92,6 +94,7 @@ export const errno = {
   ENOPROTOOPT: 92,
   EPROTONOSUPPORT: 93,
   ESOCKTNOSUPPORT: 94,
+  EOPNOTSUPP: 95,
   EPFNOSUPPORT: 96,
   EAFNOSUPPORT: 97,
   EADDRINUSE: 98,
@@ -129,6 +132,7 @@ export const errno = {
   EOWNERDEAD: 130,
   ENOTRECOVERABLE: 131,
   ERFKILL: 132,
+  EHWPOISON: 133,
 } as const;
 
 export type Errno = keyof typeof errno;
@@ -168,6 +172,7 @@ const texts: Readonly<Record<Errno, string>> = {
   EPIPE: "broken pipe",
   EDOM: "numerical argument out of domain",
   ERANGE: "numerical result out of range",
+  EDEADLK: "resource deadlock avoided",
   ENAMETOOLONG: "file name too long",
   ENOLCK: "no locks available",
   ENOSYS: "function not implemented",
@@ -225,6 +230,7 @@ const texts: Readonly<Record<Errno, string>> = {
   ENOPROTOOPT: "protocol not available",
   EPROTONOSUPPORT: "protocol not supported",
   ESOCKTNOSUPPORT: "socket type not supported",
+  EOPNOTSUPP: "operation not supported",
   EPFNOSUPPORT: "protocol family not supported",
   EAFNOSUPPORT: "address family not supported by protocol",
   EADDRINUSE: "address already in use",
@@ -262,6 +268,7 @@ const texts: Readonly<Record<Errno, string>> = {
   EOWNERDEAD: "owner died",
   ENOTRECOVERABLE: "state not recoverable",
   ERFKILL: "operation not possible due to RF-kill",
+  EHWPOISON: "memory page has hardware error",
 };
 
 /** `EINVAL` for 22; `errno 999` for a number without a name. */

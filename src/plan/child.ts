@@ -12,7 +12,7 @@ import * as namespaces from "./namespaces.ts";
 import { raiseLoopback } from "./network.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
-import { attachRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
+import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
 import { becomeUntraceable, leaveSession, settle } from "./settle.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
 
@@ -82,6 +82,7 @@ function planRoot(building: Building): Parts {
       leaveHostPropagation(),
       ...planEmbeddedRoot(building),
       openRootFolder(building, building.rootPath),
+      copyRoot(building),
       ...(masks ? nullFile.steps : []),
       ...(masks ? empty.steps : []),
       ...attachRoot(building),

@@ -2,14 +2,12 @@
 // the container is touched (CVE-2025-31133); a masked folder by the empty read-only one. What does not exist is no
 // leak, and is passed over.
 
-import { type Slot, type Step, step } from "../tape/step.ts";
-import { slotIn } from "../tape/step.ts";
 import { structFields } from "../linux/structs.ts";
+import { type ErrorTable, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
-import { components, expectEqual, openInRoot } from "./steps.ts";
-import { pointerTo } from "./steps.ts";
+import { components, expectEqual, openInRoot, pointerTo } from "./steps.ts";
 
 /** Opens the host's /dev/null and makes sure that it is the character device 1:3. */
 export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"fd"> } {
@@ -34,39 +32,40 @@ export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"f
 
 export const statxOffset = (field: string): number => structFields.statx.fields[field]?.offset as number;
 
-/** Covers each of linux.maskedPaths. */
+/** Covers each of linux.maskedPaths: what opens as a folder by the empty one, anything else by /dev/null. */
 export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<"fd">): Step[] {
   const paths = building.spec.linux?.maskedPaths ?? [];
   const target = newFd(building, "masked path");
   const cover = newFd(building, "cover");
   return paths.map((path, index) => {
     const origin = `linux.maskedPaths[${index}]`;
-    const copy = (source: Slot<"fd">, what: string) =>
+    const inside = components(path).join("/");
+    const coverWith = (source: Slot<"fd">, what: string): Step[] => [
       step("open_tree", [source, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, `copy ${what} as a mount`, {
         out: cover,
-      });
-    const coverFolder = [
-      step("close", [cover], origin, "drop /dev/null's copy"),
-      copy(empty, "the empty folder"),
-      attach(cover, target, origin, `mask the folder ${path}`),
+      }),
+      attach(cover, target, origin, `mask ${path}`),
+      step("close", [cover], origin, "done with it"),
+      step("close", [target], origin, "done with it"),
     ];
-    const why = `mask ${path}`;
-    const move = step(
-      "move_mount",
-      [cover, "", target, "", ["MOVE_MOUNT_F_EMPTY_PATH", "MOVE_MOUNT_T_EMPTY_PATH"]],
-      origin,
-      why,
-      { onError: [["ENOTDIR", coverFolder]] },
-    );
-    return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
+    const asFile = openInRoot(building.root, inside, "any", origin, `look for the file ${path}`, target, {
+      onError: nothingThere,
+      ok: coverWith(nullFile, "/dev/null"),
+    });
+    return openInRoot(building.root, inside, "folder", origin, `look for the folder ${path}`, target, {
       onError: [
         ["ENOENT", []],
-        ["ENOTDIR", []],
+        ["ENOTDIR", [asFile]],
       ],
-      ok: [copy(nullFile, "/dev/null"), move, step("close", [cover], origin, "done with it"), step("close", [target], origin, "done with it")],
+      ok: coverWith(empty, "the empty folder"),
     });
   });
 }
+
+const nothingThere: ErrorTable = [
+  ["ENOENT", []],
+  ["ENOTDIR", []],
+];
 
 /** Makes each of linux.readonlyPaths a read-only mount of itself. */
 export function protectPaths(building: Building): Step[] {
@@ -78,10 +77,7 @@ export function protectPaths(building: Building): Step[] {
     const origin = `linux.readonlyPaths[${index}]`;
     const why = `make ${path} read-only`;
     return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
-      onError: [
-        ["ENOENT", []],
-        ["ENOTDIR", []],
-      ],
+      onError: nothingThere,
       ok: [
         step("open_tree", [target, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]], origin, `copy ${path} as a mount`, {
           out: copy,

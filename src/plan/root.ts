@@ -30,21 +30,21 @@ export const openRootFolder = (building: Building, rootPath: string): Step =>
     out: building.rootFolder,
   });
 
-/** Copies the mounts at the root folder and lays them over it: pivot_root wants a mount point of its own. */
-export function attachRoot(building: Building): Step[] {
-  const { root, rootFolder } = building;
-  return [
-    step(
-      "open_tree",
-      [rootFolder, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]],
-      "root.path",
-      "copy the mounts of the root folder",
-      { out: root },
-    ),
-    attach(root, rootFolder, "root.path", "lay the container's root over its folder"),
-    setPropagation(root, "MS_PRIVATE", true, "root.path", "keep the container's mounts to itself"),
-  ];
-}
+/** Copies the mounts at the root folder, before box lays anything of its own there. */
+export const copyRoot = (building: Building): Step =>
+  step(
+    "open_tree",
+    [building.rootFolder, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]],
+    "root.path",
+    "copy the mounts of the root folder",
+    { out: building.root },
+  );
+
+/** Lays the copy over the folder: pivot_root wants a mount point of its own. */
+export const attachRoot = ({ root, rootFolder }: Building): Step[] => [
+  attach(root, rootFolder, "root.path", "lay the container's root over its folder"),
+  setPropagation(root, "MS_PRIVATE", true, "root.path", "keep the container's mounts to itself"),
+];
 
 /** Attaches a detached mount at what a descriptor names. */
 export const attach = (mount: Slot<"fd">, target: Slot<"fd">, origin: string, why: string): Step =>

@@ -12,7 +12,8 @@ function refusal(id: string): string | undefined {
   return undefined;
 }
 
-for (const id of ["a", "0", "_", "web.1+2-x", "A".repeat(1024)]) test(`right: ${id.slice(0, 10)}`, () => expect(checkContainerId(id)).toBe(id));
+for (const id of ["a", "0", "_", "web.1+2-x", "A".repeat(1024)])
+  test(`right: ${id.slice(0, 10)}`, () => expect(checkContainerId(id)).toBe(id));
 
 const allowed = 'only letters, digits, "_", ".", "+" and "-" are allowed';
 const first = 'the first character must be a letter, a digit or "_"';

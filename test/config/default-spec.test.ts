@@ -10,7 +10,8 @@ import { faultLines } from "./print-faults.ts";
 /** Newer versions of runc write a little less: no ambient capabilities, for one. */
 const comparable = "runc version 1.1.5";
 const runc = Bun.which("runc");
-const version = runc === null ? "no runc" : (Bun.spawnSync([runc, "--version"]).stdout.toString().split("\n")[0] ?? "").split("+")[0];
+const version =
+  runc === null ? "no runc" : (Bun.spawnSync([runc, "--version"]).stdout.toString().split("\n")[0] ?? "").split("+")[0];
 
 function runcSpec(...options: string[]): { linux: { namespaces: { type: string }[] } } {
   const folder = mkdtempSync(join(tmpdir(), "box-spec-"));
@@ -23,7 +24,11 @@ function runcSpec(...options: string[]): { linux: { namespaces: { type: string }
 describe.skipIf(version !== comparable)(`beside ${comparable} (here: ${version})`, () => {
   const cases = [
     { name: "root", options: [], rootless: undefined },
-    { name: "rootless", options: ["--rootless"], rootless: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 } },
+    {
+      name: "rootless",
+      options: ["--rootless"],
+      rootless: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+    },
   ];
   for (const { name, options, rootless } of cases) {
     test(name, () => {

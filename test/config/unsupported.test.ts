@@ -23,7 +23,12 @@ function withLinux(fields: Partial<Linux>, ...expected: string[]): void {
 test("the default is supported", () => withSpec({}));
 test("console size is", () => withProcess({ consoleSize: { height: 1, width: 1 } }));
 test("what asks for nothing", () =>
-  withLinux({ sysctl: {}, devices: [], netDevices: {}, resources: { memory: { disableOOMKiller: false }, cpu: {}, network: { priorities: [] }, blockIO: { weightDevice: [] } } }));
+  withLinux({
+    sysctl: {},
+    devices: [],
+    netDevices: {},
+    resources: { memory: { disableOOMKiller: false }, cpu: {}, network: { priorities: [] }, blockIO: { weightDevice: [] } },
+  }));
 test("hooks without entries", () => withSpec({ hooks: { prestart: [] } }));
 test("hooks", () => withSpec({ hooks: { poststop: [{ path: "/h" }] } }, "hooks: not supported yet"));
 
@@ -41,39 +46,61 @@ test("time namespace", () =>
     "linux.timeOffsets: not supported yet",
     'linux.namespaces[2].type: "time" is not supported yet',
   ));
-test("no mount namespace", () => withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
+test("no mount namespace", () =>
+  withLinux(
+    { namespaces: [{ type: "uts" }] },
+    "linux.namespaces: has no mount namespace, and box makes no container without",
+  ));
 
-const resources = (resources: Linux["resources"], ...expected: string[]): void => withLinux({ resources: resources ?? {} }, ...expected);
+const resources = (resources: Linux["resources"], ...expected: string[]): void =>
+  withLinux({ resources: resources ?? {} }, ...expected);
 test("memory", () => resources({ memory: { limit: 0 } }, "linux.resources.memory: not supported yet"));
 test("cpu", () => resources({ cpu: { cpus: "0" } }, "linux.resources.cpu: not supported yet"));
 test("pids", () => resources({ pids: { limit: 1 } }, "linux.resources.pids: not supported yet"));
 test("blockIO", () => resources({ blockIO: { weight: 1 } }, "linux.resources.blockIO: not supported yet"));
-test("huge pages", () => resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }, "linux.resources.hugepageLimits: not supported yet"));
+test("huge pages", () =>
+  resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }, "linux.resources.hugepageLimits: not supported yet"));
 test("network", () => resources({ network: { classID: 1 } }, "linux.resources.network: not supported yet"));
 test("rdma", () => resources({ rdma: { a: { hcaHandles: 1 } } }, "linux.resources.rdma: not supported yet"));
 test("unified", () => resources({ unified: { "memory.max": "1" } }, "linux.resources.unified: not supported yet"));
 
-const devices = (rule: NonNullable<NonNullable<Linux["resources"]>["devices"]>, ...expected: string[]): void => resources({ devices: rule }, ...expected);
+const devices = (rule: NonNullable<NonNullable<Linux["resources"]>["devices"]>, ...expected: string[]): void =>
+  resources({ devices: rule }, ...expected);
 const refused = "linux.resources.devices: not supported yet";
 test("no device rule", () => devices([]));
 test("deny all", () => devices([{ allow: false, access: "rwm" }]));
 test("allow all", () => devices([{ allow: true, access: "rwm" }], refused));
 test("deny some", () => devices([{ allow: false, access: "rw" }], refused));
 test("deny one kind", () => devices([{ allow: false, access: "rwm", type: "b" }], refused));
-test("two rules", () => devices([{ allow: false, access: "rwm" }, { allow: true, access: "rwm", type: "c", major: 1 }], refused));
+test("two rules", () =>
+  devices(
+    [
+      { allow: false, access: "rwm" },
+      { allow: true, access: "rwm", type: "c", major: 1 },
+    ],
+    refused,
+  ));
 
 test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
 test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
 test("oomScoreAdj", () => withProcess({ oomScoreAdj: 0 }, "process.oomScoreAdj: not supported yet"));
 test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
-test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
-test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
+test("ioPriority", () =>
+  withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
+test("execCPUAffinity", () =>
+  withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
 
 test("mounts", () => {
   const one = [{ containerID: 0, hostID: 0, size: 1 }];
   const plain = { destination: "/a", type: "tmpfs" };
   withSpec(
-    { mounts: [plain, { ...plain, uidMappings: one, gidMappings: one, options: ["ro", "idmap"] }, { ...plain, options: ["tmpcopyup", "ridmap"] }] },
+    {
+      mounts: [
+        plain,
+        { ...plain, uidMappings: one, gidMappings: one, options: ["ro", "idmap"] },
+        { ...plain, options: ["tmpcopyup", "ridmap"] },
+      ],
+    },
     "mounts[1].uidMappings: not supported yet",
     "mounts[1].gidMappings: not supported yet",
     'mounts[1].options[1]: "idmap" is not supported yet',

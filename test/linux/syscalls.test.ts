@@ -1,0 +1,38 @@
+import { describe, expect, test } from "bun:test";
+import { type ArgKind, type CallName, type Machine, syscalls } from "../../src/linux/syscalls.ts";
+import { ask, canAsk } from "./header-values.ts";
+
+const names = Object.keys(syscalls) as CallName[];
+const machines: readonly Machine[] = ["x64", "arm64"];
+
+describe("numbers are those of the C headers", () => {
+  for (const machine of machines)
+    test.skipIf(!canAsk(machine, `system call numbers of ${machine}`))(machine, () => {
+      const answers = ask(machine, Object.fromEntries(names.map((name) => [name, { expression: `__NR_${name}` }])));
+      expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(names.map((name) => [name, BigInt(syscalls[name][machine])])));
+    });
+});
+
+test("no number is given twice", () => {
+  for (const machine of machines) expect(new Set(names.map((name) => syscalls[name][machine])).size).toBe(names.length);
+});
+
+/** How many arguments the kernel's SYSCALL_DEFINEn say: a second opinion beside the kinds in the table. */
+const counts: Readonly<Record<number, string>> = {
+  0: "getpid getuid setsid getppid gettid",
+  1: "close fchdir chdir umask personality chroot unshare epoll_create1 exit_group",
+  2: `munmap kill flock ftruncate getcwd fchmod setgroups capget capset pivot_root umount2 sethostname setdomainname pipe2
+    setns memfd_create fstatfs statfs fsopen pidfd_open clone3`,
+  3: `read write mprotect ioctl socket connect sendmsg recvmsg fcntl fchown setresuid setresgid mkdirat unlinkat symlinkat
+    dup3 execve open_tree fsmount close_range`,
+  4: `rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
+    signalfd4 prlimit64 pidfd_send_signal openat2 faccessat2`,
+  5: "clone prctl mount waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
+  6: "mmap splice epoll_pwait",
+};
+
+test("argument counts are those of the kernel's definitions", () => {
+  const known = Object.entries(counts).flatMap(([count, calls]) => calls.split(/\s+/).map((name) => [name, Number(count)] as const));
+  const table = names.map((name) => [name, (syscalls[name].args as readonly ArgKind[]).length] as const);
+  expect(Object.fromEntries(table)).toEqual(Object.fromEntries(known));
+});
