@@ -1,5 +1,6 @@
 // Where a container's cgroups are: one in each hierarchy of the host. Pure.
 
+import { BoxError } from "../errors.ts";
 import type { CgroupFacts } from "../host/facts.ts";
 
 export type ContainerCgroup = {
@@ -25,14 +26,20 @@ const clean = (path: string): string[] => {
 
 /**
  * The cgroups of container `id`. An absolute `cgroupsPath` starts at the hierarchy's root; a relative one, or the id
- * when there is none, lies beside box's own place: below box's cgroup on v1, in the parent of box's cgroup on v2,
+ * when there is none, lies at box's own place: below box's cgroup on v1, in the parent of box's cgroup on v2,
  * since a v2 cgroup with processes cannot hand controllers to cgroups below it (cgroups(7), "no internal processes").
  */
 export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undefined, id: string): ContainerCgroup[] {
   const wanted = cgroupsPath === undefined || cgroupsPath === "" ? id : cgroupsPath;
+  const below = clean(wanted);
+  // The container's cgroup and all in it end with the container: that must never be the host's, or box's own.
+  if (below.length === 0) {
+    const fault = { path: "linux.cgroupsPath", expected: "a path that names a cgroup", got: JSON.stringify(wanted) };
+    throw new BoxError({ what: "the configuration is not valid", faults: [fault] });
+  }
   const out: ContainerCgroup[] = [];
   const add = (version: 1 | 2, controllers: readonly string[], mount: string, base: readonly string[]): void => {
-    const parts = wanted.startsWith("/") ? clean(wanted) : [...base, ...clean(wanted)];
+    const parts = wanted.startsWith("/") ? below : [...base, ...below];
     out.push({ version, controllers, mount, parts, path: `${mount}/${parts.join("/")}` });
   };
   for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, clean(own));

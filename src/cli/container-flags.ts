@@ -13,6 +13,7 @@ export const containerFlags: readonly FlagRow[] = [
   { name: "volume", short: "v", value: "SRC:DST[:ro]", repeats: true, help: "bind a file or folder of the host" },
   { name: "tty", short: "t", help: "give the container a terminal" },
   { name: "net", value: "host|none", help: "the host's network, or one of its own with loopback only" },
+  { name: "plugin", value: "FILE", repeats: true, help: "load a plugin: a .ts or .js file, or a built-in one by name" },
   { name: "rm", help: "remove the container at its end (always so for run)" },
   { name: "help", help: "show this help" },
 ];

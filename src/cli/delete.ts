@@ -55,5 +55,9 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
     await Bun.sleep(5);
   }
   if (state === undefined) removeStateFolder(folder);
-  else await removeContainer(state, folder);
+  else if (state.box.plugins.length === 0) await removeContainer(state, folder);
+  else {
+    const { poststopFromState } = await import("./plugin-hooks.ts");
+    await removeContainer(state, folder, () => poststopFromState(state, stateRoot, undefined));
+  }
 }

@@ -18,7 +18,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { folder, state } = found;
   const exitCode = readExitCode(`${folder}/exit`);
   if (state === undefined) removeStateFolder(folder);
-  else await removeContainer(state, folder);
+  else if (state.box.plugins.length === 0) await removeContainer(state, folder);
+  else {
+    const { poststopFromState } = await import("./plugin-hooks.ts");
+    await removeContainer(state, folder, () => poststopFromState(state, globals.root ?? "", exitCode));
+  }
   return exitCode;
 }
 

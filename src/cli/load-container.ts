@@ -11,9 +11,16 @@ import { defaultStateRoot, field, readFacts } from "../host/read-facts.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import type { PluginRequest, Plugins } from "./load-plugins.ts";
 
-export type Loaded = { readonly container: Container; readonly facts: HostFacts; readonly plugins: readonly PluginUse[] };
-export type PluginUse = { readonly name: string; readonly options: unknown };
+export type Loaded = {
+  readonly container: Container;
+  readonly facts: HostFacts;
+  /** undefined when none is named. */
+  readonly plugins: Plugins | undefined;
+  /** Where the file that a person wrote has what an error's origin names in the Spec. */
+  readonly locate: ((origin: string) => string) | undefined;
+};
 
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
 export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
@@ -22,13 +29,23 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
   const bundle = absolute(parsed.values.bundle ?? ".");
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle);
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, stateRoot);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
-  const { checkSupported } = await import("../config/unsupported.ts");
-  checkSupported(changed);
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
-  const container: Container = { id, bundle, spec: changed, hostRoot };
-  return { container, facts: factsFor(container, stateRoot), plugins: source.plugins };
+  const before: Container = { id, bundle, spec: changed, hostRoot };
+  const requests = [...source.plugins, ...(parsed.lists.plugin ?? []).map((name) => ({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined }))];
+  const { container, plugins } = requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+  const { checkSupported } = await import("../config/unsupported.ts");
+  checkSupported(container.spec);
+  return { container, facts: factsFor(container, stateRoot), plugins, locate: source.locate };
+}
+
+async function withPlugins(container: Container, requests: readonly PluginRequest[], stateRoot: string): Promise<{ container: Container; plugins: Plugins }> {
+  const { loadPlugins } = await import("./load-plugins.ts");
+  const { callConfig } = await import("./plugin-hooks.ts");
+  const plugins = await loadPlugins(requests, { stateRoot, container });
+  const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
+  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins };
 }
 
 function requireId(id: string | undefined): string {
@@ -51,7 +68,12 @@ export function absolute(path: string): string {
   return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
 }
 
-type Source = { readonly spec: Spec; readonly hostRoot: boolean; readonly plugins: readonly PluginUse[] };
+type Source = {
+  readonly spec: Spec;
+  readonly hostRoot: boolean;
+  readonly plugins: readonly PluginRequest[];
+  readonly locate?: (origin: string) => string;
+};
 
 async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Promise<Source> {
   const { embeddedSpec } = await import("../config/embedded-spec.ts");
@@ -73,10 +95,15 @@ async function applyFlags(source: Source, parsed: Parsed, command: readonly stri
   return overrideSpec(source.spec, parsed, command, root);
 }
 
-async function bundleSource(bundle: string): Promise<Source> {
+async function bundleSource(bundle: string, id: string, stateRoot: string): Promise<Source> {
   const path = `${bundle}/config.json`;
-  if (hostReader.read(path) === undefined && hostReader.read(`${bundle}/box.yaml`) !== undefined)
-    return (await import("./load-yaml.ts")).loadYaml(bundle);
+  const yaml = hostReader.read(`${bundle}/box.yaml`);
+  if (yaml !== undefined) {
+    // Whichever of two won, somebody would edit the other and wonder.
+    if (hostReader.read(path) !== undefined)
+      throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
+    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot);
+  }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
   return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [] };

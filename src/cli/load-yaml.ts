@@ -1,6 +1,65 @@
-// box.yaml
-import { BoxError } from "../errors.ts";
+// A bundle's box.yaml as a Spec: the text checked and expanded by src/config, with users looked up in the root's own
+// files and references to other containers resolved on this machine.
+
+import { type BoxFacts, BoxError, type ConfigFault } from "../errors.ts";
 import type { Spec } from "../config/spec.ts";
-export function loadYaml(bundle: string): { spec: Spec; hostRoot: boolean; plugins: readonly { name: string; options: unknown }[] } {
-  throw new BoxError({ what: `not yet ${bundle}` });
+import { expandYaml, yamlPath } from "../config/yaml-expand.ts";
+import { readYaml } from "../config/yaml-read.ts";
+import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
+import { readInRoot } from "../execute/folders.ts";
+import type { PluginRequest } from "./load-plugins.ts";
+import { resolveNamespace } from "./resolve-namespace.ts";
+import { lookUpUser } from "./user-names.ts";
+
+export type LoadedYaml = {
+  readonly spec: Spec;
+  readonly hostRoot: boolean;
+  readonly plugins: readonly PluginRequest[];
+  /** `mounts[7]` of the Spec → `box.yaml:3:5: mounts[0]`, for errors that come later. */
+  readonly locate: (origin: string) => string;
+};
+
+export const yamlFile = "box.yaml";
+
+export function loadYaml(text: string, bundle: string, id: string, stateRoot: string): LoadedYaml {
+  const { value, locate } = readYaml(text, yamlFile, boxYamlRule);
+  const yaml = value as BoxYaml;
+  const hostRoot = yaml.rootfs === "host";
+  const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs.startsWith("/") ? yaml.rootfs : `${bundle}/${yaml.rootfs}`;
+  const read = (path: string): string => readInRoot(hostRoot ? "/" : root, path) ?? "";
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const spec = withPlaces(locate, () =>
+    expandYaml(yaml, {
+      id,
+      root,
+      term: process.env.TERM,
+      rootless: uid === 0 ? undefined : { uid, gid },
+      lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
+      resolveNamespace: (reference, type) => resolveNamespace(stateRoot, reference, type),
+    }),
+  );
+  const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, bundle));
+  const locateOrigin = (origin: string): string => {
+    const path = yamlPath(origin, spec);
+    return path === undefined ? origin : locate(path);
+  };
+  return { spec, hostRoot, plugins, locate: locateOrigin };
 }
+
+function withPlaces(locate: (path: string) => string, expand: () => Spec): Spec {
+  try {
+    return expand();
+  } catch (error) {
+    if (!(error instanceof BoxError) || error.facts.faults === undefined) throw error;
+    const faults: readonly ConfigFault[] = error.facts.faults.map((fault) => ({ ...fault, path: locate(fault.path) }));
+    throw new BoxError({ ...(error.facts satisfies BoxFacts), faults });
+  }
+}
+
+const pluginRequests = (one: string | Record<string, unknown>, index: number, bundle: string): PluginRequest[] =>
+  (typeof one === "string" ? [[one, undefined] as const] : Object.entries(one)).map(([name, options]) => ({
+    label: `plugins[${index}] ${name}`,
+    name,
+    folder: bundle,
+    options: options ?? undefined,
+  }));

@@ -15,22 +15,45 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "run");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   const loaded = await loadContainer(parsed, globals, true);
-  return superviseContainer(await startOrReclaim(loaded), undefined);
+  try {
+    return superviseContainer(await startOrReclaim(loaded));
+  } catch (error) {
+    throw located(error, loaded.locate);
+  }
 }
 
 async function startOrReclaim(loaded: Loaded): Promise<Started> {
+  const start = await plannedStart(loaded);
   try {
-    return await start(loaded);
+    return await start();
   } catch (error) {
     if (!isDuplicate(error)) throw error;
-    await (await import("../execute/reclaim.ts")).reclaim(loaded.facts.stateRoot, loaded.container.id);
-    return await start(loaded);
+    await reclaimId(loaded.facts.stateRoot, loaded.container.id);
+    return await start();
   }
+}
+
+async function reclaimId(stateRoot: string, id: string): Promise<void> {
+  const { reclaim } = await import("../execute/reclaim.ts");
+  await reclaim(stateRoot, id, async (state) => {
+    if (state.box.plugins.length > 0) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot);
+  });
+}
+
+/** The error with its origin in the words of the file that the container came from. */
+function located(error: unknown, locate: Loaded["locate"]): unknown {
+  if (!(error instanceof BoxError) || error.facts.origin === undefined || locate === undefined) return error;
+  return new BoxError({ ...error.facts, origin: locate(error.facts.origin) }, { cause: error.cause });
 }
 
 const isDuplicate = (error: unknown): boolean => error instanceof BoxError && error.facts.origin === "id" && error.facts.errno === "EEXIST";
 
-async function start({ container, facts }: Loaded): Promise<Started> {
+/** A start that may be tried again; plugins see its plan once. */
+async function plannedStart({ container, facts, plugins }: Loaded): Promise<() => Promise<Started>> {
   const plan = planContainer(container, facts);
-  return await startContainer(plan, firstState(container, facts), `${facts.stateRoot}/${container.id}`, {});
+  const folder = `${facts.stateRoot}/${container.id}`;
+  if (plugins === undefined) return () => startContainer(plan, firstState(container, facts), folder, {});
+  const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
+  await callPlan(plugins, plan, container.id);
+  return () => startContainer(plan, firstState(container, facts, plugins.uses), folder, betweenOf(plugins));
 }

@@ -27,7 +27,8 @@ export function lookUpUser(text: string, passwd: string, group: string, origin: 
   const [user = "", groupName, ...more] = text.split(":");
   if (user === "" || more.length > 0 || groupName === "") throw new BoxError({ origin, what: `expected USER[:GROUP], got ${JSON.stringify(text)}` });
   const id = parseId(user);
-  const line = lineOf(passwd, user) ?? (id === undefined ? undefined : passwd.split("\n").map((one) => one.split(":")).find((parts) => parts[2] === user));
+  // A number is an id even where some user has it for a name.
+  const line = id === undefined ? lineOf(passwd, user) : passwd.split("\n").map((one) => one.split(":")).find((parts) => parts[2] === user);
   const uid = id ?? parseId(line?.[2] ?? "");
   if (uid === undefined) throw new BoxError({ origin, what: `the root's passwd knows no user ${JSON.stringify(user)}` });
   if (groupName !== undefined) {

@@ -16,10 +16,12 @@ export type Failed = {
   readonly explanation: string;
   /** The steps before it in the same tape, oldest first. */
   readonly before: readonly Step[];
+  /** The call itself went well, but its result was not the one that the step expects. */
+  readonly refused: boolean;
 };
 
 /** The step that a record's address belongs to; undefined for an address that is none (the child's memory is untrusted). */
-export function stepAt(encoded: Encoded, address: number): { step: Step; before: readonly Step[] } | undefined {
+export function stepAt(encoded: Encoded, address: number): Pick<Failed, "step" | "before" | "refused"> | undefined {
   const index = (address - encoded.recordsAddress) / record.bytes;
   const step = Number.isInteger(index) ? encoded.owners[index] : undefined;
   if (step === undefined) return undefined;
@@ -28,18 +30,21 @@ export function stepAt(encoded: Encoded, address: number): { step: Step; before:
     const one = encoded.owners[at] as Step;
     if (one !== step && one !== before[0] && one.call !== "compute") before.unshift(one);
   }
-  return { step, before };
+  // A step that expects a result is two records at its start: the call, and the comparison (encode.ts, writeNext).
+  const refused = step.call === "compute" || (encoded.owners[index - 1] === step && encoded.owners[index - 2] !== step);
+  return { step, before, refused: step.expect !== undefined && refused };
 }
 
 /** How many steps before the failed one the flight record shows. */
 const flightSteps = 5;
 
-export function blame({ step, errno, explanation, before }: Failed): BoxError {
+/** Without where the result would have gone: there is none. */
+const printCall = (step: Step): string => printStep({ ...step, out: undefined });
+
+export function blame({ step, errno, explanation, before, refused }: Failed): BoxError {
   const name = errnoName(errno);
   const flight = before.map(printStep);
-  if (step.expect !== undefined && step.call !== "read" && step.call !== "compute" && step.call !== "ioctl" && step.call !== "recvmsg")
-    return new BoxError({ what: `cannot ${step.why}`, origin: step.origin, call: printStep(step), errno: name, flight });
-  if (step.expect !== undefined && errno === 1)
+  if (refused && step.expect !== undefined)
     return new BoxError({ what: `cannot ${step.why}: ${step.expect.refused}`, origin: step.origin, flight });
   if (step.failed === "search" && name === "ENOENT")
     return new BoxError({ what: `cannot ${step.why}: executable file not found in $PATH`, origin: step.origin, exitCode: exitCodes.notFound, flight });
@@ -49,7 +54,7 @@ export function blame({ step, errno, explanation, before }: Failed): BoxError {
     origin: step.origin,
     errno: name,
     flight,
-    ...(step.call === "compute" ? {} : { call: printStep(step) }),
+    ...(step.call === "compute" ? {} : { call: printCall(step) }),
     ...(hint === undefined ? {} : { hint }),
     ...(step.failed === "execute" || step.failed === "search"
       ? { exitCode: name === "ENOENT" ? exitCodes.notFound : exitCodes.cannotExecute }

@@ -11,6 +11,12 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return `the source ${quote(String(step.args[1]))} does not exist on the host`;
   if (step.call === "openat" && step.origin === "root.path" && errno === "ENOENT")
     return "root.path is relative to the bundle's folder; unpack the image's files there first";
+  if (step.call === "prlimit64" && errno === "EPERM")
+    return step.args[1]?.toString() === "RLIMIT_NOFILE"
+      ? "a hard limit is raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open"
+      : "a hard limit is raised only with CAP_SYS_RESOURCE";
+  if (step.call === "openat2" && errno === "ELOOP")
+    return "it has too many links in it, or one of the kernel's such as /proc/self/fd, which box never follows";
   if (step.call === "clone3" && errno === "EPERM") return "without root, a container needs a user namespace: box spec --rootless";
   if (step.call === "mkdirat" && step.origin === "linux.cgroupsPath" && (errno === "EACCES" || errno === "EROFS"))
     return "this user may not make cgroups there";

@@ -13,7 +13,12 @@ export { stage };
 
 const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
-const MAP_PRIVATE_ANONYMOUS = 0x22;
+/** MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE */
+const MAP_THERE = 0x10_0022;
+/** Where to try first, and how far on to try next: tapes want addresses below 2 GiB. */
+const FIRST_ADDRESS = 0x5000_0000;
+const NEXT_ADDRESS = 0x100_0000;
+const LAST_ADDRESS = 0x7000_0000;
 const CODE_BYTES = 0x1_0000;
 /** Room for box's own tapes; pages that nothing writes cost nothing. */
 const REGION_BYTES = 0x20_0000;
@@ -26,8 +31,12 @@ function load(): { interpret: Interpret; region: number; memory: ArrayBuffer } {
     syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "ptr" },
   });
   const call = libc.symbols.syscall as unknown as (...args: number[]) => number | null;
-  const start = call(syscalls.mmap[machine], 0, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-  if (start === null || start > Number.MAX_SAFE_INTEGER) throw new Error(`box: cannot map ${CODE_BYTES + REGION_BYTES} bytes`);
+  let start = FIRST_ADDRESS;
+  // syscall(3) answers -1 where the kernel refuses, and the address where it does not.
+  while (call(syscalls.mmap[machine], start, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_THERE, -1, 0) !== start) {
+    start += NEXT_ADDRESS;
+    if (start > LAST_ADDRESS) throw new Error(`box: cannot map ${CODE_BYTES + REGION_BYTES} bytes below 2 GiB`);
+  }
   new Uint8Array(toArrayBuffer(start as never, 0, stage.elf.length)).set(stage.elf);
   if (call(syscalls.mprotect[machine], start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
     throw new Error("box: the system refuses executable memory");

@@ -82,10 +82,14 @@ function removeTree(path: string): boolean {
   return true;
 }
 
-/** Ends and removes everything of the container; `folder` is its state folder. */
-export async function removeContainer(state: State, folder: string): Promise<void> {
+/**
+ * Ends and removes everything of the container; `folder` is its state folder. `poststop` runs when all processes have
+ * ended and while the state still says that there is something to do.
+ */
+export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>): Promise<void> {
   killInit(state);
   await removeCgroups(state);
+  if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
 }
 

@@ -16,6 +16,8 @@ export type Between = {
   readonly prestart?: (state: State) => Promise<void>;
   /** The user's process runs. */
   readonly poststart?: (state: State) => Promise<void>;
+  /** The start failed and all processes have ended; the state is still there. */
+  readonly poststop?: () => Promise<void>;
 };
 
 type Run = {
@@ -35,11 +37,13 @@ function load(plan: Plan): Run {
   const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
   const sections = [plan.prepare, plan.awaitHelper, plan.observe, plan.writeIdMaps, plan.record, plan.release, plan.becomeSupervisor, plan.startSupervisor];
   const box = encodeTape(sections.map(({ steps }) => steps), plan.box.variables, where);
-  const child = encodeTape([plan.child.flatMap(({ steps }) => steps)], plan.childVariables.variables, {
-    machine: libc.machine,
-    base: TAPE_ADDRESS,
-    status: STATUS_ADDRESS,
-  });
+  const [context, program] = plan.explanations;
+  const child = encodeTape(
+    [plan.child.flatMap(({ steps }) => steps), context.steps, program.steps],
+    plan.childVariables.variables,
+    { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
+    { explanations: { context: 1, program: 2 } },
+  );
   libc.loadTape(box.image);
   const entries = new Map<Section, number>();
   for (let index = 0; index < sections.length; index++) entries.set(sections[index] as Section, box.entries[index] as number);
@@ -79,12 +83,17 @@ function boxFailure(run: Run, errno: number): BoxError {
 function throwChildFailure(run: Run): void {
   const page = run.page;
   if (page === undefined) return;
-  const record = Number(page.getBigUint64(status.failed, true));
-  if (record === 0) return;
-  const at = stepAt(run.child, record);
-  const errno = -Number(page.getBigInt64(status.errno, true));
+  const stopped = Number(page.getBigUint64(status.failed, true));
+  if (stopped === 0) return;
+  const last = stepAt(run.child, stopped)?.step;
+  const shared = (slot: Slot): number => Number(page.getBigInt64(run.child.addressOf(slot) - STATUS_ADDRESS, true));
+  const { failedRecord, failedErrno } = run.plan.childVariables;
+  // After an explanation the tape stopped in that list, on behalf of the step that failed.
+  const explained = last !== undefined && run.plan.explanations.some(({ steps }) => steps.includes(last));
+  const at = stepAt(run.child, explained ? shared(failedRecord) : stopped);
+  const errno = explained ? shared(failedErrno) : -Number(page.getBigInt64(status.errno, true));
   if (at === undefined || errno < 1 || errno > 4095) throw new BoxError({ what: "the child reports an impossible failure" });
-  throw blame({ ...at, errno, explanation: explanationOf(run, page) });
+  throw blame({ ...at, errno, explanation: explained ? explanationOf(run, page) : "" });
 }
 
 function explanationOf(run: Run, page: DataView): string {
@@ -127,7 +136,7 @@ export async function startContainer(plan: Plan, first: State, folder: string, b
     return await start(run, first, between);
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
-    if (word(run, plan.box.stateFolder) >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run));
+    if (word(run, plan.box.stateFolder) >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run), between.poststop);
     throw error;
   }
 }
@@ -180,7 +189,7 @@ function throwSilentDeath(run: Run): void {
 }
 
 /** Box becomes the supervisor. Returns only if that fails. */
-export function superviseContainer({ run, state }: Started, settings: Uint8Array | undefined): never {
+export function superviseContainer({ run, state }: Started): never {
   const { plan } = run;
   const { supervisor, box } = plan;
   runSection(run, plan.becomeSupervisor);
@@ -197,7 +206,6 @@ export function superviseContainer({ run, state }: Started, settings: Uint8Array
   give(supervisor.stateFolder, word(run, box.kept.stateFolder));
   give(supervisor.box, word(run, box.kept.box));
   give(supervisor.terminal, word(run, box.kept.terminal));
-  if (settings !== undefined) tape.image.set(settings, tape.addressOf(supervisor.settings) - TAPE_ADDRESS);
   setBytes(run, box.tapeBytes, tape.image);
   runSection(run, plan.startSupervisor);
   throw new Error("box: execveat returned");

@@ -11,13 +11,13 @@ const P_PID = 1;
 const WEXITED = 4;
 
 /** `children`: pids of box's own unreaped children, so that none can be a stranger's. */
-export async function undoStart(state: State, folder: string, children: readonly number[]): Promise<void> {
+export async function undoStart(state: State, folder: string, children: readonly number[], poststop?: () => Promise<void>): Promise<void> {
   for (const pid of children) {
     systemCall("kill", pid, SIGKILL);
     systemCall("waitid", P_PID, pid, 0, WEXITED, 0);
   }
   try {
-    await removeContainer(state, folder);
+    await removeContainer(state, folder, poststop);
   } catch (error) {
     if (!(error instanceof BoxError)) throw error;
     console.error(`box: while undoing: ${error.facts.what} ${error.facts.object ?? ""}`);

@@ -1,6 +1,7 @@
 // Reads the host's facts: a few files of /proc and the layout of /sys/fs/cgroup. Read-only, and only what the plan
 // will ask for; each file costs tens of microseconds of a start that takes six milliseconds.
 
+import { BoxError } from "../errors.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
@@ -23,7 +24,8 @@ export type FactsWanted = {
 };
 
 export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
-  const status = reader.read("/proc/self/status") ?? "";
+  const status = reader.read("/proc/self/status");
+  if (status === undefined) throw new BoxError({ what: "cannot read", object: "/proc/self/status", hint: "box needs /proc to be mounted" });
   const uid = Number(field(status, "Uid").split("\t")[1]);
   return {
     machine: wanted.machine,
@@ -34,7 +36,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     cgroups: readCgroups(reader),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
-    openFiles: wanted.openFiles ? parseOpenFiles(reader.read(`/proc/${field(status, "PPid")}/limits`) ?? "") : undefined,
+    openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
   };
 }
 
@@ -60,6 +62,13 @@ export function bits(hex: string): number[] {
   return out;
 }
 
+/** Bun has raised only the soft limit, up to the hard one: that is still the caller's, and the soft one the parent's. */
+function callersOpenFiles(reader: HostReader, parent: string): HostFacts["openFiles"] {
+  const own = parseOpenFiles(reader.read("/proc/self/limits") ?? "");
+  const before = parseOpenFiles(reader.read(`/proc/${parent}/limits`) ?? "");
+  return own === undefined || before === undefined ? own : { soft: Math.min(before.soft, own.hard), hard: own.hard };
+}
+
 /** `Max open files   1024   4096   files` of proc_pid_limits(5). */
 export function parseOpenFiles(limits: string): HostFacts["openFiles"] {
   const line = limits.split("\n").find((one) => one.startsWith("Max open files"));
@@ -80,7 +89,10 @@ export function readCgroups(reader: HostReader): CgroupFacts {
   const filesystem = reader.filesystem(root);
   if (filesystem === filesystemMagic.CGROUP2_SUPER_MAGIC) {
     const v2 = { controllers: [], mount: root, own: own.get("") ?? "/" };
-    return { v1: [], v2, writable: reader.mayWrite(root + parentOf(v2.own)) };
+    if (reader.mayWrite(root + parentOf(v2.own))) return { v1: [], v2, writable: true };
+    // Inside another container the mount may show only that one's part of the tree.
+    const seen = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own).v2 ?? v2;
+    return { v1: [], v2: seen, writable: seen.own !== v2.own && reader.mayWrite(root + parentOf(seen.own)) };
   }
   const { v1, v2 } = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own);
   const first = v1[0] ?? v2;
@@ -100,29 +112,36 @@ export function parseOwnCgroups(text: string): Map<string, string> {
   return out;
 }
 
-/** Hierarchies mounted below /sys/fs/cgroup, from mountinfo (proc_pid_mountinfo(5)). */
+/**
+ * Hierarchies mounted below /sys/fs/cgroup, from mountinfo (proc_pid_mountinfo(5)). Of several mounts of one hierarchy
+ * the first counts, unless a later one lies over it.
+ */
 export function parseMounts(mountinfo: string, own: ReadonlyMap<string, string>): Pick<CgroupFacts, "v1" | "v2"> {
-  const v1: CgroupHierarchy[] = [];
-  let v2: CgroupHierarchy | undefined;
+  const found = new Map<string, CgroupHierarchy>();
   for (const line of mountinfo.split("\n")) {
     const dash = line.indexOf(" - cgroup");
     if (dash < 0) continue;
     const fields = line.slice(0, dash).split(" ");
-    const [type, , options] = line.slice(dash + 3).split(" ");
-    const [mountRoot, mount] = [fields[3] as string, fields[4] as string];
-    if (!mount.startsWith(root)) continue;
-    if (type === "cgroup2") v2 ??= { controllers: [], mount, own: below(own.get("") ?? "/", mountRoot) };
-    else {
-      for (const [controllers, path] of own) {
-        const list = controllers.split(",");
-        if (controllers !== "" && list.every((name) => (options ?? "").split(",").includes(name)))
-          v1.push({ controllers: list, mount, own: below(path, mountRoot) });
-      }
+    const [type, , options = ""] = line.slice(dash + 3).split(" ");
+    const [mountRoot, mount] = [unescapePath(fields[3] as string), unescapePath(fields[4] as string)];
+    if (!`${mount}/`.startsWith(`${root}/`)) continue;
+    const present = options.split(",");
+    for (const [key, path] of own) {
+      const controllers = key === "" ? [] : key.split(",");
+      const fits = type === "cgroup2" ? key === "" : key !== "" && controllers.every((name) => present.includes(name));
+      const before = found.get(key);
+      if (fits && (before === undefined || before.mount === mount)) found.set(key, { controllers, mount, own: below(path, mountRoot) });
     }
   }
-  return { v1, v2 };
+  return { v1: [...found.values()].filter(({ controllers }) => controllers.length > 0), v2: found.get("") };
 }
 
+/** Spaces and the like are octal in mountinfo: `\040`. */
+const unescapePath = (text: string): string =>
+  text.includes("\\") ? text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))) : text;
+
 /** A cgroup's path as seen from a mount whose root is `mountRoot`. */
-const below = (path: string, mountRoot: string): string =>
-  mountRoot !== "/" && path.startsWith(mountRoot) ? path.slice(mountRoot.length) || "/" : path;
+function below(path: string, mountRoot: string): string {
+  if (mountRoot === "/" || !`${path}/`.startsWith(`${mountRoot}/`)) return path;
+  return path.slice(mountRoot.length) || "/";
+}

@@ -3,6 +3,7 @@
 // (O_TMPFILE holds O_DIRECTORY, O_SYNC holds O_DSYNC) must not meet in one argument: the encoder adds.
 // test/linux/flags.test.ts compares every number with the C headers of both machines.
 
+// biome-ignore format: a table, several short entries to a line
 export const flags = {
   PROT: { PROT_NONE: 0, PROT_READ: 1, PROT_WRITE: 2, PROT_EXEC: 4 },
   MAP: {
@@ -158,6 +159,7 @@ export function flagValue(group: FlagGroup, name: string, machine: Machine): num
 const whole = 0xffff_ffff_ffff_ffffn;
 
 /** The bits of a group that are one number and not a bit each. */
+// biome-ignore format: a table, several short entries to a line
 const numberField: { readonly [G in FlagGroup]?: bigint } = {
   SIG_HOW: whole, IOCTL: whole, AF: whole, F_CMD: whole, PR: whole, PR_CAP_AMBIENT: whole, EPOLL_CTL: whole, P: whole,
   KEYCTL: whole, RLIMIT: whole, FSCONFIG: whole, CLD: whole,

@@ -5,8 +5,8 @@ import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import { structFields } from "../linux/structs.ts";
 import type { Building } from "./builder.ts";
-import { containerCgroups, makeCgroups } from "./cgroups.ts";
-import { newNamespaceFlags } from "./namespaces.ts";
+import { containerCgroups, makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
+import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 import type { Flag } from "../linux/flags.ts";
 
@@ -81,20 +81,21 @@ export function sealStage(box: BoxVariables): Step[] {
   const why = "make a file in memory for the stage";
   const create = (flags: Flag<"MFD">[]): Step =>
     step("memfd_create", ["box-stage", flags], origin, why, { out: box.stage });
-  const older = create(["MFD_CLOEXEC", "MFD_ALLOW_SEALING"]);
+  const fill = [
+    step("write", [box.stage, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
+    step("fcntl", [box.stage, ["F_ADD_SEALS"], SEAL_ALL], origin, "seal it: nothing can change it now"),
+  ];
+  const older = [create(["MFD_CLOEXEC", "MFD_ALLOW_SEALING"]), ...fill];
   return [
-    step("memfd_create", ["box-stage", ["MFD_CLOEXEC", "MFD_ALLOW_SEALING", "MFD_EXEC"]], origin, why, {
-      out: box.stage,
+    {
+      ...create(["MFD_CLOEXEC", "MFD_ALLOW_SEALING", "MFD_EXEC"]),
       // MFD_EXEC came with Linux 6.3; vm.memfd_noexec=2 refuses it.
       onError: [
-        ["EINVAL", [older], "fallback"],
+        ["EINVAL", older, "fallback"],
         ["EACCES", keepStageInTmpfs(box), "fallback"],
       ],
-      ok: [
-        step("write", [box.stage, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
-        step("fcntl", [box.stage, ["F_ADD_SEALS"], SEAL_ALL], origin, "seal it: nothing can change it now"),
-      ],
-    }),
+      ok: fill,
+    },
   ];
 }
 
@@ -153,11 +154,11 @@ const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
 
 /** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
 export function makeChild(building: Building, box: BoxVariables): { before: Step[]; clone: Step } {
-  const joins = building.namespaces.joined.size > 0;
+  const helper = needsHelper(building.namespaces);
   const cgroups = containerCgroups(building);
   const v2 = cgroups.some(({ version }) => version === 2);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
-  if (!joins) flags.push(...newNamespaceFlags(building));
+  if (!helper) flags.push(...newNamespaceFlags(building));
   if (v2) flags.push("CLONE_INTO_CGROUP");
   const clone = newBuffer(box.variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
@@ -167,7 +168,7 @@ export function makeChild(building: Building, box: BoxVariables): { before: Step
     step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
   ];
   const fail = [step("exit_group", [125], "box", "end, since the stage cannot run")];
-  const why = joins ? "make the helper that joins namespaces" : "make the container's first process in new namespaces";
+  const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
     before: makeCgroups(cgroups, box.variables, cgroup),
     clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
@@ -183,6 +184,7 @@ const SIGCHLD = 17;
 export function prepare(building: Building, box: BoxVariables): Step[] {
   const { before, clone } = makeChild(building, box);
   return [
+    ...refuseUsedCgroups(containerCgroups(building), box.variables),
     ...openState(building, box),
     ...before,
     ...sealStage(box),
@@ -196,9 +198,9 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
 
 /** With a helper: it ends once init exists. */
 export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>
-  building.namespaces.joined.size === 0
-    ? []
-    : [step("waitid", [["P_PID"], box.pid, address(box.siginfo), ["WEXITED"], null], "linux.namespaces", "wait until the helper has made init")];
+  needsHelper(building.namespaces)
+    ? [step("waitid", [["P_PID"], box.pid, address(box.siginfo), ["WEXITED"], null], "linux.namespaces", "wait until the helper has made init")]
+    : [];
 
 /** When init started, in the kernel's clock ticks: with its pid, what tells it from any later process. */
 export function observe(box: BoxVariables): Step[] {
@@ -233,30 +235,6 @@ export function writeIdMaps(building: Building, box: BoxVariables): Step[] {
     ...write("gid_map", mapText(linux?.gidMappings), "linux.gidMappings"),
     ...write("uid_map", mapText(linux?.uidMappings), "linux.uidMappings"),
     step("write", [box.sync, "g", 1], "linux.uidMappings", "tell init that it has its ids", { onError: [["EPIPE", []]] }),
-  ];
-}
-
-/** Takes the terminal's master out of the child's message (recvmsg(2), SCM_RIGHTS). */
-export function receiveTerminal(building: Building, box: BoxVariables): Step[] {
-  if (building.spec.process?.terminal !== true) return [];
-  const { variables } = box;
-  const origin = "process.terminal";
-  const byte = newBuffer(variables, "one byte", 8);
-  const control = newBuffer(variables, "control", 24);
-  const vector = newBuffer(variables, "iovec", 16, { struct: "iovec", iov_base: byte, iov_len: 1 });
-  const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
-    struct: "msghdr",
-    msg_iov: vector,
-    msg_iovlen: 1,
-    msg_control: control,
-    msg_controllen: control.bytes,
-  });
-  const received = slotIn("int", control, 16, "the descriptor in the message");
-  return [
-    step("recvmsg", [box.sync, address(message), ["MSG_CMSG_CLOEXEC"]], origin, "receive the container's terminal", {
-      expect: { value: 1, refused: "init ended before" },
-    }),
-    compute([received, 0, 0, UINT_MAX], origin, "take it out of the message", { out: box.terminal }),
   ];
 }
 

@@ -12,6 +12,7 @@ export type Building = {
   readonly facts: HostFacts;
   readonly bundle: string;
   readonly hostRoot: boolean;
+  readonly finishInBox: boolean;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;
@@ -41,7 +42,11 @@ export function newChildVariables(): ChildVariables {
   return {
     variables,
     explanation: newBuffer(variables, "explanation", EXPLANATION_BYTES, undefined, true),
+    failedRecord: newSlot(variables, "int", "the failed step", true),
+    failedErrno: newSlot(variables, "int", "its errno", true),
     initPid: newSlot(variables, "int", "init's pid", true),
+    context: newSlot(variables, "fd", "mount context"),
+    program: newSlot(variables, "int", "the program's name"),
   };
 }
 

@@ -6,9 +6,10 @@
 // (kernel/cgroup/cgroup.c, cgroup_procs_write_start), whose grace period costs 5 to 20 ms.
 
 import { containerCgroups as locate, type ContainerCgroup } from "../cgroup/paths.ts";
-import { newBuffer, newSlot, type Slot, type Step, step, type Variables } from "../tape/step.ts";
+import { structFields } from "../linux/structs.ts";
+import { newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { pointerTo } from "./steps.ts";
+import { expectEqual, pointerTo } from "./steps.ts";
 
 const origin = "linux.cgroupsPath";
 
@@ -17,6 +18,34 @@ export const containerCgroups = (building: Pick<Building, "facts" | "spec" | "id
   building.facts.cgroups.writable || building.spec.linux?.cgroupsPath
     ? locate(building.facts.cgroups, building.spec.linux?.cgroupsPath, building.id)
     : [];
+
+/**
+ * Stops when one of the cgroups holds processes, itself or below it: it is somebody else's, and what is in the
+ * container's cgroup ends with the container. So this comes before the state names it as box's own. One that a dead
+ * container left behind is empty, and may be used again.
+ */
+export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables: Variables): Step[] {
+  const procs = newSlot(variables, "fd", "cgroup.procs");
+  const first = newBuffer(variables, "first process", 8);
+  const statx = newBuffer(variables, "statx", structFields.statx.bytes);
+  const links = slotIn("int", statx, structFields.statx.fields.nlink?.offset as number, "links of the cgroup");
+  return cgroups.map(({ path }) => {
+    const why = `use the cgroup ${path}`;
+    return step("openat", ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, `look into the cgroup ${path}, if it is there`, {
+      out: procs,
+      onError: [["ENOENT", []]],
+      ok: [
+        step("read", [procs, pointerTo(first), 1], origin, why, { expect: { value: 0, refused: "it exists already and holds processes" } }),
+        step("close", [procs], origin, "done with it"),
+        step("statx", ["AT_FDCWD", path, ["AT_SYMLINK_NOFOLLOW"], ["STATX_NLINK"], pointerTo(statx)], origin, `look for cgroups below ${path}`),
+        // A folder's links are its name, its "." and a ".." for each folder in it: here, its child cgroups.
+        expectEqual(links, UINT_MAX, 2, origin, why, "it exists already and has cgroups below it"),
+      ],
+    });
+  });
+}
+
+const UINT_MAX = 0xffffffff;
 
 /** Box makes every cgroup, and opens the v2 one for clone3 into `v2`. */
 export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Variables, v2: Slot<"fd">): Step[] {
@@ -27,12 +56,8 @@ export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Vari
       const parent = path;
       path += `/${cgroup.parts[depth - 1]}`;
       const inherit = cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
-      const last = depth === cgroup.parts.length;
       steps.push(
-        step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, {
-          ok: inherit,
-          onError: [["EEXIST", last ? refuseUsed(variables, path) : []]],
-        }),
+        step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, { ok: inherit, onError: [["EEXIST", []]] }),
       );
     }
     if (cgroup.version === 2)
@@ -64,19 +89,6 @@ function inheritCpuset(variables: Variables, parent: string, path: string): Step
     );
   }
   return steps;
-}
-
-/** A cgroup left by a dead container may be used again; one with processes is somebody else's. */
-function refuseUsed(variables: Variables, path: string): Step[] {
-  const procs = newSlot(variables, "fd", "cgroup.procs");
-  const first = newBuffer(variables, "first process", 8);
-  return [
-    step("openat", ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, `look into the cgroup ${path}`, { out: procs }),
-    step("read", [procs, pointerTo(first), 1], origin, `use the cgroup ${path}`, {
-      expect: { value: 0, refused: "it exists already and holds processes" },
-    }),
-    step("close", [procs], origin, "done with it"),
-  ];
 }
 
 /** Init moves itself into each v1 cgroup. */

@@ -19,12 +19,14 @@ import { openTerminal, takeTerminal } from "./terminal.ts";
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
   const { spec, namespaces: spaces } = building;
-  const joins = spaces.joined.size > 0;
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
-  if (joins) {
-    list.push(["let go of what came from box", "stage", [...settle(), becomeUntraceable()]]);
+  if (namespaces.needsHelper(spaces)) {
+    // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
+    // write its id maps only as long as it is.
+    const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
+    list.push(["let go of what came from box", "stage", [...settle(), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
-    list.push(["join namespaces", "stage", [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)]]);
+    list.push([spaces.joined.size > 0 ? "join namespaces" : "make init", "stage", [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)]]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
     list.push(["let go of what came from box", "init", settle()]);
@@ -33,16 +35,26 @@ export function planChild(building: Building): Section[] {
   list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
   if (spaces.made.has("user"))
     list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
+  if (spaces.joined.has("user")) list.push(["ids", "init", namespaces.becomeRootThere(building)]);
   list.push(["identity", "init", [becomeUntraceable(), step("umask", [0], "process.user.umask", "make modes count as written"), ...names(spec)]]);
   if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
-  if (spaces.joined.has("mount")) building.notes.push(joinedMountNote);
-  else list.push(...planRoot(building));
+  if (spaces.joined.has("mount")) {
+    building.notes.push(joinedMountNote);
+    list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
+  } else list.push(...planRoot(building));
   list.push(...planProcess(building, spec.process as Process));
   return list.filter(([, , steps]) => steps.length > 0).map(([title, actor, steps]) => ({ title, actor, steps }));
 }
 
 const joinedMountNote =
   "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply";
+
+/** In a joined mount namespace its root is already this process's. */
+const terminalThere = (building: Building): Step[] => [
+  openRootFolder(building, "/", building.root),
+  ...openTerminal(building),
+  step("close", [building.root], "process.terminal", "done with it"),
+];
 
 function names(spec: Spec): Step[] {
   const steps: Step[] = [];
@@ -73,9 +85,7 @@ function planRoot(building: Building): Parts {
   const empty = keepEmptyFolder(building);
   const dev = newFd(building, "/dev");
   const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev)] : [];
-  const mountSteps: Step[] = [];
-  for (let index = 0; index < mounts.length; index++)
-    mountSteps.push(...planMount(building, mounts[index] as NonNullable<(typeof mounts)[number]>, index, early.get(index)));
+  const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
   return [
     ["root", "init", [
       ...earlySteps,
@@ -87,11 +97,12 @@ function planRoot(building: Building): Parts {
       ...(masks ? empty.steps : []),
       ...attachRoot(building),
     ]],
-    ["mounts", "init", mountSteps],
+    ["mounts", "init", planned.flatMap(({ steps }) => steps)],
     ["devices", "init", devices],
     ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
     ["masked and read-only paths", "init", [
       ...process.ensureCwd(building, spec.process as Process),
+      ...planned.flatMap(({ late }) => late),
       ...protectPaths(building),
       ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
     ]],

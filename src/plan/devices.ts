@@ -22,7 +22,7 @@ const links = [
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
   ["stderr", "/proc/self/fd/2"],
-  ["ptmx", "pts/ptmx"],
+  ["core", "/proc/kcore"],
 ] as const;
 
 /** A /dev that is bound from elsewhere is used as it is; in any other one box makes what is missing. */
@@ -58,7 +58,15 @@ export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
   }
   for (const [name, target] of links)
     steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]] }));
+  steps.push(linkMultiplexer(dev));
   return steps;
+}
+
+/** Terminals of the container's own /dev/pts: a device that an image brought along would open the host's (runc replaces it too). */
+function linkMultiplexer(dev: Slot<"fd">): Step {
+  const link = (more?: Pick<Step, "onError">): Step => step("symlinkat", ["pts/ptmx", dev, "ptmx"], origin, "link /dev/ptmx to pts/ptmx", more);
+  const replace = step("unlinkat", [dev, "ptmx", []], origin, "remove the /dev/ptmx that is there", { ok: [link()], onError: [["EROFS", []]] });
+  return link({ onError: [["EEXIST", [replace]]] });
 }
 
 /** Where mknod is not allowed, the host's own device is bound over an empty file (mknod(2), EPERM). */

@@ -15,17 +15,16 @@ export function planEmbeddedRoot(building: Building): Step[] {
   const below = newFd(building, "folder of the layers");
   const view = newFd(building, "copy-on-write view");
   const path = building.rootPath;
-  const attributes = { set: [], clear: [], recursive: false };
   const mapped = building.namespaces.made.has("user");
   const data = ["lowerdir=/", "upperdir=upper", "workdir=work", ...(mapped ? ["userxattr"] : [])];
   return [
     step("openat", ["AT_FDCWD", path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${path}`, { out: below }),
-    ...makeFilesystem(building, { type: "tmpfs", source: "box", data: ["mode=755"], sorted: { attributes }, origin, why: "make a tmpfs for what the container writes", out: layers }),
+    ...makeFilesystem(building, { type: "tmpfs", source: "box", data: ["mode=755"], attributes: [], origin, why: "make a tmpfs for what the container writes", out: layers }),
     attach(layers, below, origin, "mount it where only this container sees it"),
     step("mkdirat", [layers, "upper", 0o755], origin, "make the upper layer's folder"),
     step("mkdirat", [layers, "work", 0o700], origin, "make overlayfs's work folder"),
     step("fchdir", [layers], origin, "stand where the layers' relative names are meant"),
-    ...makeFilesystem(building, { type: "overlay", source: "box", data, sorted: { attributes }, origin, why: "lay a copy-on-write view over the host's /", out: view }),
+    ...makeFilesystem(building, { type: "overlay", source: "box", data, attributes: [], origin, why: "lay a copy-on-write view over the host's /", out: view }),
     step("openat", ["AT_FDCWD", path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${path} again`, { out: below }),
     attach(view, below, origin, "mount the view over the layers"),
   ];

@@ -72,7 +72,7 @@ export function protectPaths(building: Building): Step[] {
   const paths = building.spec.linux?.readonlyPaths ?? [];
   const target = newFd(building, "read-only path");
   const copy = newFd(building, "copy");
-  const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], recursive: true } as const;
+  const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], reach: "below if possible" } as const;
   return paths.map((path, index) => {
     const origin = `linux.readonlyPaths[${index}]`;
     const why = `make ${path} read-only`;
@@ -83,7 +83,7 @@ export function protectPaths(building: Building): Step[] {
           out: copy,
         }),
         attach(copy, target, origin, why),
-        ...setAttributes(copy, readOnly, origin, why),
+        ...setAttributes(building, copy, readOnly, origin, why),
         step("close", [copy], origin, "done with it"),
         step("close", [target], origin, "done with it"),
       ],

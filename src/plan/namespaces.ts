@@ -31,6 +31,12 @@ export function sortNamespaces(spec: Spec): NamespacePlan {
   return { made, joined };
 }
 
+/**
+ * Whether the stage makes init instead of becoming it: to join namespaces, and for a new user namespace, since an
+ * execve there before the id maps are written would cost all capabilities (user_namespaces(7)).
+ */
+export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user");
+
 /** Whether the cgroup namespace is made by the clone itself: only if the child is in its cgroups by then. */
 export const cgroupNamespaceAtClone = (building: Building): boolean =>
   building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
@@ -124,6 +130,15 @@ export const askForIds = (building: Building): Step[] => [
   step("write", [SYNC_FD, "i", 1], "linux.uidMappings", "ask box for the id maps"),
   waitForBox(building, "wait for the id maps"),
 ];
+
+/** Becomes the root of a joined user namespace, unless it has none: until then this process is nobody there. */
+export function becomeRootThere(building: Building): Step[] {
+  const origin = originOf(building, "user");
+  return [
+    step("setresgid", [0, 0, 0], origin, "become the namespace's group 0", { onError: [["EINVAL", []]] }),
+    step("setresuid", [0, 0, 0], origin, "become the namespace's user 0", { onError: [["EINVAL", []]] }),
+  ];
+}
 
 /** Becomes the root of the new user namespace. Groups can be set only where the map allows (user_namespaces(7)). */
 export function becomeMappedRoot(building: Building): Step[] {

@@ -8,8 +8,10 @@ import * as box from "./box.ts";
 import { type Building, newChildVariables } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
+import { explainFailures } from "./explain.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
+import { receiveTerminal } from "./receive-terminal.ts";
 import * as supervisor from "./supervisor.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 
@@ -20,6 +22,8 @@ export type Container = {
   readonly spec: Spec;
   /** The root is a copy-on-write view of the host's / instead of a folder of the bundle. */
   readonly hostRoot: boolean;
+  /** At the end, box itself is needed again: some plugin has work to do then. */
+  readonly finishInBox?: boolean;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -33,6 +37,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     facts,
     bundle,
     hostRoot: container.hostRoot,
+    finishInBox: container.finishInBox === true,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -49,10 +54,11 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const plan: Plan = {
     prepare: section("state, cgroups and the child", box.prepare(building, own)),
     child: planChild(building),
+    explanations: explainFailures(child),
     awaitHelper: section("the helper", box.awaitHelper(building, own)),
     observe: section("init in /proc", box.observe(own)),
     writeIdMaps: section("id maps", box.writeIdMaps(building, own)),
-    record: section("terminal and state", [...box.receiveTerminal(building, own), ...box.writeState(own)]),
+    record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(own)),
     becomeSupervisor: section("box becomes the supervisor", supervisor.becomeSupervisor(building, own)),
     startSupervisor: section("the supervisor's tape", supervisor.startSupervisor(own)),

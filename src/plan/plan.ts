@@ -21,6 +21,8 @@ export type Plan = {
   /** State folder, cgroups, stage, tape, and the clone that starts the child. */
   readonly prepare: Section;
   readonly child: readonly Section[];
+  /** Lists of the child's tape that run when a step with that `explain` fails: "context", then "program". */
+  readonly explanations: readonly [Section, Section];
   /** Empty without joined namespaces. */
   readonly awaitHelper: Section;
   readonly observe: Section;
@@ -85,7 +87,8 @@ export type SupervisorVariables = {
   readonly box: Slot<"fd">;
   readonly terminal: Slot<"fd">;
   readonly siginfo: Buffer;
-  /** The caller's termios before raw mode. */
+  /** Which of stdio is a terminal, and its termios before raw mode. */
+  readonly caller: Slot<"fd">;
   readonly settings: Buffer;
 };
 
@@ -93,6 +96,13 @@ export type ChildVariables = {
   readonly variables: Variables;
   /** Text about a failure that the child fetched: a mount context's log, or the head of a script. */
   readonly explanation: Buffer;
+  /** What an explanation was about: the failed step's record and its errno. */
+  readonly failedRecord: Slot<"int">;
+  readonly failedErrno: Slot<"int">;
+  /** The mount context in use. */
+  readonly context: Slot<"fd">;
+  /** Address of the name of the program to be executed. */
+  readonly program: Slot<"int">;
   /** The init's pid, when the stage clones it. */
   readonly initPid: Slot<"int">;
 };

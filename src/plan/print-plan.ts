@@ -10,6 +10,7 @@ export const sectionsOf = (plan: Plan): readonly Section[] =>
   [
     plan.prepare,
     ...plan.child,
+    ...plan.explanations,
     plan.awaitHelper,
     plan.observe,
     plan.writeIdMaps,
@@ -58,7 +59,6 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
   }
   if (step.onError !== undefined && typeof step.onError !== "string")
     for (const [errno, steps] of step.onError) out.push({ when: errno, steps });
-  if (step.explain !== undefined) out.push({ when: "on failure", steps: step.explain });
   return out;
 }
 

@@ -5,17 +5,20 @@
 import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
 import type { Flag } from "../linux/flags.ts";
-import { compute, newBuffer, newSlot, slotIn, type Step, type Struct, step } from "../tape/step.ts";
+import { compute, type ErrorTable, newBuffer, newSlot, type OnError, slotIn, type Step, type StepOptions, type Struct, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { components, ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
-/** Makes process.cwd where it is missing, as runc does, while the root can still be written. */
-export const ensureCwd = (building: Building, process: Process): Step[] => {
-  const parts = components(process.cwd);
-  if (parts.length === 0) return [];
+/**
+ * Makes process.cwd where it is missing, as runc does, while the root can still be written. What root may not even
+ * look at, the user may (NFS, FUSE): that is decided when it is entered.
+ */
+export function ensureCwd(building: Building, process: Process): Step[] {
+  if (components(process.cwd).length === 0) return [];
   const cwd = newSlot(building.child.variables, "fd", "process.cwd");
-  return [ensureInRoot(building.child, building.root, process.cwd, "folder", "process.cwd", cwd)];
-};
+  const ensure = ensureInRoot(building.child, building.root, process.cwd, "folder", "process.cwd", cwd);
+  return [{ ...ensure, onError: [...(ensure.onError as ErrorTable), ["EACCES", []]] }];
+}
 
 /** Enters the working folder with root's rights if they suffice, else later with the user's (NFS, FUSE). */
 export function enterCwd(building: Building, process: Process): { asRoot: Step[]; asUser: Step[] } {
@@ -73,8 +76,12 @@ export function changeUser(building: Building, process: Process): Step[] {
   const { uid, gid } = process.user;
   const groups = process.user.additionalGids ?? [];
   const steps = [step("prctl", [["PR_SET_KEEPCAPS"], 1, 0, 0, 0], "process.user", "keep capabilities over the change of user")];
-  const mayNot = building.namespaces.made.has("user") && building.facts.uid !== 0;
-  if (groups.length > 0 || !mayNot) {
+  const { made, joined } = building.namespaces;
+  const mayNot = (made.has("user") || joined.has("user")) && building.facts.uid !== 0;
+  // user_namespaces(7): without root's rights on the host groups cannot be changed; runc too leaves them as they are.
+  if (mayNot && groups.length > 0)
+    building.notes.push("process.user.additionalGids does not apply: without root a user namespace cannot change groups");
+  if (!mayNot) {
     const list = new Uint8Array(new Uint32Array(groups).buffer);
     steps.push(
       step("setgroups", [groups.length, groups.length === 0 ? null : list], "process.user.additionalGids", `set the groups to [${groups.join(", ")}]`),
@@ -135,12 +142,17 @@ export function resetSignals(building: Building): Step[] {
   return steps;
 }
 
-/** The environment of the process, HOME included where only the passwd file knows it. */
+/** The environment of the process: the last of two entries counts, and HOME is there even if only the passwd file knows it. */
 export function environment(building: Building, process: Process): string[] {
-  const env = [...(process.env ?? [])];
+  const env = new Map<string, string>();
+  for (const entry of process.env ?? []) {
+    const name = entry.slice(0, entry.indexOf("="));
+    env.delete(name);
+    env.set(name, entry);
+  }
   const { home } = building.facts;
-  if (home !== undefined && !env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${home}`);
-  return env;
+  if (home !== undefined && (env.get("HOME") ?? "HOME=") === "HOME=") env.set("HOME", `HOME=${home}`);
+  return [...env.values()];
 }
 
 /** The paths that args[0] may stand for: itself when it has a slash, else one for each folder of the env's PATH. */
@@ -156,7 +168,8 @@ const ENOENT = 2;
 
 /**
  * Looks for the program and becomes it. A candidate that may be executed is: if execve then says ENOENT, the file is
- * there and something that it names is not, so the head of the file is fetched for the error.
+ * there and something that it names is not, so the head of the file is fetched for the error. A folder on the way
+ * passes for executable until execve refuses it, and then the search goes on, as in a shell.
  */
 export function executeProgram(building: Building, process: Process): Step[] {
   const args = process.args ?? [];
@@ -165,7 +178,7 @@ export function executeProgram(building: Building, process: Process): Step[] {
   const origin = "process.args[0]";
   const may = (path: string, more?: Pick<Step, "onError" | "ok">): Step =>
     step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], origin, `execute ${path}`, { failed: "execute", ...more });
-  if (name.includes("/")) return [may(name), becomeProgram(building, name, args, env)];
+  if (name.includes("/")) return [may(name), ...becomeProgram(building, name, args, env)];
   const refused = newSlot(building.child.variables, "int", "refused");
   const remember = compute([0, 0, 0, -1], origin, "remember a file that may not be executed", { out: refused });
   const fail = (errno: number): Step => compute([0, 0, errno, -1], origin, `execute ${name}`, { failed: "search" });
@@ -177,7 +190,7 @@ export function executeProgram(building: Building, process: Process): Step[] {
           ["ENOTDIR", []],
           ["EACCES", [remember]],
         ],
-        ok: [becomeProgram(building, path, args, env)],
+        ok: becomeProgram(building, path, args, env, [["EACCES", [remember]]]),
       }),
     ),
     compute([refused, 0, 0, 0xff], origin, "was there a file that may not be executed?", {
@@ -187,12 +200,10 @@ export function executeProgram(building: Building, process: Process): Step[] {
   ];
 }
 
-function becomeProgram(building: Building, path: string, args: readonly string[], env: readonly string[]): Step {
+function becomeProgram(building: Building, path: string, args: readonly string[], env: readonly string[], onError: OnError = "stop"): Step[] {
   const origin = "process.args[0]";
-  const file = newSlot(building.child.variables, "fd", path);
-  const explain: Step[] = [
-    step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look into the file", { out: file }),
-    step("read", [file, pointerTo(building.child.explanation), 255], origin, "read its first line"),
+  return [
+    compute([{ text: path }, 0, 0, -1], origin, "keep the name, to look into the file if it cannot be executed", { out: building.child.program }),
+    step("execve", [path, args, env], origin, `execute ${path}`, { failed: "execute", explain: "program", onError }),
   ];
-  return step("execve", [path, args, env], origin, `execute ${path}`, { failed: "execute", explain });
 }

@@ -25,10 +25,8 @@ export const leaveHostPropagation = (): Step =>
   step("mount", ["none", "/", null, ["MS_REC", "MS_SLAVE"], null], "linux.rootfsPropagation", "make every mount a slave of the host's");
 
 /** Opens the root folder on the host, before anything covers it. */
-export const openRootFolder = (building: Building, rootPath: string): Step =>
-  step("openat", ["AT_FDCWD", rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "root.path", `open the root folder ${rootPath}`, {
-    out: building.rootFolder,
-  });
+export const openRootFolder = (building: Building, rootPath: string, out = building.rootFolder): Step =>
+  step("openat", ["AT_FDCWD", rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "root.path", `open the root folder ${rootPath}`, { out });
 
 /** Copies the mounts at the root folder, before box lays anything of its own there. */
 export const copyRoot = (building: Building): Step =>
@@ -40,11 +38,18 @@ export const copyRoot = (building: Building): Step =>
     { out: building.root },
   );
 
-/** Lays the copy over the folder: pivot_root wants a mount point of its own. */
-export const attachRoot = ({ root, rootFolder }: Building): Step[] => [
-  attach(root, rootFolder, "root.path", "lay the container's root over its folder"),
-  setPropagation(root, "MS_PRIVATE", true, "root.path", "keep the container's mounts to itself"),
-];
+/**
+ * Lays the copy over the folder: pivot_root wants a mount point of its own. By now it is a slave of the host's mounts,
+ * which is what it stays unless the configuration says otherwise. Private is made before anything is mounted below, so
+ * that a mount with a propagation of its own keeps it; shared only after pivot_root, which refuses a shared parent.
+ */
+export function attachRoot({ root, rootFolder, spec }: Building): Step[] {
+  const wanted = propagationFlag(spec.linux?.rootfsPropagation ?? "");
+  const steps = [attach(root, rootFolder, "root.path", "lay the container's root over its folder")];
+  if (wanted?.flag === "MS_PRIVATE")
+    steps.push(setPropagation(root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "let no mount of the host come in"));
+  return steps;
+}
 
 /** Attaches a detached mount at what a descriptor names. */
 export const attach = (mount: Slot<"fd">, target: Slot<"fd">, origin: string, why: string): Step =>
@@ -55,8 +60,8 @@ export function enterRoot(building: Building): Step[] {
   const { root, spec } = building;
   const steps: Step[] = [];
   if (spec.root?.readonly === true) {
-    const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], recursive: false } as const;
-    steps.push(...setAttributes(root, readOnly, "root.readonly", "make the container's root read-only"));
+    const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], reach: "this" } as const;
+    steps.push(...setAttributes(building, root, readOnly, "root.readonly", "make the container's root read-only"));
   }
   steps.push(
     step("fchdir", [root], "root.path", "enter the container's root"),
@@ -64,11 +69,9 @@ export function enterRoot(building: Building): Step[] {
     step("umount2", [".", ["MNT_DETACH"]], "root.path", "let go of the host's mounts"),
     step("chdir", ["/"], "root.path", "stand in the new root"),
   );
-  const propagation = propagationFlag(spec.linux?.rootfsPropagation ?? "");
-  if (propagation !== undefined) {
-    const { flag, recursive } = propagation;
-    steps.push(setPropagation(root, flag, recursive, "linux.rootfsPropagation", `set the root's propagation`));
-  }
+  const wanted = propagationFlag(spec.linux?.rootfsPropagation ?? "");
+  if (wanted?.flag === "MS_SHARED" || wanted?.flag === "MS_UNBINDABLE")
+    steps.push(setPropagation(root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "set the root's propagation"));
   return steps;
 }
 
@@ -80,7 +83,7 @@ export function keepEmptyFolder(building: Building): { steps: Step[]; empty: Slo
   const steps = [
     step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], origin, "make an empty folder to mask folders with", { out: context }),
     step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "source", "tmpfs", 0], origin, "name its source"),
-    step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "size", "0", 0], origin, "let it hold nothing"),
+    step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "nr_inodes", "1", 0], origin, "let it hold nothing but itself"),
     step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "mode", "755", 0], origin, "let it be seen"),
     step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, "make the empty folder's filesystem"),
     step(

@@ -1,7 +1,7 @@
 // The few idioms that every part of a plan uses: opening a path inside the container's root, and letting a fallback
 // speak for old kernels.
 
-import { address, type Buffer, compute, newSlot, type Slot, type Step, type Struct, step } from "../tape/step.ts";
+import { address, type Buffer, compute, type ErrorTable, newSlot, type Slot, type Step, type StepOptions, type Struct, step } from "../tape/step.ts";
 import type { ChildVariables } from "./plan.ts";
 
 export const OPEN_HOW_BYTES = 24;
@@ -14,15 +14,11 @@ const inRootPath: Struct = {
   resolve: ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS"],
 };
 const inRootFolder: Struct = { ...inRootPath, flags: ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"] };
-/** One component just made: anything else there, a link included, is somebody's race. */
-const justMadeFolder: Struct = {
-  struct: "open_how",
-  flags: ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"],
-  resolve: ["RESOLVE_BENEATH", "RESOLVE_NO_SYMLINKS"],
-};
-const justMadeFile: Struct = { ...justMadeFolder, flags: ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"] };
+/** The same for a place that must be what it seems: not even a link that stays inside. */
+const plainFolder: Struct = { ...inRootFolder, resolve: ["RESOLVE_BENEATH", "RESOLVE_NO_SYMLINKS"] };
 
-export type Kind = "folder" | "file" | "any";
+/** A plain folder is reached without any link. */
+export type Kind = "folder" | "plain folder" | "file" | "any";
 
 /** A path inside the container without `.`, `..` and doubled slashes, as components. Lexical, as runc cleans it. */
 export function components(path: string): string[] {
@@ -35,6 +31,8 @@ export function components(path: string): string[] {
   return out;
 }
 
+const howToOpen: Readonly<Record<Kind, Struct>> = { folder: inRootFolder, "plain folder": plainFolder, file: inRootPath, any: inRootPath };
+
 /** Opens what is at `path` inside `root`; it must exist. */
 export const openInRoot = (
   root: Slot<"fd">,
@@ -44,63 +42,46 @@ export const openInRoot = (
   why: string,
   out: Slot<"fd">,
   more?: Pick<Step, "onError" | "ok">,
-): Step =>
-  step("openat2", [root, path, kind === "folder" ? inRootFolder : inRootPath, OPEN_HOW_BYTES], origin, why, {
-    out,
-    ...more,
-  });
+): Step => step("openat2", [root, path, howToOpen[kind], OPEN_HOW_BYTES], origin, why, { out, ...more });
 
 /**
  * Opens `path` inside `root`, making what is missing: folders 0755, and for a file an empty one. When it all exists,
- * that is one step; else one look and one mkdirat a component, each below a descriptor and never along a path.
+ * that is one step, followed by `found`; else a mkdirat and an open for each component, below a descriptor and never
+ * along a path. That one exists is no error: it may, or another container on the same root has just made it.
  */
 export function ensureInRoot(
   child: ChildVariables,
   root: Slot<"fd">,
   path: string,
-  kind: "folder" | "file",
+  kind: Exclude<Kind, "any">,
   origin: string,
   out: Slot<"fd">,
+  found: readonly Step[] = [],
 ): Step {
   const parts = components(path);
-  const name = `/${parts.join("/")}`;
-  const why = `open ${name} in the container's root`;
+  const place = kind === "plain folder" ? "the container's root, without following a link" : "the container's root";
+  const why = `open /${parts.join("/")} in ${place}`;
   if (parts.length === 0) return openInRoot(root, ".", "folder", origin, why, out);
   const missing: Step[] = [];
   let parent = root;
   for (let depth = 1; depth <= parts.length; depth++) {
     const prefix = parts.slice(0, depth).join("/");
+    const name = parts[depth - 1] as string;
     const last = depth === parts.length;
     const here = last ? out : newSlot(child.variables, "fd", `/${prefix}`);
-    missing.push(...ensureComponent(root, parent, prefix, last ? kind : "folder", origin, here));
+    const kindHere = last || kind === "plain folder" ? kind : "folder";
+    missing.push(makeHere(parent, name, prefix, kindHere, origin), openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here));
     parent = here;
   }
-  return openInRoot(root, parts.join("/"), kind === "folder" ? "folder" : "any", origin, why, out, {
-    onError: [["ENOENT", missing]],
-  });
+  return openInRoot(root, parts.join("/"), kind, origin, why, out, { onError: [["ENOENT", missing]], ok: found });
 }
 
-function ensureComponent(
-  root: Slot<"fd">,
-  parent: Slot<"fd">,
-  prefix: string,
-  kind: "folder" | "file",
-  origin: string,
-  out: Slot<"fd">,
-): Step[] {
-  const name = prefix.slice(prefix.lastIndexOf("/") + 1);
-  const make =
-    kind === "folder"
-      ? step("mkdirat", [parent, name, 0o755], origin, `make the folder /${prefix} in the container's root`)
-      : step("mknodat", [parent, name, 0o100644, { major: 0, minor: 0 }], origin, `make the file /${prefix} to mount on`);
-  const how = kind === "folder" ? justMadeFolder : justMadeFile;
-  const open = step("openat2", [parent, name, how, OPEN_HOW_BYTES], origin, `open /${prefix}, just made`, { out });
-  return [
-    openInRoot(root, prefix, kind === "folder" ? "folder" : "any", origin, `look for /${prefix}`, out, {
-      onError: [["ENOENT", [make, open]]],
-    }),
-  ];
-}
+const exists: ErrorTable = [["EEXIST", []]];
+
+const makeHere = (parent: Slot<"fd">, name: string, prefix: string, kind: Kind, origin: string): Step =>
+  kind === "file"
+    ? step("mknodat", [parent, name, 0o100644, { major: 0, minor: 0 }], origin, `make the file /${prefix} to mount on`, { onError: exists })
+    : step("mkdirat", [parent, name, 0o755], origin, `make the folder /${prefix} in the container's root`, { onError: exists });
 
 /** Goes on only if `slot & mask` is `value`. */
 export const expectEqual = (

@@ -9,7 +9,7 @@ import { containerCgroups } from "./cgroups.ts";
 import { type BoxVariables, FIRST_FREE_FD, type SupervisorVariables } from "./plan.ts";
 
 const origin = "box";
-const SIGCHLD = 17;
+export const SIGCHLD = 17;
 const CLD_EXITED = 1;
 /** Offsets in the siginfo of a SIGCHLD (waitid(2)). */
 const siginfo = { code: 8, pid: 16, status: 24, bytes: 128 } as const;
@@ -24,6 +24,7 @@ export function newSupervisorVariables(): SupervisorVariables {
     box: newSlot(variables, "fd", "box's executable"),
     terminal: newSlot(variables, "fd", "the container's terminal"),
     siginfo: newBuffer(variables, "siginfo", siginfo.bytes),
+    caller: newSlot(variables, "fd", "the caller's terminal"),
     settings: newBuffer(variables, "the caller's terminal settings", 64),
   };
 }
@@ -37,6 +38,8 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   const signal = newSlot(own.variables, "int", "signal");
   const everySignal = new Uint8Array(8).fill(0xff);
   return [
+    // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
+    ...lookForEnd(own, "wait"),
     step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
       label: "wait",
       out: signal,
@@ -44,6 +47,7 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
     }),
     compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
+    compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...afterEnd(building, own),
   ];
 }
@@ -61,9 +65,10 @@ export function lookForEnd(own: SupervisorVariables, label: string): Step[] {
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
+  if (outlives(building) || building.finishInBox) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
-  const steps: Step[] = [compute([0, 0, 0, -1], origin, "init has ended", { label: "ended", ...(outlives(building) ? { goto: "hand over" } : {}) })];
+  const steps: Step[] = [];
   const restore = building.spec.process?.terminal === true ? [restoreTerminal(own)] : [];
   const pause = { struct: "timespec", tv_sec: 0, tv_nsec: PAUSE_NS } as const;
   for (const [index, { path }] of [...containerCgroups(building)].reverse().entries()) {
@@ -116,7 +121,7 @@ function exitAsInit(own: SupervisorVariables): Step[] {
 }
 
 const restoreTerminal = (own: SupervisorVariables): Step =>
-  step("ioctl", [0, ["TCSETSW"], address(own.settings)], origin, "give the caller's terminal its settings back", { onError: "ignore" });
+  step("ioctl", [own.caller, ["TCSETS"], address(own.settings)], origin, "give the caller's terminal its settings back", { onError: "ignore" });
 
 /** Becomes box again to finish: how init ended is left in the state folder. */
 export function handOver(building: Building, own: SupervisorVariables): Step[] {
@@ -125,8 +130,11 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
   return [
     compute([0, 0, 0, -1], origin, "box has to finish this", { label: "hand over" }),
     ...restore,
-    step("openat", [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], origin, "note how init ended", { out: file, onError: "ignore" }),
-    step("write", [file, address(own.siginfo), siginfo.bytes], origin, "note how init ended", { onError: "ignore" }),
+    step("openat", [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], origin, "note how init ended", {
+      out: file,
+      onError: "ignore",
+      ok: [step("write", [file, address(own.siginfo), siginfo.bytes], origin, "note how init ended", { onError: "ignore" })],
+    }),
     step("execveat", [own.box, "", ["box", "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]], origin, "become box again"),
   ];
 }

@@ -8,36 +8,42 @@ import { structFields } from "../linux/structs.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { SYNC_FD } from "./plan.ts";
 import { attach } from "./root.ts";
-import { expectEqual, ensureInRoot, OPEN_HOW_BYTES, pointerTo } from "./steps.ts";
+import { ensureInRoot, expectEqual, OPEN_HOW_BYTES, openInRoot, pointerTo } from "./steps.ts";
 import { statxOffset } from "./masks.ts";
 
 const origin = "process.terminal";
 const CONTROL_BYTES = 24;
 
-/** Makes the pseudoterminal, mounts its slave on /dev/console and sends its master to box. */
+/** Makes the pseudoterminal and sends its master to box; with a root of the container's own, /dev/console is its slave. */
 export function openTerminal(building: Building): Step[] {
   const master = newFd(building, "terminal");
-  return [...openMaster(building, master), ...openSlave(building, master), ...bindConsole(building), ...sendMaster(building, master)];
+  const console = building.namespaces.joined.has("mount") ? [] : bindConsole(building);
+  return [...openMaster(building, master), ...openSlave(building, master), ...console, ...sendMaster(building, master)];
 }
 
-/** Only the multiplexer of a devpts will do: a planted device or file would hand out somebody else's terminals. */
+/**
+ * Only the multiplexer of a devpts will do: a planted device or file would hand out somebody else's terminals, and
+ * opening it could do more. So the folder is looked at first: nothing can be planted in a devpts but a mount.
+ */
 function openMaster(building: Building, master: Slot<"fd">): Step[] {
   const { variables } = building.child;
+  const folder = newFd(building, "/dev/pts");
   const statfs = newBuffer(variables, "statfs", structFields.statfs.bytes);
-  const magic = slotIn("int", statfs, 0, "filesystem of ptmx");
+  const magic = slotIn("int", statfs, 0, "filesystem of /dev/pts");
   const rdev = slotIn("int", building.statx, statxOffset("rdev_major"), "device number of ptmx");
   const how: Struct = {
     struct: "open_how",
     flags: ["O_RDWR", "O_NOCTTY", "O_CLOEXEC"],
-    resolve: ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS"],
+    resolve: ["RESOLVE_BENEATH", "RESOLVE_NO_SYMLINKS", "RESOLVE_NO_XDEV"],
   };
-  const refused = "/dev/pts/ptmx is not a pseudoterminal multiplexer";
   return [
-    step("openat2", [building.root, "dev/pts/ptmx", how, OPEN_HOW_BYTES], origin, "open a pseudoterminal of the container's own", { out: master }),
-    step("fstatfs", [master, pointerTo(statfs)], origin, "look at its filesystem"),
-    expectEqual(magic, -1, filesystemMagic.DEVPTS_SUPER_MAGIC, origin, "open a pseudoterminal", refused),
+    openInRoot(building.root, "dev/pts", "folder", origin, "open /dev/pts", folder),
+    step("fstatfs", [folder, pointerTo(statfs)], origin, "look at its filesystem"),
+    expectEqual(magic, -1, filesystemMagic.DEVPTS_SUPER_MAGIC, origin, "open a pseudoterminal", "/dev/pts is not a filesystem of pseudoterminals"),
+    step("openat2", [folder, "ptmx", how, OPEN_HOW_BYTES], origin, "open a pseudoterminal of the container's own", { out: master }),
+    step("close", [folder], origin, "done with it"),
     step("statx", [master, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], pointerTo(building.statx)], origin, "look at its device number"),
-    expectEqual(rdev, -1, 2 * 4294967296 + 5, origin, "open a pseudoterminal", refused),
+    expectEqual(rdev, -1, 2 * 4294967296 + 5, origin, "open a pseudoterminal", "/dev/pts/ptmx is not a pseudoterminal multiplexer"),
     ioctl(master, "TIOCSPTLCK", address(newBuffer(variables, "unlocked", 8)), "unlock it"),
   ];
 }
@@ -66,15 +72,22 @@ function openSlave(building: Building, master: Slot<"fd">): Step[] {
 /** The same on x86-64 and aarch64. */
 const O_RDWR_NOCTTY_CLOEXEC = 0o2 | 0o400 | 0o2000000;
 
+/** A link at /dev/console is covered, not followed: it could name any file of the container. */
 function bindConsole(building: Building): Step[] {
+  const dev = newFd(building, "/dev");
   const console = newFd(building, "/dev/console, below");
   const mount = newFd(building, "/dev/console");
   return [
-    ensureInRoot(building.child, building.root, "/dev/console", "file", origin, console),
+    ensureInRoot(building.child, building.root, "/dev", "folder", origin, dev),
+    step("mknodat", [dev, "console", 0o100644, { major: 0, minor: 0 }], origin, "make the file /dev/console to mount on", {
+      onError: [["EEXIST", []]],
+    }),
+    step("openat", [dev, "console", ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the file /dev/console", { out: console }),
     step("open_tree", [building.terminal, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, "copy the slave as a mount", { out: mount }),
     attach(mount, console, origin, "mount the terminal on /dev/console"),
     step("close", [mount], origin, "done with it"),
     step("close", [console], origin, "done with it"),
+    step("close", [dev], origin, "done with it"),
   ];
 }
 

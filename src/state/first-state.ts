@@ -3,11 +3,11 @@
 import { containerCgroups } from "../plan/cgroups.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { State } from "./state.ts";
+import type { PluginUse, State } from "./state.ts";
 
 export const stateVersion = "1.3.0";
 
-export function firstState(container: Container, facts: HostFacts): State {
+export function firstState(container: Container, facts: HostFacts, plugins: readonly PluginUse[] = []): State {
   const { id, bundle, spec } = container;
   const path = spec.root?.path ?? "rootfs";
   return {
@@ -24,7 +24,7 @@ export function firstState(container: Container, facts: HostFacts): State {
       startTime: 0,
       supervisor: process.pid,
       cgroups: containerCgroups({ facts, spec, id }).map(({ version, path: cgroup }) => ({ version, path: cgroup })),
-      plugins: [],
+      plugins,
     },
   };
 }

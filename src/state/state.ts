@@ -21,9 +21,13 @@ export type State = {
     /** Pid of the box that runs it in the foreground. */
     readonly supervisor: number;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
-    readonly plugins: readonly string[];
+    /** Loaded again for poststop. */
+    readonly plugins: readonly PluginUse[];
   };
 };
+
+/** A plugin of the container: a built-in one by name, or a file by absolute path. */
+export type PluginUse = { readonly label: string; readonly name: string; readonly options: unknown };
 
 /** The state file is untrusted once written: a torn or foreign one is no state. */
 export function parseState(text: string): State | undefined {
@@ -41,16 +45,22 @@ export function parseState(text: string): State | undefined {
     Number.isSafeInteger(value.pid) &&
     Number.isSafeInteger(box.startTime) &&
     Array.isArray(box.cgroups) &&
-    box.cgroups.every((one) => isRecord(one) && (one.version === 1 || one.version === 2) && isCgroupPath(one.path));
+    box.cgroups.every((one) => isRecord(one) && isCgroupPath(one.version, one.path)) &&
+    Array.isArray(box.plugins) &&
+    box.plugins.every((one) => isRecord(one) && typeof one.label === "string" && typeof one.name === "string");
   return right ? (value as State) : undefined;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Box removes these folders later, so nothing but a cgroup may stand here. */
-const isCgroupPath = (path: unknown): boolean =>
-  typeof path === "string" && path.startsWith("/sys/fs/cgroup/") && !path.split("/").includes("..");
+/** Box ends all processes in these folders and removes them, so nothing but a cgroup below a hierarchy's root may stand here. */
+function isCgroupPath(version: unknown, path: unknown): boolean {
+  if (typeof path !== "string" || !path.startsWith("/sys/fs/cgroup/")) return false;
+  const parts = path.slice("/sys/fs/cgroup/".length).split("/");
+  const below = version === 1 ? 2 : version === 2 ? 1 : Number.POSITIVE_INFINITY;
+  return parts.length >= below && parts.every((part) => part !== "" && part !== "." && part !== "..");
+}
 
 /** Field 22 of proc_pid_stat(5). The name in field 2 may hold spaces and parentheses, so fields are counted from its end. */
 export function startTimeOf(stat: string): number {

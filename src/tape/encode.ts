@@ -1,17 +1,18 @@
-// Steps to bytes. A first walk counts records, so that every address is known; a second writes them. Strings are
-// gathered and written by one encodeInto (a tape has hundreds; one call costs what one string would).
+// Steps to bytes, in one walk. Structs and strings have fixed places before the records, so every address is known
+// when it is written; a tape whose structs or strings outgrow their places is encoded once more with larger ones.
+// Strings are gathered and written by one encodeInto (a tape has hundreds; one call costs what one string would).
 //
-//   region:  header | slots and buffers | records | structs and argv arrays | strings
+//   region:  header | slots and buffers | structs and argv arrays | strings | records
 //
-// An error table becomes a few `compute` records after its step: save the errno, compare it with each named one, and
-// else compute it back into an error, which stops the tape and is blamed on the step.
+// An error table becomes a few `compute` records after its step: compare the errno with each named one, and else
+// compute it back into an error, which stops the tape and is blamed on the step.
 
 import { errno } from "../linux/errno.ts";
 import { type FlagGroup, flagValue } from "../linux/flags.ts";
 import { type StructName, structFields } from "../linux/structs.ts";
 import { type ArgKind, type Machine, syscalls } from "../linux/syscalls.ts";
-import { ERRNO_MAX, header, ON_ERROR_IGNORE, ON_ERROR_STOP, record, status } from "./layout.ts";
-import type { Address, AnyArg, Buffer, Device, ErrorTable, Slot, Step, Struct, Text, Variables } from "./step.ts";
+import { ERRNO_MAX, header, ON_ERROR_IGNORE, ON_ERROR_STOP, record, status, TAPE_BYTES_MAX } from "./layout.ts";
+import type { Address, AnyArg, Buffer, Device, ErrorTable, Explanation, Slot, Step, Struct, Text, Variables } from "./step.ts";
 import { structFlagGroup } from "./struct-flags.ts";
 
 export type Encoded = {
@@ -20,69 +21,57 @@ export type Encoded = {
   /** The step that each record belongs to, in the order of records. */
   readonly owners: readonly Step[];
   readonly recordsAddress: number;
-  /** Address of each list's first record: the header's `entry` names one of them. */
+  /** Address of each list's first record, 0 for an empty list: the header's `entry` names one of them. */
   readonly entries: readonly number[];
   addressOf(of: Slot | Buffer): number;
 };
 
 export type Where = {
   readonly machine: Machine;
-  /** Address of the tape region in the process that will run it. */
+  /** Address of the tape region in the process that will run it, below 2 GiB: addresses are written as 32 bits. */
   readonly base: number;
-  /** Address of the status region there. */
+  /** Address of the status region there, likewise. */
   readonly status: number;
 };
 
-/** `failureList`: which list runs when a step of another one fails unhandled, instead of stopping the tape. */
-export type EncodeOptions = { readonly failureList?: number };
+export type EncodeOptions = {
+  /** Which list runs when a step of another one fails unhandled, instead of stopping the tape. Comes before those. */
+  readonly failureList?: number;
+  /** Which lists run when a step with that `explain` fails unhandled. They come before the lists that name them. */
+  readonly explanations?: Readonly<Record<Explanation, number>>;
+};
 
 const TWO_32 = 4294967296;
+const RECORD_WORDS = record.bytes >>> 2;
+const FIRST_RECORDS = 512;
 
-/** Errnos saved by error tables, one slot for each level of nesting, before the plan's own variables. */
-const SAVED_BYTES = 64;
-function savedErrno(state: State): number {
-  if (state.depth * 8 >= SAVED_BYTES) throw new Error("tape: alternatives are nested too deeply");
-  return state.where.base + header.bytes + state.depth * 8;
-}
+/** Room in bytes for what stands before the records. */
+type Room = { readonly structs: number; readonly strings: number; readonly exactLengths: boolean };
+const usualRoom: Room = { structs: 0x1000, strings: 0x2000, exactLengths: false };
 
-const none: readonly Step[] = [];
-
-/** Records that a list of steps takes. */
-function countRecords(steps: readonly Step[]): number {
-  let count = 0;
-  for (const one of steps) {
-    count += 1;
-    if (one.ok !== undefined) count += countRecords(one.ok);
-    if (one.equal !== undefined) count += countRecords(one.equal.steps) + countRecords(one.equal.onFailure ?? none);
-    if (one.expect !== undefined) count += 1;
-    if (one.explain !== undefined) count += 2 + countRecords(one.explain);
-    const on = one.onError;
-    if (on !== undefined && typeof on !== "string") {
-      count += 2;
-      for (const [, alternative] of on) count += 1 + countRecords(alternative);
-    }
-  }
-  return count;
-}
+/** Words to be set to an address that is not known yet. */
+type Patch = number[];
 
 type State = {
   readonly where: Where;
-  readonly words: Uint32Array;
+  words: Uint32Array;
   readonly owners: Step[];
-  readonly recordsAddress: number;
-  readonly structAddress: Map<object, number>;
+  readonly recordsOffset: number;
+  readonly addresses: Map<object, number>;
   readonly labels: Map<string, number>;
   readonly jumps: { readonly word: number; readonly label: string }[];
   readonly strings: string[];
-  readonly stringAddress: Map<string, number>;
+  readonly stringAddresses: Map<string, number>;
+  readonly failures: { readonly [kind in Explanation]?: number };
+  readonly exactLengths: boolean;
   depth: number; // of alternatives within alternatives
-  data: number; // next free byte of the region for structs, as an offset
-  texts: number; // next free byte of the strings, as an address
-  exactLengths: boolean;
+  structs: number; // next free byte for structs, as an offset
+  texts: number; // next free byte for strings, as an offset
 };
 
 /**
- * Encodes one tape of one or several lists of steps, each of which can be entered and ends by itself. Throws a plain Error for a plan that is wrong in itself (an unknown label, a tape too large): a bug.
+ * Encodes one tape of one or several lists of steps, each of which can be entered and ends by itself. Throws a plain
+ * Error for a plan that is wrong in itself (an unknown label, a tape too large): a bug.
  */
 export function encodeTape(
   lists: readonly (readonly Step[])[],
@@ -90,87 +79,108 @@ export function encodeTape(
   where: Where,
   options: EncodeOptions = {},
 ): Encoded {
-  const encoded = encodeOnce(lists, variables, where, options, false);
-  return encoded ?? (encodeOnce(lists, variables, where, options, true) as Encoded);
+  let room = usualRoom;
+  for (;;) {
+    const done = encodeOnce(lists, variables, where, options, room);
+    if (!("strings" in done)) return done;
+    if (done.structs + done.strings > TAPE_BYTES_MAX) throw new Error(`tape: larger than ${TAPE_BYTES_MAX} bytes`);
+    room = done;
+  }
 }
 
+/** One try; gives back the room that it would have needed when it had too little. */
 function encodeOnce(
   lists: readonly (readonly Step[])[],
   variables: Variables,
   where: Where,
   options: EncodeOptions,
-  exactLengths: boolean,
-): Encoded | undefined {
-  let recordCount = 0;
-  let dataBytes = 0;
-  for (const steps of lists) {
-    recordCount += countRecords(steps);
-    dataBytes += dataBytesNeeded(steps);
-  }
-  const recordsOffset = (header.bytes + SAVED_BYTES + variables.privateBytes + 31) & ~31;
-  const dataOffset = recordsOffset + recordCount * record.bytes;
-  const textsOffset = dataOffset + dataBytes;
-  const words = new Uint32Array((textsOffset >>> 2) + 1);
+  room: Room,
+): Encoded | Room {
+  const structsOffset = (header.bytes + variables.privateBytes + 7) & ~7;
+  const textsOffset = structsOffset + room.structs;
+  const recordsOffset = textsOffset + room.strings;
   const state: State = {
     where,
-    words,
+    words: new Uint32Array((recordsOffset >>> 2) + FIRST_RECORDS * RECORD_WORDS),
     owners: [],
-    recordsAddress: where.base + recordsOffset,
-    structAddress: new Map(),
+    recordsOffset,
+    addresses: new Map(),
     labels: new Map(),
     jumps: [],
     strings: [],
-    stringAddress: new Map(),
+    stringAddresses: new Map(),
+    failures: {},
+    exactLengths: room.exactLengths,
     depth: 0,
-    data: dataOffset,
-    texts: where.base + textsOffset,
-    exactLengths,
+    structs: structsOffset,
+    texts: textsOffset,
   };
-  put(words, header.status, where.status);
-  put(words, header.entry, state.recordsAddress);
+  put(state.words, header.status, where.status);
   writeVariables(state, variables);
-  const entries: number[] = [];
-  const { failureList } = options;
-  let failure = ON_ERROR_STOP;
-  if (failureList !== undefined)
-    failure = state.recordsAddress + record.bytes * lists.slice(0, failureList).reduce((sum, steps) => sum + countRecords(steps), 0);
-  for (const [index, steps] of lists.entries())
-    entries.push(writeSteps(state, steps, 0, index === failureList ? ON_ERROR_STOP : failure));
+  const entries = writeLists(state, lists, options);
+  put(state.words, header.entry, entries[0] ?? 0);
   resolveJumps(state);
-  if (state.data > textsOffset) throw new Error(`tape: ${state.data - dataOffset} bytes of structs, ${dataBytes} counted`);
-  const image = writeStrings(state, textsOffset);
-  if (image === undefined) return undefined;
-  const { owners, recordsAddress } = state;
-  return { image, owners, recordsAddress, entries, addressOf: (of) => addressOf(where, of) };
+  const structs = state.structs - structsOffset;
+  const strings = (state.texts - textsOffset + 31) & ~31;
+  if (structs > room.structs || strings > room.strings)
+    return { structs: Math.max(structs, room.structs), strings: Math.max(strings, room.strings), exactLengths: room.exactLengths };
+  if (!writeStrings(state, textsOffset)) return { ...room, exactLengths: true };
+  const bytes = recordsOffset + state.owners.length * record.bytes;
+  if (bytes > TAPE_BYTES_MAX) throw new Error(`tape: ${bytes} bytes, more than ${TAPE_BYTES_MAX}`);
+  return {
+    image: new Uint8Array(state.words.buffer, 0, bytes),
+    owners: state.owners,
+    recordsAddress: where.base + recordsOffset,
+    entries,
+    addressOf: (of) => addressOf(where, of),
+  };
 }
 
-/** Structs and argv arrays in steps, as an upper bound in bytes. */
-function dataBytesNeeded(steps: readonly Step[]): number {
-  let bytes = 0;
-  for (const one of steps) {
-    for (const arg of one.args) {
-      if (typeof arg !== "object" || arg === null) continue;
-      if ("struct" in arg) bytes += (structFields[arg.struct].bytes + 7) & ~7;
-      else if (arg instanceof Uint8Array) bytes += (arg.length + 7) & ~7;
-      else if (Array.isArray(arg)) bytes += arg.length * 8 + 8;
-    }
-    if (one.ok !== undefined) bytes += dataBytesNeeded(one.ok);
-    if (one.equal !== undefined) bytes += dataBytesNeeded(one.equal.steps) + dataBytesNeeded(one.equal.onFailure ?? none);
-    if (one.explain !== undefined) bytes += dataBytesNeeded(one.explain);
-    if (one.onError !== undefined && typeof one.onError !== "string")
-      for (const [, alternative] of one.onError) bytes += dataBytesNeeded(alternative);
+/** Lists that others lead to on a failure are written first, so that their addresses are known. */
+function writeLists(state: State, lists: readonly (readonly Step[])[], { failureList, explanations }: EncodeOptions): number[] {
+  const entries: number[] = [];
+  const write = (index: number, onFailure: number): number => {
+    const steps = lists[index] as readonly Step[];
+    const entry = steps.length === 0 ? 0 : nextAddress(state);
+    entries[index] = entry;
+    const end: Patch = [];
+    writeSteps(state, steps, end, onFailure);
+    endList(state, steps, end);
+    return steps.length === 0 ? onFailure : entry;
+  };
+  const failure = failureList === undefined ? ON_ERROR_STOP : write(failureList, ON_ERROR_STOP);
+  const failures: { [kind in Explanation]?: number } = state.failures;
+  if (explanations !== undefined) {
+    failures.context = write(explanations.context, failure);
+    failures.program = write(explanations.program, failure);
   }
-  return bytes;
+  for (let index = 0; index < lists.length; index++) if (entries[index] === undefined) write(index, failure);
+  return entries;
+}
+
+/** Only `next` can end a tape by itself: a match without a target is none, an error without one stops with that error. */
+function endList(state: State, steps: readonly Step[], end: Patch): void {
+  const first = state.recordsOffset >>> 2;
+  if (end.every((word) => (word - first) % RECORD_WORDS === NEXT)) return;
+  resolve(state, end, nextAddress(state));
+  const at = newRecord(state, steps[steps.length - 1] as Step);
+  state.words[at] = -1;
 }
 
 function put(words: Uint32Array, byte: number, value: number): void {
   const at = byte >>> 2;
   words[at] = value;
-  words[at + 1] = value >= 0 && value < TWO_32 ? 0 : Math.floor(value / TWO_32);
+  if (value < 0 || value >= TWO_32) putHigh(words, at, value);
+}
+
+function putHigh(words: Uint32Array, at: number, value: number): void {
+  // JSON's 18446744073709551615, "no limit", is 2^64 as a double, of which 64 bits would keep nothing.
+  if (value >= 2 ** 64) words[at] = TWO_32 - 1;
+  words[at + 1] = value >= 2 ** 64 ? TWO_32 - 1 : Math.floor(value / TWO_32);
 }
 
 const addressOf = (where: Where, of: Slot | Buffer): number =>
-  of.shared ? where.status + status.bytes + of.place : where.base + header.bytes + SAVED_BYTES + of.place;
+  of.shared ? where.status + status.bytes + of.place : where.base + header.bytes + of.place;
 
 function writeVariables(state: State, variables: Variables): void {
   const base = state.where.base;
@@ -186,169 +196,222 @@ function writeVariables(state: State, variables: Variables): void {
   }
 }
 
-/** Writes `steps`; the last of them goes on at record `after` (0: the tape ends). Returns the first one's address. */
-function writeSteps(state: State, steps: readonly Step[], after: number, onFailure: number): number {
-  const first = nextAddress(state);
-  const last = steps.length - 1;
-  for (let index = 0; index <= last; index++) writeStep(state, steps[index] as Step, index === last ? after : -1, onFailure);
-  return steps.length === 0 ? after : first;
+const nextAddress = (state: State): number => state.where.base + state.recordsOffset + state.owners.length * record.bytes;
+
+/** A new record of `owner`; returns its first word. */
+function newRecord(state: State, owner: Step): number {
+  const at = (state.recordsOffset >>> 2) + state.owners.length * RECORD_WORDS;
+  state.owners.push(owner);
+  if (at + RECORD_WORDS > state.words.length) {
+    const larger = new Uint32Array(state.words.length * 2);
+    larger.set(state.words);
+    state.words = larger;
+  }
+  return at;
 }
 
-const nextAddress = (state: State): number => state.recordsAddress + state.owners.length * record.bytes;
+function resolve(state: State, patch: Patch, address: number): void {
+  for (let index = 0; index < patch.length; index++) state.words[patch[index] as number] = address;
+}
+
+/** Writes `steps`; the places that lead to what comes after the last one are added to `end`. 0 there ends the tape. */
+function writeSteps(state: State, steps: readonly Step[], end: Patch, onFailure: number): void {
+  const last = steps.length - 1;
+  for (let index = 0; index < last; index++) {
+    const one = steps[index] as Step;
+    const at = newRecord(state, one);
+    writeCall(state, one, at);
+    const { onError } = one;
+    const plain = onError === undefined || onError === "ignore" || onError === "stop";
+    if (plain && one.ok === undefined && one.equal === undefined && one.expect === undefined && one.goto === undefined) {
+      // Most steps; the general way below would come to the same, slower.
+      const failure = one.explain === undefined ? onFailure : (state.failures[one.explain] ?? onFailure);
+      state.words[at + ON_ERROR] = onError === "ignore" ? ON_ERROR_IGNORE : failure;
+      state.words[at + NEXT] = state.where.base + at * 4 + record.bytes;
+      continue;
+    }
+    const after: Patch = [];
+    writeBranches(state, one, at, after, onFailure);
+    resolve(state, after, nextAddress(state));
+  }
+  if (last >= 0) {
+    const one = steps[last] as Step;
+    const at = newRecord(state, one);
+    writeCall(state, one, at);
+    writeBranches(state, one, at, end, onFailure);
+  }
+}
+
+/** The word `from` is to lead into `steps`, or past them when there are none. */
+function lead(state: State, from: number, steps: readonly Step[], end: Patch, onFailure: number): void {
+  if (steps.length === 0) {
+    end.push(from);
+    return;
+  }
+  state.words[from] = nextAddress(state);
+  writeSteps(state, steps, end, onFailure);
+}
+
+const NEXT = record.next >>> 2;
+const OUT = record.out >>> 2;
+const MASK = record.mask >>> 2;
+const ON_ERROR = record.onError >>> 2;
+const MATCH_TARGET = record.matchTarget >>> 2;
+
+/** What hangs on the step whose record is at `at`. `onFailure`: where a failure that nothing handles goes (0: stop). */
+function writeBranches(state: State, one: Step, at: number, end: Patch, onFailure: number): void {
+  const failure = one.explain === undefined ? onFailure : (state.failures[one.explain] ?? onFailure);
+  writeNext(state, one, at, end, failure, onFailure);
+  if (one.equal !== undefined) {
+    const { value, steps, onFailure: ending } = one.equal;
+    put(state.words, at * 4 + record.matchValue, value);
+    const special = ending !== undefined && ending.length > 0 ? nextAddress(state) : undefined;
+    if (special !== undefined) writeSteps(state, ending as readonly Step[], end, onFailure);
+    lead(state, at + MATCH_TARGET, steps, end, special ?? onFailure);
+  }
+  const on = one.onError;
+  if (on === "ignore") ignoreError(state, one, at, end);
+  else if (on === undefined || on === "stop") state.words[at + ON_ERROR] = failure;
+  else {
+    state.words[at + ON_ERROR] = nextAddress(state);
+    writeErrorTable(state, one, on, end, failure, onFailure);
+  }
+}
+
+function setLabel(state: State, label: string, address: number): void {
+  if (state.labels.has(label)) throw new Error(`tape: two steps have the label ${label}`);
+  state.labels.set(label, address);
+}
+
+/** On past the step; what runs or is expected only after success lies where `next` leads, so that is no way then. */
+function ignoreError(state: State, one: Step, at: number, end: Patch): void {
+  if (one.ok === undefined && one.expect === undefined) state.words[at + ON_ERROR] = ON_ERROR_IGNORE;
+  else if (one.goto === undefined) end.push(at + ON_ERROR);
+  else state.jumps.push({ word: at + ON_ERROR, label: one.goto });
+}
 
 /**
- * One step and what hangs on it. `after`: the address to go on with, -1: whatever record follows all of these.
- * `onFailure`: where a failure that nothing handles goes (0: stop).
+ * Where a step goes on when its call succeeded: into `ok`, to a label, past an expectation, or simply on. `failure` is
+ * where its own failure leads, `onFailure` where that of other steps does.
  */
-function writeStep(state: State, one: Step, after: number, onFailure: number): void {
-  const own = nextAddress(state);
-  if (one.label !== undefined) state.labels.set(one.label, own);
-  const end = after === -1 ? own + countRecords([one]) * record.bytes : after;
-  const byte = own - state.where.base;
-  const { words } = state;
-  state.owners.push(one);
-  writeCall(state, one, byte >>> 2);
-  writeNext(state, one, byte, end, onFailure);
-  if (one.equal !== undefined) {
-    put(words, byte + record.matchValue, one.equal.value);
-    const failure = nextAddress(state);
-    const ending = one.equal.onFailure ?? none;
-    if (ending.length > 0) writeSteps(state, ending, end, onFailure);
-    put(words, byte + record.matchTarget, nextAddress(state));
-    writeSteps(state, one.equal.steps, end, ending.length > 0 ? failure : onFailure);
-  }
-  const failure = one.explain === undefined ? onFailure : writeExplain(state, one, one.explain, onFailure);
-  const on = one.onError;
-  if (on === "ignore") put(words, byte + record.onError, ON_ERROR_IGNORE);
-  else if (on === undefined || on === "stop") put(words, byte + record.onError, failure);
-  else {
-    put(words, byte + record.onError, nextAddress(state));
-    writeErrorTable(state, one, on, end, failure);
-  }
-}
-
-/** Where a step goes on when its call succeeded: into `ok`, to a label, past an expectation, or simply on. */
-function writeNext(state: State, one: Step, byte: number, end: number, onFailure: number): void {
-  const { words } = state;
-  let from = byte + record.next;
+function writeNext(state: State, one: Step, at: number, end: Patch, failure: number, onFailure: number): void {
+  let from = at + NEXT;
   if (one.expect !== undefined) {
     if (one.equal !== undefined) throw new Error("tape: a step has both expect and equal");
-    put(words, from, nextAddress(state));
-    put(words, byte + record.matchValue, one.expect.value);
-    writeCompute(state, one, { minus: 1, mask: -1, onError: onFailure });
-    from = byte + record.matchTarget;
+    put(state.words, at * 4 + record.matchValue, one.expect.value);
+    state.words[from] = nextAddress(state);
+    // Anything else is an error of this step: EPERM, the first.
+    writeRefusal(state, one, failure);
+    from = at + MATCH_TARGET;
   }
-  if (one.ok !== undefined && one.ok.length > 0) {
-    put(words, from, nextAddress(state));
-    if (one.goto !== undefined) throw new Error("tape: a step has both ok and goto");
-    writeSteps(state, one.ok, end, onFailure);
-  } else if (one.goto !== undefined) state.jumps.push({ word: from >>> 2, label: one.goto });
-  else put(words, from, end);
+  if (one.goto !== undefined) {
+    if (one.ok !== undefined && one.ok.length > 0) throw new Error("tape: a step has both ok and goto");
+    state.jumps.push({ word: from, label: one.goto });
+  } else if (one.ok !== undefined) lead(state, from, one.ok, end, onFailure);
+  else end.push(from);
 }
 
-/** Saves the errno, runs the explaining steps, and computes the errno back into an error. Returns its address. */
-function writeExplain(state: State, one: Step, explain: readonly Step[], onFailure: number): number {
-  const first = nextAddress(state);
-  const saved = savedErrno(state);
-  writeCompute(state, one, { minus: state.where.base + header.lastErrno, minusSlot: true, mask: ERRNO_MAX, out: saved });
-  const rethrow = first + (1 + countRecords(explain)) * record.bytes;
-  state.depth += 1;
-  writeSteps(state, explain, rethrow, rethrow);
-  state.depth -= 1;
-  writeCompute(state, one, { minus: saved, minusSlot: true, mask: -1, onError: onFailure });
-  return first;
-}
-
-/** The records after a step with an error table: save the errno, one comparison each, give it back. */
-function writeErrorTable(
-  state: State,
-  one: Step,
-  table: ErrorTable,
-  end: number,
-  onFailure: number,
-): void {
-  const lastErrno = state.where.base + header.lastErrno;
-  const count = table.length;
-  const saved = savedErrno(state);
-  const save = nextAddress(state);
-  const rethrow = save + (count + 1) * record.bytes;
-  writeCompute(state, one, { minus: lastErrno, minusSlot: true, mask: ERRNO_MAX, out: saved });
-  let alternatives = rethrow + record.bytes;
-  for (const [name, steps] of table) {
-    const target = steps.length === 0 ? end : alternatives;
-    alternatives += countRecords(steps) * record.bytes;
-    writeCompute(state, one, { plus: saved, minus: errno[name], mask: ERRNO_MAX, equalTo: target });
-  }
-  writeCompute(state, one, { minus: saved, minusSlot: true, mask: -1, onError: onFailure });
-  state.depth += 1;
-  for (const [, steps, fallback] of table) writeSteps(state, steps, end, fallback === undefined ? onFailure : rethrow);
-  state.depth -= 1;
-}
-
-type ComputeRecord = {
-  plus?: number; // address of a slot
-  minus: number;
-  minusSlot?: boolean;
-  mask: number;
-  out?: number;
-  equalTo?: number;
-  onError?: number;
-};
-
-function writeCompute(state: State, owner: Step, fields: ComputeRecord): void {
-  const { plus, minus, minusSlot, mask, out, equalTo, onError } = fields;
-  const own = nextAddress(state);
-  const byte = own - state.where.base;
+/** A record that always fails with EPERM, the first errno. */
+function writeRefusal(state: State, owner: Step, onFailure: number): void {
+  const at = newRecord(state, owner);
   const { words } = state;
-  state.owners.push(owner);
-  words[byte >>> 2] = -1;
-  words[(byte + record.mask) >>> 2] = (plus === undefined ? 0 : 1) | (minusSlot === true ? 4 : 0);
-  if (plus !== undefined) put(words, byte + record.args, plus);
-  put(words, byte + record.args + 16, minus);
-  put(words, byte + record.args + 24, mask);
-  if (out !== undefined) put(words, byte + record.out, out);
-  if (equalTo !== undefined) put(words, byte + record.matchTarget, equalTo);
-  if (onError !== undefined) put(words, byte + record.onError, onError);
-  put(words, byte + record.next, own + record.bytes);
+  words[at] = -1;
+  words[at + ARG_2] = 1;
+  words[at + ARG_3] = ALL_BITS;
+  words[at + ARG_3 + 1] = ALL_BITS;
+  words[at + ON_ERROR] = onFailure;
+}
+
+/** The records after a step with an error table: one comparison each, then the errno is given back. */
+function writeErrorTable(state: State, one: Step, table: ErrorTable, end: Patch, failure: number, onFailure: number): void {
+  const last = state.where.base + header.lastErrno;
+  const saved = state.where.base + header.saved + state.depth * 8;
+  if (header.saved + state.depth * 8 >= header.bytes) throw new Error("tape: alternatives are nested too deeply");
+  const first = state.owners.length;
+  let keeps = false;
+  for (let index = 0; index < table.length; index++) {
+    const entry = table[index] as ErrorTable[number];
+    if (entry[2] !== undefined) keeps = true;
+    const at = writeErrno(state, one, last, false, ERRNO_MAX);
+    state.words[at + MATCH_VALUE] = errno[entry[0]];
+  }
+  const wordOf = (index: number): number => (state.recordsOffset >>> 2) + index * RECORD_WORDS;
+  if (keeps) state.words[wordOf(first) + OUT] = saved;
+  // The errno again: for a fallback that failed too the first one, which was kept. lastErrno is negative, that is not.
+  const rethrow = nextAddress(state);
+  const at = writeErrno(state, one, keeps ? saved : last, !keeps, -1);
+  state.words[at + ON_ERROR] = failure;
+  state.depth += 1;
+  for (let index = 0; index < table.length; index++) {
+    const entry = table[index] as ErrorTable[number];
+    lead(state, wordOf(first + index) + MATCH_TARGET, entry[1], end, entry[2] === undefined ? onFailure : rethrow);
+  }
+  state.depth -= 1;
+}
+
+const ARG_0 = record.args >>> 2;
+const ARG_2 = (record.args + 16) >>> 2;
+const ARG_3 = (record.args + 24) >>> 2;
+const MATCH_VALUE = record.matchValue >>> 2;
+const ALL_BITS = 0xffff_ffff;
+
+/** The record `-(what is at `slot`) & mask`, or with `plus` `(what is at slot) & mask`, then on. Returns its first word. */
+function writeErrno(state: State, owner: Step, slot: number, plus: boolean, mask: number): number {
+  const at = newRecord(state, owner);
+  const { words } = state;
+  words[at] = -1;
+  words[at + MASK] = plus ? 1 : 4;
+  words[at + (plus ? ARG_0 : ARG_2)] = slot;
+  words[at + ARG_3] = mask;
+  if (mask < 0) words[at + ARG_3 + 1] = ALL_BITS;
+  words[at + NEXT] = state.where.base + at * 4 + record.bytes;
+  return at;
 }
 
 function writeCall(state: State, one: Step, at: number): void {
-  const { words, where } = state;
+  const { where, words } = state;
+  if (one.label !== undefined) setLabel(state, one.label, where.base + at * 4);
   const row = one.call === "compute" ? undefined : syscalls[one.call];
-  words[at] = row === undefined ? -1 : row[where.machine];
-  const args = one.args;
+  words[at] = row === undefined ? -1 : where.machine === "x64" ? row.x64 : row.arm64;
+  const { args, out } = one;
   let mask = 0;
-  let byte = (at << 2) + record.args;
+  let word = at + ARG_0;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as AnyArg;
-    if (typeof arg === "object" && arg !== null && "slot" in arg) {
-      mask |= 1 << index;
-      put(words, byte, addressOf(where, arg as Slot));
-    } else put(words, byte, argValue(state, arg, row === undefined ? "int" : (row.args[index] as ArgKind)));
-    byte += 8;
+    if (typeof arg === "number") {
+      words[word] = arg;
+      if (arg < 0) words[word + 1] = arg < -TWO_32 ? Math.floor(arg / TWO_32) : ALL_BITS;
+      else if (arg > ALL_BITS) putHigh(words, word, arg);
+    } else if (arg !== null) {
+      if ((arg as Slot).slot !== undefined) {
+        mask |= 1 << index;
+        words[word] = addressOf(where, arg as Slot);
+      } else put(words, word * 4, argValue(state, arg, row === undefined ? "int" : (row.args[index] as ArgKind)));
+    }
+    word += 2;
   }
-  words[at + 1] = mask;
-  if (one.out !== undefined) put(words, (at << 2) + record.out, addressOf(where, one.out));
+  if (mask !== 0) words[at + MASK] = mask;
+  if (out !== undefined) words[at + OUT] = addressOf(where, out);
 }
 
-function argValue(state: State, arg: AnyArg, kind: ArgKind): number {
-  if (typeof arg === "number") return arg;
-  if (arg === null) return 0;
+function argValue(state: State, arg: Exclude<AnyArg, number | null>, kind: ArgKind): number {
   if (typeof arg === "string") return arg === "AT_FDCWD" && kind === "fd" ? -100 : textAddress(state, arg);
-  if (arg instanceof Uint8Array) return bytesAddress(state, arg);
+  if (Array.isArray(arg)) {
+    if (kind === "argv") return argvAddress(state, arg as readonly string[]);
+    return flagsValue(state.where.machine, kind.slice(6) as FlagGroup, arg as readonly string[]);
+  }
   if ("struct" in arg) return structAddress(state, arg as Struct);
   if ("address" in arg) return addressOf(state.where, (arg as Address).address) + (arg as Address).offset;
-  if ("major" in arg) return makedev(arg);
-  if (kind === "argv") return argvAddress(state, arg as readonly string[]);
-  if (kind.startsWith("flags:")) return flagsValue(state.where.machine, kind.slice(6) as FlagGroup, arg as readonly string[]);
+  if ("major" in arg) return makedev(arg as Device);
+  if ("text" in arg) return textAddress(state, (arg as Text).text);
+  if (arg instanceof Uint8Array) return bytesAddress(state, arg);
   throw new Error(`tape: cannot encode ${JSON.stringify(arg)} as ${kind}`);
 }
 
 function flagsValue(machine: Machine, group: FlagGroup, names: readonly string[]): number {
-  if (names.length === 1) return flagValue(group, names[0] as string, machine);
   // Added, not or-ed: flags above bit 31 would be lost; names of one argument never share bits.
   let value = 0;
-  for (const name of names) value += flagValue(group, name, machine);
+  for (let index = 0; index < names.length; index++) value += flagValue(group, names[index] as string, machine);
   return value;
 }
 
@@ -357,40 +420,47 @@ export const makedev = ({ major, minor }: Device): number =>
   ((minor & 0xff) | ((major & 0xfff) << 8)) + (minor >>> 8) * 0x10_0000;
 
 function textAddress(state: State, text: string): number {
-  const known = state.stringAddress.get(text);
+  const known = state.stringAddresses.get(text);
   if (known !== undefined) return known;
-  const at = state.texts;
-  state.stringAddress.set(text, at);
+  const address = state.where.base + state.texts;
+  state.stringAddresses.set(text, address);
   state.strings.push(text);
-  state.texts = at + 1 + (state.exactLengths ? new TextEncoder().encode(text).length : text.length);
-  return at;
+  state.texts += 1 + (state.exactLengths ? new TextEncoder().encode(text).length : text.length);
+  return address;
+}
+
+/** Room for `bytes` in the structs' place, as an offset; too little is noticed at the end, writing there is harmless. */
+function takeStruct(state: State, bytes: number): number {
+  const at = state.structs;
+  state.structs += (bytes + 7) & ~7;
+  return state.structs <= state.recordsOffset ? at : header.bytes;
 }
 
 function structAddress(state: State, value: Struct): number {
-  const known = state.structAddress.get(value);
+  const known = state.addresses.get(value);
   if (known !== undefined) return known;
-  const at = state.data;
-  state.data += (structFields[value.struct].bytes + 7) & ~7;
-  state.structAddress.set(value, state.where.base + at);
+  const at = takeStruct(state, structFields[value.struct].bytes);
+  state.addresses.set(value, state.where.base + at);
   writeStruct(state, value, at);
   return state.where.base + at;
 }
 
 function bytesAddress(state: State, bytes: Uint8Array): number {
-  const at = state.data;
-  state.data += (bytes.length + 7) & ~7;
-  new Uint8Array(state.words.buffer).set(bytes, at);
+  const at = takeStruct(state, bytes.length);
+  if (state.structs <= state.recordsOffset) new Uint8Array(state.words.buffer).set(bytes, at);
   return state.where.base + at;
 }
 
 function argvAddress(state: State, list: readonly string[]): number {
-  const at = state.data;
-  state.data += list.length * 8 + 8;
-  let byte = at;
-  for (const text of list) {
-    put(state.words, byte, textAddress(state, text));
-    byte += 8;
+  const known = state.addresses.get(list);
+  if (known !== undefined) return known;
+  const at = takeStruct(state, list.length * 8 + 8);
+  const fits = state.structs <= state.recordsOffset;
+  for (let index = 0; index < list.length; index++) {
+    const address = textAddress(state, list[index] as string);
+    if (fits) put(state.words, at + index * 8, address);
   }
+  state.addresses.set(list, state.where.base + at);
   return state.where.base + at;
 }
 
@@ -432,17 +502,14 @@ function resolveJumps(state: State): void {
   for (const { word, label } of state.jumps) {
     const target = state.labels.get(label);
     if (target === undefined) throw new Error(`tape: no step has the label ${label}`);
-    put(state.words, word << 2, target);
+    state.words[word] = target;
   }
 }
 
-/** The whole image with its strings; undefined when some string is not ASCII and lengths must be counted exactly. */
-function writeStrings(state: State, textsOffset: number): Uint8Array | undefined {
-  const end = state.texts - state.where.base;
-  const image = new Uint8Array((end + 7) & ~7);
-  image.set(new Uint8Array(state.words.buffer, 0, textsOffset));
+/** Writes the strings in their place; false when some string is not ASCII and lengths must be counted exactly. */
+function writeStrings(state: State, textsOffset: number): boolean {
   const all = state.strings.join("\0");
-  const { written, read } = new TextEncoder().encodeInto(all, image.subarray(textsOffset));
-  if (state.exactLengths) return image;
-  return written === read && read === all.length ? image : undefined;
+  const place = new Uint8Array(state.words.buffer, textsOffset, state.recordsOffset - textsOffset);
+  const { written, read } = new TextEncoder().encodeInto(all, place);
+  return state.exactLengths || (written === read && read === all.length);
 }

@@ -34,13 +34,14 @@ export const ON_ERROR_IGNORE = 1;
 /** Results in [-4095, -1] are errors, the kernel's own rule (and compute's: a negative errno computed is an error). */
 export const ERRNO_MAX = 4095;
 
-/** The tape region begins with this header. */
+/** The tape region begins with this header; the interpreter knows all of it but `saved`. */
 export const header = {
   status: 0, // u64: address of the status region
   entry: 8, // u64: address of the first record
   lastErrno: 16, // i64: negative errno of the last record that failed, whatever its onError; 0 at the start
   lastRecord: 24, // u64: that record's address
-  bytes: 32,
+  saved: 32, // i64[8]: errnos that error tables keep, one for each level of nesting
+  bytes: 96,
 } as const;
 
 /** The status region begins with this; reported slots follow it. Box treats every field as hostile input. */

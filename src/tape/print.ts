@@ -1,6 +1,7 @@
 // Steps as a person reads them, in strace's manner: names for flags, quoted strings, structs with their fields, and
 // the names of slots where a value is not known before the tape runs. Machine-neutral, like the steps themselves.
 
+import { signalName } from "../linux/signals.ts";
 import { type ArgKind, syscalls } from "../linux/syscalls.ts";
 import type { Address, AnyArg, Buffer, Slot, Step, Struct, Text } from "./step.ts";
 
@@ -13,13 +14,19 @@ export function printStep(one: Step): string {
   return `${one.call}(${args.join(", ")})${printOut(one)}`;
 }
 
-const printOut = (one: Step): string => (one.out === undefined ? "" : ` → ${one.out.slot}`);
+const printOut = (one: Step): string => (one.out === undefined ? "" : ` → ${variableName(one.out)}`);
 
 function printCompute(one: Step): string {
   const [plus, and, minus, mask] = one.args.map((arg) => printArg(arg, "int")) as [string, string, string, string];
+  return `${printSum(plus, and, minus, mask)}${printOut(one)}`;
+}
+
+/** `compute (mode of /dev/null + 1 - 2) & 0xf000`, without the terms that change nothing. */
+export function printSum(plus: string, and: string, minus: string, mask: string): string {
   const terms = [plus, and].filter((term) => term !== "0");
   const sum = `${terms.length === 0 ? "0" : terms.join(" + ")}${minus === "0" ? "" : ` - ${minus}`}`;
-  return `compute ${mask === "-1" ? sum : `(${sum}) & 0x${Number(mask).toString(16)}`}${printOut(one)}`;
+  const bits = Number(mask) < 0 ? mask : `0x${Number(mask).toString(16)}`;
+  return mask === "-1" ? `compute ${sum}` : `compute (${sum}) & ${bits}`;
 }
 
 /** One argument by its kind. */
@@ -29,9 +36,10 @@ export function printArg(arg: AnyArg, kind: ArgKind): string {
   if (typeof arg === "string") return arg === "AT_FDCWD" && kind === "fd" ? arg : quote(arg);
   if (arg instanceof Uint8Array) return `${arg.length} bytes`;
   if ("struct" in arg) return printStruct(arg as Struct);
-  if ("slot" in arg) return (arg as Slot).slot;
+  if ("slot" in arg) return variableName(arg as Slot);
   if ("address" in arg) return printAddress(arg as Address);
   if ("major" in arg) return `makedev(${arg.major}, ${arg.minor})`;
+  if ("text" in arg) return quote((arg as Text).text);
   const list = arg as readonly string[];
   if (kind === "argv") return printArgv(list);
   return list.length === 0 ? "0" : list.join("|");
@@ -39,7 +47,8 @@ export function printArg(arg: AnyArg, kind: ArgKind): string {
 
 const printAddress = ({ address, offset }: Address): string => `&${variableName(address)}${offset === 0 ? "" : `+${offset}`}`;
 
-const variableName = (of: Slot | Buffer): string => ("slot" in of ? of.slot : of.buffer);
+/** Names of variables hold paths of the configuration, so they are escaped like any of its strings. */
+const variableName = (of: Slot | Buffer): string => escapeControls("slot" in of ? of.slot : of.buffer);
 
 const argvShown = 8;
 function printArgv(list: readonly string[]): string {
@@ -48,8 +57,9 @@ function printArgv(list: readonly string[]): string {
   return `[${shown.join(", ")}]`;
 }
 
-function printNumber(value: number, kind: ArgKind): string {
-  if (kind === "mode") return `0${value.toString(8)}`;
+export function printNumber(value: number, kind: ArgKind): string {
+  if (kind === "mode") return value <= 0 ? String(value) : `0${value.toString(8)}`;
+  if (kind === "signal" && value !== 0) return signalName(value);
   if (kind === "size" && value === 0xffffffff) return "UINT_MAX";
   return String(value);
 }
@@ -68,19 +78,20 @@ function printStruct(value: Struct): string {
 }
 
 /** A string in C's quotes, control characters escaped, so that hostile names cannot write to a terminal. */
-export function quote(text: string): string {
-  let out = '"';
+export const quote = (text: string): string => `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
+
+export function escapeControls(text: string): string {
+  let out = "";
   for (const char of text) {
     const code = char.codePointAt(0) as number;
-    if (char === '"' || char === "\\") out += `\\${char}`;
-    else if (char === "\n") out += "\\n";
+    if (char === "\n") out += "\\n";
     else if (char === "\t") out += "\\t";
     else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || isBidiControl(code)) out += `\\u{${code.toString(16)}}`;
     else out += char;
   }
-  return `${out}"`;
+  return out;
 }
 
-/** Characters that reorder the text around them on a terminal. */
+/** Characters that reorder the text around them on a terminal (Unicode's property Bidi_Control). */
 const isBidiControl = (code: number): boolean =>
-  (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x200e || code === 0x200f;
+  (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x061c || code === 0x200e || code === 0x200f;

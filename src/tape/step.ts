@@ -6,6 +6,7 @@ import type { Errno } from "../linux/errno.ts";
 import type { Flag, FlagGroup } from "../linux/flags.ts";
 import type { StructName } from "../linux/structs.ts";
 import type { ArgKind, CallName, syscalls } from "../linux/syscalls.ts";
+import { header } from "./layout.ts";
 
 export type SlotKind = "fd" | "int";
 
@@ -68,35 +69,43 @@ export type AnyArg = Value<ArgKind>;
 export type OnError = "stop" | "ignore" | ErrorTable;
 export type ErrorTable = readonly (readonly [Errno, readonly Step[], "fallback"?])[];
 
+/**
+ * Every step has every field, those that it does not use as undefined: the interpreter that runs cold code is several
+ * times faster on objects of one shape.
+ */
 export type Step = {
   readonly call: CallName | "compute";
   readonly args: readonly AnyArg[];
   /** The part of the configuration it comes from, such as `mounts[3]`. */
   readonly origin: string;
   readonly why: string;
-  readonly out?: Slot;
-  readonly onError?: OnError;
+  readonly out: Slot | undefined;
+  readonly onError: OnError | undefined;
   /** Steps that run only when this one succeeded. */
-  readonly ok?: readonly Step[];
+  readonly ok: readonly Step[] | undefined;
   /**
    * Steps that run when the result equals `value`; unless they end the process, the tape goes on after this step.
    * `onFailure`: what runs when one of them fails, instead of stopping the tape; a vfork child must never return.
    */
-  readonly equal?: { readonly value: number; readonly steps: readonly Step[]; readonly onFailure?: readonly Step[] };
+  readonly equal: { readonly value: number; readonly steps: readonly Step[]; readonly onFailure?: readonly Step[] } | undefined;
   /** The result must be this, or the step fails; `refused` says what is wrong then. */
-  readonly expect?: { readonly value: number; readonly refused: string };
-  /** Steps that fetch more about a failure, whatever its errno, before the tape stops; their own errors count for nothing. */
-  readonly explain?: readonly Step[];
+  readonly expect: { readonly value: number; readonly refused: string } | undefined;
+  /** Which list of the tape runs when this step fails unhandled, to fetch more about it before the tape stops. */
+  readonly explain: Explanation | undefined;
   /** What failed, in words for the error; without it the words are "cannot " and `why`. */
-  readonly failed?: Failure;
+  readonly failed: Failure | undefined;
   /** A name that `goto` of another step of the same tape refers to. */
-  readonly label?: string;
+  readonly label: string | undefined;
   /** Where to go on afterwards, instead of the step that follows. */
-  readonly goto?: string;
+  readonly goto: string | undefined;
 };
+/** What can be fetched about a failure: the log of a mount context, or the first bytes of a program. */
+export type Explanation = "context" | "program";
 /** How a failure of a step is put to the user: in which class it is, for hints and exit codes. */
 export type Failure = "execute" | "search" | "duplicate";
-export type StepOptions = Pick<Step, "out" | "onError" | "ok" | "equal" | "expect" | "label" | "goto" | "explain" | "failed">;
+export type StepOptions = {
+  readonly [Field in "out" | "onError" | "ok" | "equal" | "expect" | "label" | "goto" | "explain" | "failed"]?: Step[Field];
+};
 
 /** One system call. */
 export function step<N extends CallName>(
@@ -106,19 +115,36 @@ export function step<N extends CallName>(
   why: string,
   options?: StepOptions,
 ): Step {
-  return { call, args: args as readonly AnyArg[], origin, why, ...options };
+  return newStep(call, args as readonly AnyArg[], origin, why, options);
+}
+
+function newStep(
+  call: Step["call"],
+  args: readonly AnyArg[],
+  origin: string,
+  why: string,
+  options: StepOptions | undefined,
+): Step {
+  if (options === undefined)
+    return {
+      call, args, origin, why,
+      out: undefined, onError: undefined, ok: undefined, equal: undefined, expect: undefined, explain: undefined,
+      failed: undefined, label: undefined, goto: undefined,
+    };
+  const { out, onError, ok, equal, expect, explain, failed, label, goto } = options;
+  return { call, args, origin, why, out, onError, ok, equal, expect, explain, failed, label, goto };
 }
 
 /** `(a + b - c) & mask` without a system call (see layout.ts): moves, comparisons and counters. */
 export function compute(
-  [a, b, c, mask]: readonly [ComputeArg, ComputeArg, ComputeArg, number],
+  args: readonly [ComputeArg, ComputeArg, ComputeArg, number],
   origin: string,
   why: string,
   options?: StepOptions,
 ): Step {
-  return { call: "compute", args: [a, b, c, mask] as readonly AnyArg[], origin, why, ...options };
+  return newStep("compute", args as readonly AnyArg[], origin, why, options);
 }
-export type ComputeArg = number | Slot | Address;
+export type ComputeArg = number | Slot | Address | Text;
 
 export const address = (of: Slot | Buffer, offset = 0): Address => ({ address: of, offset });
 
@@ -129,6 +155,11 @@ export const slotIn = <K extends SlotKind>(kind: K, buffer: Buffer, offset: numb
   place: buffer.place + offset,
   shared: buffer.shared,
 });
+
+const inHeader = (slot: string, offset: number): Slot<"int"> => ({ slot, kind: "int", place: offset - header.bytes, shared: false });
+/** The negative errno of the last step of this tape that failed, and the address of its record (layout.ts). */
+export const lastErrno = inHeader("the last errno", header.lastErrno);
+export const lastRecord = inHeader("the last failed record", header.lastRecord);
 
 /** The variables of one tape: places are handed out in order, 8-byte aligned, private and shared apart. */
 export type Variables = {

@@ -13,8 +13,11 @@ const groups: Readonly<Record<string, FlagGroup>> = {
   "pollfd.events": "POLL",
 };
 
+/** undefined for a field that is a plain number. */
+export const structFieldGroup = (struct: StructName, field: string): FlagGroup | undefined => groups[`${struct}.${field}`];
+
 export function structFlagGroup(struct: StructName, field: string): FlagGroup {
-  const group = groups[`${struct}.${field}`];
+  const group = structFieldGroup(struct, field);
   if (group === undefined) throw new Error(`tape: ${struct}.${field} takes no flag names`);
   return group;
 }

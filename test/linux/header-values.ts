@@ -22,6 +22,7 @@ const uapi: Readonly<Record<Machine, { readonly folders: readonly string[]; read
   },
 };
 
+// biome-ignore format: a list of short names, several to a line
 const kernelIncludes = [
   "linux/types.h", "asm/unistd.h", "asm/fcntl.h", "asm/ioctls.h", "asm/mman.h", "asm/poll.h", "asm/resource.h",
   "asm/siginfo.h", "asm/signal.h", "asm/statfs.h", "asm/termbits.h", "asm/termios.h", "linux/capability.h",

@@ -1,0 +1,82 @@
+// The hooks that plugins tap, all on this page. Each tap has its plugin's name, may be ordered with tapable's `stage`
+// and `before`, and may be sync, callback or promise. A tap that throws, or is not done after `timeoutMs` (30 seconds
+// unless the tap says otherwise), is reported with its plugin, its hook and how long it took.
+
+import { AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
+import type { Spec } from "../src/config/spec.ts";
+
+export type { Spec };
+
+export type TapOptions = { timeoutMs?: number };
+
+/** The runtime-spec's state object. */
+export type ContainerState = {
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly status: "creating" | "created" | "running" | "stopped";
+  /** Of the container's first process, in box's own pid namespace. Its namespaces are below /proc/PID/ns. */
+  readonly pid: number;
+  /** Absolute, as is `rootfs`. */
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+export type StoppedContainer = ContainerState & {
+  /** What the container's first process ended with, 128 + n for signal n; undefined when no box was there to see it. */
+  readonly exitCode: number | undefined;
+};
+
+/** The plan as `box plan --json` shows it. */
+export type PrintedPlan = {
+  readonly id: string;
+  readonly notes: readonly string[];
+  readonly steps: readonly {
+    readonly number: number;
+    readonly actor: "box" | "stage" | "init";
+    readonly section: string;
+    /** Name of the system call, and the call as printed. */
+    readonly call: string;
+    readonly text: string;
+    /** The part of the configuration that asks for it: `mounts[3]`. */
+    readonly origin: string;
+    readonly why: string;
+  }[];
+};
+
+/** Made once for each box process that works on the container; the object itself is frozen. */
+export const newHooks = () =>
+  Object.freeze({
+    /**
+     * The configuration, complete and checked, after the command line's flags and before it is planned. In the box
+     * process of `run` and `plan`; nothing exists yet. The tap may change the Spec or return another one; the result
+     * is checked as any config.json is. A throw ends the command.
+     */
+    config: new AsyncSeriesWaterfallHook<[spec: Spec, container: { readonly id: string; readonly bundle: string }], Spec | void, TapOptions>(["spec", "container"], "config"),
+    /**
+     * The plan, in the box process of `run` and `plan`, before anything is made. Nothing may be changed: a tap looks,
+     * and vetoes by throwing, which ends the command.
+     */
+    plan: new AsyncSeriesHook<[plan: PrintedPlan], TapOptions>(["plan"], "plan"),
+    /**
+     * The container's namespaces and cgroups exist and its first process waits; the user's process does not run yet.
+     * In the box process of `run`. The tap may change the host and the container's namespaces (/proc/PID/ns); what
+     * it makes, its `poststop` must remove. A throw undoes the start, `poststop` included.
+     */
+    prestart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "prestart"),
+    /**
+     * The user's process runs. In the box process of `run`, which right after this becomes the supervisor and runs no
+     * more JavaScript: timers and open work of a plugin end there. A throw is a warning.
+     */
+    poststart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "poststart"),
+    /**
+     * All processes of the container have ended and its cgroups are gone; its state is not yet removed. In the box
+     * process that the supervisor becomes, or of `delete`, where plugins are loaded and applied anew: nothing that was
+     * kept in variables is there, and PATH alone is set. After a box was killed in the midst of this it is called
+     * again, so a tap must bear to find its work done. A throw is a warning.
+     */
+    poststop: new AsyncSeriesHook<[state: StoppedContainer], TapOptions>(["state"], "poststop"),
+  });
+
+export type Hooks = ReturnType<typeof newHooks>;
+export type HookName = keyof Hooks;

@@ -1,0 +1,34 @@
+// What a plugin is: the default export of a module. Types only, so a plugin's file needs nothing of box at run time.
+
+import type { Namespace } from "../src/config/spec.ts";
+import type { NamespaceKey } from "../src/config/yaml-rules.ts";
+import type { Hooks } from "./hooks.ts";
+
+export type { NamespaceKey };
+
+export type Plugin<Options = Record<string, unknown>> = {
+  readonly name: string;
+  /** What its options may be; without it there are none. They are checked before `apply` is called. */
+  readonly options?: ObjectSchema;
+  /** Taps the hooks, and does nothing else: it is called in each box process that works on the container. */
+  apply(hooks: Hooks, options: Options, host: PluginHost): void | Promise<void>;
+};
+
+/** What box offers plugins. */
+export type PluginHost = {
+  /** `container:ID`, `pid:NUMBER` or an absolute path as an entry of linux.namespaces; throws when there is none. */
+  resolveNamespace(reference: string, key: NamespaceKey): Namespace;
+};
+
+/** The small part of JSON Schema that options need. */
+export type Schema =
+  | { readonly type: "string"; readonly enum?: readonly string[] }
+  | { readonly type: "number" | "integer" | "boolean" }
+  | { readonly type: "array"; readonly items: Schema }
+  | ObjectSchema;
+
+export type ObjectSchema = {
+  readonly type: "object";
+  readonly properties: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+};

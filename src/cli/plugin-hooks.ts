@@ -1,0 +1,50 @@
+// Calls the hooks of loaded plugins at their places in a container's life.
+
+import type { ContainerState, Hooks } from "../../hooks/hooks.ts";
+import type { Spec } from "../config/spec.ts";
+import type { Between } from "../execute/run-container.ts";
+import type { Plan } from "../plan/plan.ts";
+import { planToJson } from "../plan/print-plan.ts";
+import type { PluginUse, State } from "../state/state.ts";
+import { loadPlugins, type Plugins, warn } from "./load-plugins.ts";
+
+export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
+  return (await hooks.config.promise(spec, { id, bundle })) as Spec;
+}
+
+export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Promise<void> {
+  if (hooks.plan.isUsed()) await hooks.plan.promise({ id, ...planToJson(plan) });
+}
+
+/** What a start calls. When it fails after prestart had begun, poststop undoes what prestart may have done. */
+export function betweenOf({ hooks }: Plugins): Between {
+  let begun: State | undefined;
+  return {
+    async prestart(state) {
+      begun = state;
+      await hooks.prestart.promise({ ...shownState(state), status: "created" });
+    },
+    async poststart(state) {
+      await hooks.poststart.promise(shownState(state));
+    },
+    async poststop() {
+      if (begun !== undefined) await callPoststop(hooks, begun, undefined);
+    },
+  };
+}
+
+const shownState = ({ box: _, ...state }: State): ContainerState => state;
+
+const callPoststop = (hooks: Hooks, state: State, exitCode: number | undefined): Promise<void> =>
+  hooks.poststop.promise({ ...shownState(state), status: "stopped", exitCode });
+
+const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Poststop for a container that another box process started: its plugins are loaded anew from what the state says. */
+export async function poststopFromState(state: State, stateRoot: string, exitCode: number | undefined): Promise<void> {
+  // The supervisor starts box with an empty environment, and plugins call tools by name.
+  process.env.PATH ??= USUAL_PATH;
+  const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));
+  const { hooks } = await loadPlugins(requests, { stateRoot, container: undefined, tolerate: warn });
+  await callPoststop(hooks, state, exitCode);
+}

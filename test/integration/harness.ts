@@ -1,0 +1,363 @@
+// The compiled binary as a user has it: bundles with a throw-away busybox root, runs with a hard limit of time and a
+// state folder of their own, and the machine looked at before and after. Output goes through files, not pipes, so a
+// container that hangs cannot hold up the test run.
+
+import { afterAll, test as plainTest } from "bun:test";
+import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import type { Process, Spec } from "../../src/config/spec.ts";
+import { systemCall } from "../../src/execute/libc.ts";
+
+const repository = new URL("../..", import.meta.url).pathname.slice(0, -1);
+
+/** The binary under test; `npm run build` makes the usual one. */
+export const binary = process.env.BOX_BINARY ?? `${repository}/dist/box`;
+
+const busybox = "/bin/busybox";
+const applets = ["awk", "cat", "chmod", "cp", "cut", "dd", "echo", "env", "false", "find", "grep", "head", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "stty", "tail", "test", "touch", "tr", "true", "umount", "uname", "wc", "yes"];
+
+/** What the machine may lack, by the word that tests ask for it with. */
+const needs = {
+  root: () => process.getuid?.() === 0 || "root's rights (run the tests as root)",
+  busybox: () => existsSync(busybox) || "a static busybox (Debian package busybox-static)",
+  runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
+  setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
+  strace: () => Bun.which("strace") !== null || "strace (Debian package strace)",
+  "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
+} as const;
+
+function usersMayMakeNamespaces(): boolean {
+  return Bun.spawnSync([...asUser, "unshare", "--user", "--map-root-user", "true"], { timeout: 5000 }).exitCode === 0;
+}
+
+/** `test` for what needs root, busybox and `more`; where one is missing, a counted skip that says on stderr what. */
+export function testWith(...more: readonly (keyof typeof needs)[]): typeof plainTest {
+  if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run build makes it`);
+  const lacks = new Set<string>();
+  for (const need of ["root", "busybox", ...more] as const) {
+    const answer = needs[need]();
+    if (typeof answer === "string") lacks.add(answer);
+  }
+  if (lacks.size === 0) return plainTest;
+  const lack = [...lacks].join(", ");
+  const skip = (title: string): void => {
+    console.warn(`SKIPPED: ${title}: this machine lacks ${lack}`);
+    plainTest.skip(title, () => {});
+  };
+  return skip as unknown as typeof plainTest;
+}
+
+/** Words in front of a command to run it as an ordinary user, nobody, without any capability. */
+export const asUser = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
+export const userId = 65534;
+
+export type Outcome = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+
+export type RunOptions = {
+  /** Nothing when left out. */
+  readonly stdin?: string;
+  /** Words in front of box: `["prlimit", "--nofile=512:4096"]`. */
+  readonly before?: readonly string[];
+  /** Added to the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** How long it may take; at its end everything is killed and the outcome is an error. */
+  readonly limitMs?: number;
+};
+
+const LIMIT_MS = 10_000;
+
+/** A process under way whose output goes to files. */
+export class Running implements Disposable {
+  readonly child: Bun.Subprocess;
+  readonly #folder: string;
+  readonly #limitMs: number;
+
+  constructor(argv: readonly string[], options: RunOptions) {
+    this.#folder = mkdtempSync(`${tmpdir()}/box-output-`);
+    this.#limitMs = options.limitMs ?? LIMIT_MS;
+    const files = ["stdout", "stderr"].map((name) => openSync(`${this.#folder}/${name}`, "w"));
+    this.child = Bun.spawn([...(options.before ?? []), ...argv], {
+      stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),
+      stdout: files[0] as number,
+      stderr: files[1] as number,
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    for (const file of files) closeSync(file);
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** What it has written so far. */
+  get stdout(): string {
+    return readFileSync(`${this.#folder}/stdout`, "utf8");
+  }
+
+  get stderr(): string {
+    return readFileSync(`${this.#folder}/stderr`, "utf8");
+  }
+
+  /** Waits until it has written `text` to stdout. */
+  async says(text: string): Promise<void> {
+    await until(() => this.stdout.includes(text) || this.child.exitCode !== null, `${JSON.stringify(text)} in the output`, this.#limitMs);
+    if (!this.stdout.includes(text)) throw new Error(`ended with ${this.child.exitCode} before it said ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
+  }
+
+  /** Waits for its end. `exitCode` is 128 and the signal for one that a signal ended, as a shell says it. */
+  async outcome(): Promise<Outcome> {
+    const exitCode = await Promise.race([this.child.exited, Bun.sleep(this.#limitMs)]);
+    if (exitCode === undefined) {
+      this.child.kill("SIGKILL");
+      throw new Error(`still running after ${this.#limitMs} ms: ${this.stdout}${this.stderr}`);
+    }
+    return { exitCode, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.child.exitCode === null) this.child.kill("SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs any command to its end. */
+export async function execute(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  using running = new Running(argv, options);
+  return await running.outcome();
+}
+
+/** Waits for a condition, without a guess at how long it takes. */
+export async function until(condition: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain for ${what}`);
+    await Bun.sleep(2);
+  }
+}
+
+let specText: string | undefined;
+
+/** What `box spec` writes, with `terminal` false. Each call gives a value of its own. */
+export function specOfBox(): Spec {
+  if (specText === undefined) {
+    const folder = mkdtempSync(`${tmpdir()}/box-spec-`);
+    const { exitCode, stderr } = Bun.spawnSync([binary, "spec", "--bundle", folder], { timeout: LIMIT_MS });
+    if (exitCode !== 0) throw new Error(`box spec: ${stderr}`);
+    specText = readFileSync(`${folder}/config.json`, "utf8");
+    rmSync(folder, { recursive: true });
+  }
+  const spec = JSON.parse(specText) as Spec;
+  return { ...spec, process: { ...(spec.process as Process), terminal: false } };
+}
+
+let bundles = 0;
+
+/**
+ * A bundle folder with a busybox root, a configuration, a state folder and an id that no other test uses. At the end of
+ * its scope its containers are ended and everything is removed.
+ */
+export class Bundle implements Disposable {
+  readonly folder: string;
+  readonly rootfs: string;
+  /** For --root. */
+  readonly states: string;
+  /** Also the prefix of every other id in `states`, which `machine` looks for. */
+  readonly id: string;
+  spec: Spec;
+
+  /** `change` edits what `box spec` wrote. */
+  constructor(change: (spec: RichSpec) => void = () => {}) {
+    this.folder = mkdtempSync(`${tmpdir()}/box-test-`);
+    chmodSync(this.folder, 0o755);
+    this.rootfs = `${this.folder}/rootfs`;
+    this.states = `${this.folder}/states`;
+    this.id = `test-${process.pid}-${++bundles}`;
+    fillRoot(this.rootfs);
+    this.spec = specOfBox();
+    this.change(change);
+  }
+
+  /** Edits the configuration; `spec` is there in full, so that tests need no `?.`. */
+  change(change: (spec: RichSpec) => void): void {
+    change(this.spec as RichSpec);
+    writeFileSync(`${this.folder}/config.json`, JSON.stringify(this.spec));
+  }
+
+  /** Puts any text in place of config.json. */
+  writeConfig(text: string): void {
+    writeFileSync(`${this.folder}/config.json`, text);
+  }
+
+  /** Gives all its files and the state folder to a user: `userId` for runs with `asUser`, or one of a map's ids. */
+  giveTo(uid: number): void {
+    mkdirSync(this.states, { recursive: true, mode: 0o700 });
+    const { exitCode } = Bun.spawnSync(["chown", "--recursive", "--no-dereference", `${uid}:${uid}`, this.folder]);
+    if (exitCode !== 0) throw new Error(`cannot give ${this.folder} to ${uid}`);
+  }
+
+  /** Starts `box --root STATES args…` in the bundle's folder. */
+  start(args: readonly string[], options: RunOptions = {}): Running {
+    return new Running([binary, "--root", this.states, ...args], { cwd: this.folder, ...options });
+  }
+
+  /** Runs `box --root STATES args…` in the bundle's folder to its end. */
+  async box(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    using running = this.start(args, options);
+    return await running.outcome();
+  }
+
+  /** Runs the container with these words as its process.args. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    this.change((spec) => (spec.process.args = [...args]));
+    return await this.box(["run", this.id], options);
+  }
+
+  /** Runs a shell script in the container; it must end with 0 and write nothing to stderr. Returns its output's lines. */
+  async sh(script: string, options: RunOptions = {}): Promise<string[]> {
+    const { exitCode, stdout, stderr } = await this.run(["sh", "-c", script], options);
+    if (exitCode !== 0 || stderr !== "") throw new Error(`${script}\nended with ${exitCode}: ${stderr}${stdout}`);
+    return linesOf(stdout);
+  }
+
+  /** Starts a shell script in the container, and waits until it says "ready" and box is no more than its supervisor. */
+  async startSh(script: string, options: RunOptions = {}): Promise<Running> {
+    this.change((spec) => (spec.process.args = ["sh", "-c", script]));
+    const running = this.start(["run", this.id], options);
+    await running.says("ready");
+    await until(() => readlinkOrEmpty(`/proc/${running.pid}/exe`) !== binary, "box to become the supervisor");
+    return running;
+  }
+
+  /** Runs the same bundle with runc. */
+  async runc(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    this.change((spec) => (spec.process.args = [...args]));
+    return await execute(["runc", "--root", `${this.folder}/runc`, "run", this.id], { cwd: this.folder, ...options });
+  }
+
+  /** The pid of the container's first process by its state. */
+  get initPid(): number {
+    return (JSON.parse(readFileSync(`${this.states}/${this.id}/state.json`, "utf8")) as { pid: number }).pid;
+  }
+
+  [Symbol.dispose](): void {
+    const ids = existsSync(this.states) ? readdirSync(this.states) : [];
+    if (ids.length > 0) Bun.spawnSync([binary, "--root", this.states, "delete", "--force", ...ids], { timeout: LIMIT_MS });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A Spec with the parts that `box spec` always writes. */
+export type RichSpec = Spec & {
+  process: Process & { args: string[]; env: string[]; capabilities: NonNullable<Process["capabilities"]> };
+  root: NonNullable<Spec["root"]>;
+  mounts: NonNullable<Spec["mounts"]>;
+  linux: NonNullable<Spec["linux"]> & { namespaces: NonNullable<NonNullable<Spec["linux"]>["namespaces"]> };
+};
+
+function fillRoot(root: string): void {
+  for (const folder of ["bin", "dev", "etc", "proc", "root", "sys", "tmp"]) mkdirSync(`${root}/${folder}`, { recursive: true });
+  chmodSync(`${root}/tmp`, 0o1777);
+  cpSync(busybox, `${root}/bin/busybox`);
+  for (const applet of applets) symlinkSync("busybox", `${root}/bin/${applet}`);
+  writeFileSync(`${root}/etc/passwd`, "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1001:A User:/home/user:/bin/sh\n");
+  writeFileSync(`${root}/etc/group`, "root:x:0:\nusers:x:1001:\nextra:x:1002:user\n");
+}
+
+/** Lines without the empty one after the last newline. */
+export const linesOf = (text: string): string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
+
+/** What the machine holds of a bundle's containers, and what any container might leave. Compare before with after. */
+export type Machine = {
+  /** Living processes that descend from the tests, orphans included. */
+  readonly processes: readonly string[];
+  readonly mounts: readonly string[];
+  readonly cgroups: readonly string[];
+  readonly states: readonly string[];
+  /** Open descriptors of the tests' own process. */
+  readonly descriptors: number;
+};
+
+const PR_SET_CHILD_SUBREAPER = 36;
+// Whatever outlives its parent becomes a child of the tests, where it is seen.
+systemCall("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+afterAll(() => {
+  systemCall("prctl", PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+});
+
+export const machine = (bundle: Bundle): Machine => ({
+  processes: descendants(process.pid),
+  mounts: linesOf(readFileSync("/proc/self/mountinfo", "utf8")),
+  cgroups: cgroupsOf("/sys/fs/cgroup", bundle.id),
+  states: existsSync(bundle.states) ? readdirSync(bundle.states) : [],
+  descriptors: readdirSync("/proc/self/fd").length,
+});
+
+/** Living processes below `ancestor`, as `PID NAME`; a dead one that nobody has waited for yet does not live. */
+export function descendants(ancestor: number): string[] {
+  const parents = new Map<number, { parent: number; name: string; lives: boolean }>();
+  for (const entry of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(entry) ? readOrEmpty(`/proc/${entry}/stat`) : "";
+    if (stat === "") continue;
+    const end = stat.lastIndexOf(")");
+    const [state, parent] = stat.slice(end + 2).split(" ");
+    parents.set(Number(entry), { parent: Number(parent), name: stat.slice(stat.indexOf("(") + 1, end), lives: state !== "Z" });
+  }
+  const below = (pid: number): boolean => {
+    const parent = parents.get(pid)?.parent ?? 0;
+    return parent === ancestor || (parent > 0 && below(parent));
+  };
+  return [...parents].filter(([pid, { lives }]) => lives && below(pid)).map(([pid, { name }]) => `${pid} ${name}`);
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // A process may end between the look at /proc and this one.
+    return "";
+  }
+}
+
+function readlinkOrEmpty(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Cgroups in any hierarchy with `id` in their name, other than as part of a longer number. */
+export function cgroupsOf(folder: string, id: string): string[] {
+  const out: string[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = `${folder}/${entry.name}`;
+    if (new RegExp(`${id}(?!\\d)`).test(entry.name)) out.push(path);
+    out.push(...cgroupsOf(path, id));
+  }
+  return out;
+}
+
+export type CgroupLayout = "as is" | "v1" | "v2";
+
+const layoutScripts: Record<CgroupLayout, string> = {
+  "as is": "",
+  v1: `umount -l /sys/fs/cgroup/* 2>/dev/null; umount -l /sys/fs/cgroup; mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+    for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c || rmdir /sys/fs/cgroup/$c; done
+    mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd`,
+  v2: "umount -l /sys/fs/cgroup/* 2>/dev/null; umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup",
+};
+
+/** Words in front of a command: it then sees this layout of cgroups, in a mount namespace of its own. */
+export const inLayout = (layout: CgroupLayout): string[] => [
+  "unshare",
+  "--mount",
+  "--propagation",
+  "private",
+  "sh",
+  "-c",
+  `${layoutScripts[layout]}\nexec "$@"`,
+  "sh",
+];

@@ -1,0 +1,141 @@
+// Mounts: the default ones beside runc's, then options, binds and places that are hard to reach.
+
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import type { Mount } from "../../src/config/spec.ts";
+import { Bundle, linesOf, testWith } from "./harness.ts";
+
+const test = testWith();
+const testBesideRunc = testWith("runc");
+
+/** A line of mountinfo as `ROOT POINT OPTIONS TYPE SOURCE SUPER-OPTIONS`, without its numbers. */
+function mountOf(line: string): string {
+  const [own = "", filesystem = ""] = line.split(" - ");
+  return [...own.split(" ").slice(3, 6), filesystem].join(" ");
+}
+
+const isMask = (mount: string): boolean => /^\S+ \/(proc|sys)\/(acpi|asound|kcore|keys|latency_stats|timer_list|timer_stats|sched_debug|firmware|scsi) /.test(mount);
+
+testBesideRunc("the default mounts are those of runc, in its order", async () => {
+  using bundle = new Bundle();
+  const own = await bundle.sh("cat /proc/self/mountinfo");
+  const { stdout, stderr } = await bundle.runc(["cat", "/proc/self/mountinfo"]);
+  expect(stderr).toBe("");
+  // runc also makes the filesystem of /sys read-only, not only its mount; and leaves the tmpfs with the cgroup
+  // hierarchies' folders writable, which the configuration says should be read-only.
+  const likeBox = (mount: string): string =>
+    mount.replace(" sysfs sysfs ro", " sysfs sysfs rw").replace("/ /sys/fs/cgroup rw,", "/ /sys/fs/cgroup ro,");
+  const peers = linesOf(stdout).map(mountOf).filter((mount) => !isMask(mount));
+  expect(own.map(mountOf).filter((mount) => !isMask(mount))).toEqual(peers.map(likeBox));
+});
+
+testBesideRunc("the same paths are masked as with runc", async () => {
+  using bundle = new Bundle();
+  const points = (lines: readonly string[]): (string | undefined)[] => lines.map(mountOf).filter(isMask).map((mount) => mount.split(" ")[1]);
+  const own = await bundle.sh("cat /proc/self/mountinfo");
+  const { stdout } = await bundle.runc(["cat", "/proc/self/mountinfo"]);
+  expect(points(own)).toEqual(points(linesOf(stdout)));
+});
+
+/** The mount at `point`, as `OPTIONS TYPE SUPER-OPTIONS`, of a container with one more mount. */
+async function optionsOf(bundle: Bundle, mount: Mount, script = ""): Promise<string> {
+  bundle.change((spec) => spec.mounts.push(mount));
+  const lines = await bundle.sh(`${script}\ngrep ' ${mount.destination} ' /proc/self/mountinfo`);
+  const [, , options, type, , superOptions] = mountOf(lines.at(-1) ?? "").split(" ");
+  return `${options} ${type} ${superOptions}`;
+}
+
+const tmpfs: [options: string[], seen: string][] = [
+  [[], "rw,relatime tmpfs rw"],
+  [["ro"], "ro,relatime tmpfs rw"],
+  [["ro", "rw"], "rw,relatime tmpfs rw"],
+  [["nosuid", "nodev", "noexec"], "rw,nosuid,nodev,noexec,relatime tmpfs rw"],
+  [["noatime"], "rw,noatime tmpfs rw"],
+  [["strictatime"], "rw tmpfs rw"],
+  [["nodiratime"], "rw,nodiratime,relatime tmpfs rw"],
+  [["noexec", "exec", "defaults"], "rw,relatime tmpfs rw"],
+  [["size=64k", "mode=700"], "rw,relatime tmpfs rw,size=64k,mode=700"],
+  [["uid=7", "gid=8", "nr_inodes=100"], "rw,relatime tmpfs rw,nr_inodes=100,uid=7,gid=8"],
+];
+for (const [options, seen] of tmpfs)
+  test(`tmpfs with [${options.join(", ")}]`, async () => {
+    using bundle = new Bundle();
+    expect(await optionsOf(bundle, { destination: "/tmp", type: "tmpfs", source: "tmpfs", options })).toBe(seen);
+  });
+
+const binds: [options: string[], seen: RegExp][] = [
+  [["bind"], /^rw,/],
+  [["rbind", "ro"], /^ro,/],
+  [["bind", "nosuid", "noexec", "nodev"], /^rw,nosuid,nodev,noexec/],
+  [["rbind", "rro"], /^ro,/],
+];
+for (const [options, seen] of binds)
+  test(`bind of a folder with [${options.join(", ")}]`, async () => {
+    using bundle = new Bundle();
+    mkdirSync(`${bundle.folder}/source`);
+    writeFileSync(`${bundle.folder}/source/file`, "");
+    const mount = { destination: "/tmp", type: "none", source: `${bundle.folder}/source`, options };
+    expect(await optionsOf(bundle, mount, "test -e /tmp/file")).toMatch(seen);
+  });
+
+test("bind of a file, made where it is missing", async () => {
+  using bundle = new Bundle((spec) => spec.mounts.push({ destination: "/etc/deep/er/name", type: "bind", source: "hosts", options: ["bind"] }));
+  writeFileSync(`${bundle.folder}/hosts`, "from the bundle\n");
+  expect(await bundle.sh("cat /etc/deep/er/name; stat -c %a /etc/deep")).toEqual(["from the bundle", "755"]);
+  expect(statSync(`${bundle.rootfs}/etc/deep/er/name`).size).toBe(0);
+});
+
+test("a read-only bind cannot be written, another can", async () => {
+  using bundle = new Bundle((spec) =>
+    spec.mounts.push(
+      { destination: "/tmp/a", type: "bind", source: "a", options: ["bind", "ro"] },
+      { destination: "/tmp/b", type: "bind", source: "b", options: ["bind"] },
+    ),
+  );
+  for (const name of ["a", "b"]) mkdirSync(`${bundle.folder}/${name}`);
+  expect(await bundle.sh("touch /tmp/a/x 2>&1; touch /tmp/b/x 2>&1; true")).toEqual(["touch: /tmp/a/x: Read-only file system"]);
+  expect([existsSync(`${bundle.folder}/a/x`), existsSync(`${bundle.folder}/b/x`)]).toEqual([false, true]);
+});
+
+test("rbind takes the mounts below along, bind does not", async () => {
+  using bundle = new Bundle((spec) =>
+    spec.mounts.push(
+      { destination: "/tmp/one", type: "bind", source: "/dev", options: ["bind"] },
+      { destination: "/tmp/all", type: "bind", source: "/dev", options: ["rbind"] },
+    ),
+  );
+  expect(await bundle.sh("for m in one all; do grep -q \" /tmp/$m/pts \" /proc/self/mountinfo && echo $m; done; true")).toEqual(["all"]);
+});
+
+test("a destination through links stays in the root", async () => {
+  using bundle = new Bundle((spec) => spec.mounts.push({ destination: "/etc/out/inside", type: "tmpfs", source: "tmpfs" }));
+  mkdirSync(`${bundle.rootfs}/var`);
+  symlinkSync("/../../../../var", `${bundle.rootfs}/etc/out`);
+  expect(await bundle.sh("grep -c ' /var/inside ' /proc/self/mountinfo")).toEqual(["1"]);
+  expect(existsSync("/var/inside")).toBe(false);
+});
+
+test("a later mount covers an earlier one", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.mounts.push({ destination: "/tmp", type: "tmpfs", source: "first" }, { destination: "/tmp", type: "tmpfs", source: "second" });
+  });
+  expect((await bundle.sh("grep ' /tmp ' /proc/mounts | cut -d' ' -f1"))).toEqual(["first", "second"]);
+  expect(await bundle.sh("touch /tmp/x && echo written")).toEqual(["written"]);
+});
+
+test("the propagation of each mount is as it asks", async () => {
+  using bundle = new Bundle((spec) => {
+    for (const word of ["shared", "slave", "private", "unbindable"])
+      spec.mounts.push({ destination: `/tmp/${word}`, type: "tmpfs", source: "tmpfs", options: [word] });
+  });
+  const lines = await bundle.sh("awk '$5 ~ /^\\/tmp\\//' /proc/self/mountinfo");
+  const tags = lines.map((line) => [line.split(" ")[4], ...line.slice(0, line.indexOf(" - ")).split(" ").slice(6)].join(" ").replace(/:\d+/, ""));
+  expect(tags).toEqual(["/tmp/shared shared", "/tmp/slave", "/tmp/private", "/tmp/unbindable unbindable"]);
+});
+
+test("nothing of the bundle's root changes for a mount point that exists", async () => {
+  using bundle = new Bundle();
+  const before = readFileSync(`${bundle.rootfs}/etc/passwd`, "utf8");
+  await bundle.sh("true");
+  expect(readFileSync(`${bundle.rootfs}/etc/passwd`, "utf8")).toBe(before);
+});

@@ -1,0 +1,63 @@
+// rlimits, noNewPrivileges, and the limit on open files that Bun raises and the container must not see.
+
+import { expect } from "bun:test";
+import { Bundle, testWith } from "./harness.ts";
+
+const test = testWith();
+
+test("each limit is set, soft and hard", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.rlimits = [
+      { type: "RLIMIT_NOFILE", soft: 100, hard: 200 },
+      { type: "RLIMIT_CORE", soft: 0, hard: 0 },
+      { type: "RLIMIT_STACK", soft: 4194304, hard: 8388608 },
+      { type: "RLIMIT_CPU", soft: 1000, hard: 2000 },
+      { type: "RLIMIT_FSIZE", soft: 1000000, hard: 2000000 },
+    ];
+  });
+  const lines = await bundle.sh("cat /proc/self/limits");
+  const limit = (name: string): string | undefined => lines.find((line) => line.startsWith(name))?.slice(name.length).trim().split(/\s+/).slice(0, 2).join(" ");
+  expect(["Max open files", "Max core file size", "Max stack size", "Max cpu time", "Max file size"].map(limit)).toEqual([
+    "100 200",
+    "0 0",
+    "4194304 8388608",
+    "1000 2000",
+    "1000000 2000000",
+  ]);
+});
+
+test("without a limit on open files the container has the caller's, not what Bun made of it", async () => {
+  using bundle = new Bundle((spec) => (spec.process.rlimits = []));
+  const before = ["sh", "-c", 'ulimit -Hn 4096; ulimit -Sn 512; "$@"; exit $?', "sh"];
+  expect(await bundle.sh("ulimit -Sn; ulimit -Hn", { before })).toEqual(["512", "4096"]);
+});
+
+test("a hard limit below that of box's parent is kept", async () => {
+  using bundle = new Bundle((spec) => (spec.process.rlimits = []));
+  expect(await bundle.sh("ulimit -Hn", { before: ["prlimit", "--nofile=512:4096"] })).toEqual(["4096"]);
+});
+
+test("a limit above the hard one is refused, since this machine's root may not raise it", async () => {
+  using bundle = new Bundle((spec) => (spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 100, hard: 5000 }]));
+  const { exitCode, stdout, stderr } = await bundle.run(["true"], { before: ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile=512:4096"] });
+  expect({ exitCode, stdout, stderr }).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      "box: process.rlimits[0]: cannot limit RLIMIT_NOFILE to 100:5000: prlimit64(0, RLIMIT_NOFILE, {rlim_cur: 100, rlim_max: 5000}, NULL): EPERM (operation not permitted)\n" +
+      "hint: a hard limit is raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open\n",
+  });
+});
+
+for (const [set, seen] of [
+  [true, "1"],
+  [false, "0"],
+  [undefined, "0"],
+] as const)
+  test(`noNewPrivileges ${set}`, async () => {
+    using bundle = new Bundle((spec) => {
+      delete spec.process.noNewPrivileges;
+      if (set !== undefined) spec.process.noNewPrivileges = set;
+    });
+    expect(await bundle.sh("grep NoNewPrivs /proc/self/status")).toEqual([`NoNewPrivs:\t${seen}`]);
+  });

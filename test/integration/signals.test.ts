@@ -1,0 +1,84 @@
+// Signals: what box is sent reaches the container's first process, which starts with every disposition at its default.
+
+import { expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { Bundle, cgroupsOf, machine, testWith, until } from "./harness.ts";
+
+const test = testWith();
+
+for (const name of ["TERM", "INT", "HUP", "USR1", "USR2", "QUIT", "WINCH", "CONT", "ALRM"] as const)
+  test(`SIG${name} to box reaches init`, async () => {
+    using bundle = new Bundle();
+    using running = await bundle.startSh(`trap 'echo got ${name}; exit 5' ${name}; echo ready; while :; do sleep 0.01; done`);
+    process.kill(running.pid, `SIG${name}`);
+    expect(await running.outcome()).toEqual({ exitCode: 5, stdout: `ready\ngot ${name}\n`, stderr: "" });
+  });
+
+test("several signals in a row all arrive", async () => {
+  using bundle = new Bundle();
+  using running = await bundle.startSh(`trap 'echo USR1' USR1; trap 'echo USR2' USR2; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`);
+  process.kill(running.pid, "SIGUSR1");
+  process.kill(running.pid, "SIGUSR2");
+  await running.says("USR1");
+  await running.says("USR2");
+  process.kill(running.pid, "SIGTERM");
+  expect((await running.outcome()).exitCode).toBe(0);
+});
+
+test("a signal that init has no handler for changes nothing, as the kernel has it for an init", async () => {
+  using bundle = new Bundle();
+  using running = await bundle.startSh("trap 'exit 6' TERM; echo ready; while :; do sleep 0.01; done");
+  process.kill(running.pid, "SIGUSR1");
+  process.kill(running.pid, "SIGTERM");
+  expect((await running.outcome()).exitCode).toBe(6);
+});
+
+const masks = "grep -e ^SigBlk -e ^SigIgn /proc/self/status | cut -f2";
+
+test("every disposition is the default and no signal is blocked", async () => {
+  using bundle = new Bundle();
+  expect(await bundle.run(["grep", "-e", "^SigBlk", "-e", "^SigIgn", "/proc/self/status"])).toEqual({
+    exitCode: 0,
+    stdout: "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n",
+    stderr: "",
+  });
+});
+
+test("signals that the caller ignores or blocks too", async () => {
+  using bundle = new Bundle();
+  const before = ["sh", "-c", "trap '' INT HUP PIPE USR1 TERM; exec \"$@\"", "sh"];
+  expect(await bundle.sh(masks, { before })).toEqual(["0000000000000000", "0000000000000000"]);
+  expect(await bundle.sh(masks, { before: ["env", "--block-signal=USR2,TERM"] })).toEqual(["0000000000000000", "0000000000000000"]);
+});
+
+test("after SIGKILL of box the container goes on, until box delete --force", async () => {
+  using bundle = new Bundle();
+  const before = machine(bundle);
+  {
+    using running = await bundle.startSh("echo ready; exec sleep 1000");
+    const { initPid } = bundle;
+    running.child.kill("SIGKILL");
+    await running.child.exited;
+    expect(existsSync(`/proc/${initPid}/root`)).toBe(true);
+    expect(cgroupsOf("/sys/fs/cgroup", bundle.id).length).toBeGreaterThan(0);
+    expect(await bundle.box(["delete", bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: id: the container ${bundle.id} is running\nhint: box delete --force ends it first\n`,
+    });
+    expect(await bundle.box(["delete", "--force", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    await until(() => machine(bundle).processes.length === before.processes.length, "the end of the container");
+  }
+  expect(machine(bundle)).toEqual(before);
+});
+
+test("box delete --force of a container that runs: box ends with 137 and leaves nothing", async () => {
+  using bundle = new Bundle();
+  const before = machine(bundle);
+  {
+    using running = await bundle.startSh("echo ready; exec sleep 1000");
+    expect(await bundle.box(["delete", "--force", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await running.outcome()).toEqual({ exitCode: 137, stdout: "ready\n", stderr: "" });
+  }
+  expect(machine(bundle)).toEqual(before);
+});

@@ -1,0 +1,88 @@
+// Plans for tests: the default configuration on a plain host, with the few fields changed that a case is about.
+
+import { defaultSpec } from "../../src/config/default-spec.ts";
+import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
+import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
+import { planContainer } from "../../src/plan/plan-container.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { printPlan } from "../../src/plan/print-plan.ts";
+
+const everyCapability = Array.from({ length: 41 }, (_, number) => number);
+
+/** Hosts by the layout of their cgroups. */
+export const cgroupLayouts = {
+  v2: { v1: [], v2: { controllers: [], mount: "/sys/fs/cgroup", own: "/user.slice/session-1.scope" }, writable: true },
+  hybrid: {
+    v1: [
+      { controllers: ["cpu", "cpuacct"], mount: "/sys/fs/cgroup/cpu,cpuacct", own: "/" },
+      { controllers: ["cpuset"], mount: "/sys/fs/cgroup/cpuset", own: "/" },
+      { controllers: ["name=systemd"], mount: "/sys/fs/cgroup/systemd", own: "/user.slice" },
+    ],
+    v2: { controllers: [], mount: "/sys/fs/cgroup/unified", own: "/user.slice" },
+    writable: true,
+  },
+  v1: { v1: [{ controllers: ["memory"], mount: "/sys/fs/cgroup/memory", own: "/" }], v2: undefined, writable: true },
+  none: { v1: [], v2: undefined, writable: false },
+} satisfies Record<string, CgroupFacts>;
+
+export const plainFacts: HostFacts = {
+  machine: "x64",
+  uid: 0,
+  gid: 0,
+  ignoredSignals: [13, 25],
+  boundingSet: everyCapability,
+  cgroups: cgroupLayouts.v2,
+  stateRoot: "/run/box",
+  home: undefined,
+  openFiles: undefined,
+};
+
+/** Nobody in particular, who may make no cgroup. */
+export const userFacts: Partial<HostFacts> = { uid: 1000, gid: 1000, cgroups: { ...cgroupLayouts.v2, writable: false } };
+
+export type Changes = {
+  readonly spec?: Partial<Spec>;
+  readonly process?: Partial<Process>;
+  readonly linux?: Partial<Linux>;
+  /** Instead of the default ones. */
+  readonly mounts?: readonly Mount[];
+  readonly facts?: Partial<HostFacts>;
+  readonly hostRoot?: boolean;
+};
+
+/** The default but for the terminal, which most cases are not about. */
+export function specWith({ spec, process, linux, mounts }: Changes): Spec {
+  const standard = defaultSpec({ cgroupV2: true });
+  return {
+    ...standard,
+    process: { ...(standard.process as Process), terminal: false, ...process },
+    linux: { ...standard.linux, ...linux },
+    ...(mounts === undefined ? {} : { mounts: [...mounts] }),
+    ...spec,
+  };
+}
+
+export const planWith = (changes: Changes): Plan => planOf(specWith(changes), { ...plainFacts, ...changes.facts }, changes.hostRoot);
+
+export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false): Plan =>
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot }, facts);
+
+/** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
+export function section(plan: Plan, heading: string): string {
+  const lines = printPlan(plan).split("\n");
+  const start = lines.indexOf(heading);
+  if (start < 0) throw new Error(`the plan has no section "${heading}", only ${lines.filter((line) => /^\w+: /.test(line)).join("; ")}`);
+  const end = lines.indexOf("", start);
+  return lines
+    .slice(start + 1, end < 0 ? lines.length : end)
+    .map((line) => line.replace(/^ *\d+ {2}/, ""))
+    .join("\n");
+}
+
+/** Only the calls of a section that are made when all goes well, one a line. */
+export function calls(plan: Plan, heading: string): string {
+  return section(plan, heading)
+    .split("\n")
+    .filter((line) => /^\w+( |\()/.test(line) && !line.startsWith(" "))
+    .join("\n");
+}
