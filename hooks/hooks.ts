@@ -52,7 +52,11 @@ export const newHooks = () =>
      * process of `run` and `plan`; nothing exists yet. The tap may change the Spec or return another one; the result
      * is checked as any config.json is. A throw ends the command.
      */
-    config: new AsyncSeriesWaterfallHook<[spec: Spec, container: { readonly id: string; readonly bundle: string }], Spec | void, TapOptions>(["spec", "container"], "config"),
+    config: new AsyncSeriesWaterfallHook<
+      [spec: Spec, container: { readonly id: string; readonly bundle: string }],
+      Spec | undefined,
+      TapOptions
+    >(["spec", "container"], "config"),
     /**
      * The plan, in the box process of `run` and `plan`, before anything is made. Nothing may be changed: a tap looks,
      * and vetoes by throwing, which ends the command.
@@ -61,7 +65,8 @@ export const newHooks = () =>
     /**
      * The container's namespaces and cgroups exist and its first process waits; the user's process does not run yet.
      * In the box process of `run`. The tap may change the host and the container's namespaces (/proc/PID/ns); what
-     * it makes, its `poststop` must remove. A throw undoes the start, `poststop` included.
+     * it makes, its `poststop` must remove. A throw undoes the start, `poststop` included. Box keeps signals back
+     * at this time, and programs that are started here begin with every signal blocked.
      */
     prestart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "prestart"),
     /**

@@ -2,9 +2,9 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
-import { machine } from "../execute/libc.ts";
+import { takeOver } from "../execute/reclaim.ts";
 import { initLives, killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
-import { findContainer, lockFolder } from "../execute/state-folder.ts";
+import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./load-container.ts";
@@ -41,23 +41,28 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
     if (force) return;
     throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   }
-  const { folder, state } = found;
-  if (state !== undefined && initLives(state) && !force)
+  if (found.state !== undefined && initLives(found.state) && !force)
     throw new BoxError({ what: `the container ${id} is running`, origin: "id", hint: "box delete --force ends it first" });
-  const until = performance.now() + PATIENCE_MS;
-  while (lockFolder(folder, machine) === undefined) {
-    // A living supervisor notices the end of its container and removes everything itself.
-    const now = findContainer(stateRoot, id);
-    if (now === undefined) return;
-    if (!force || now.state === undefined || performance.now() > until)
-      throw new BoxError({ what: `another box is at work on the container ${id}`, origin: "id" });
-    killInit(now.state);
-    await Bun.sleep(5);
-  }
+  const taken = await endAndTakeOver(stateRoot, id, force);
+  if (taken === undefined) return;
+  const { folder, state } = taken;
   if (state === undefined) removeStateFolder(folder);
   else if (state.box.plugins.length === 0) await removeContainer(state, folder);
   else {
     const { poststopFromState } = await import("./plugin-hooks.ts");
     await removeContainer(state, folder, () => poststopFromState(state, stateRoot, undefined));
+  }
+}
+
+/** A living supervisor notices the end of its container and removes everything itself: then there is nothing to take. */
+async function endAndTakeOver(stateRoot: string, id: string, force: boolean): Promise<Found | undefined> {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const taken = takeOver(stateRoot, id);
+    if (taken !== "busy") return taken;
+    if (!force || performance.now() > until) throw new BoxError({ what: `another box is at work on the container ${id}`, origin: "id" });
+    const now = findContainer(stateRoot, id);
+    if (now?.state !== undefined) killInit(now.state);
+    await Bun.sleep(5);
   }
 }

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
+import { addressOf, systemCall } from "../execute/libc.ts";
 import { removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { findContainer } from "../execute/state-folder.ts";
 import type { FlagRow } from "./arguments.ts";
@@ -10,6 +11,7 @@ import type { Globals } from "./commands.ts";
 
 export const flags: readonly FlagRow[] = [];
 const CLD_EXITED = 1;
+const SIG_SETMASK = 2;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const id = argv[0] ?? "";
@@ -21,9 +23,20 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   else if (state.box.plugins.length === 0) await removeContainer(state, folder);
   else {
     const { poststopFromState } = await import("./plugin-hooks.ts");
+    unblockSignals();
     await removeContainer(state, folder, () => poststopFromState(state, globals.root ?? "", exitCode));
   }
   return exitCode;
+}
+
+/**
+ * The supervisor blocked every signal, and programs that a plugin starts would inherit that. What was sent meanwhile
+ * was for the container, which is gone, so it must not end box before everything is removed.
+ */
+function unblockSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => undefined);
+  const none = new Uint8Array(8);
+  systemCall("rt_sigprocmask", SIG_SETMASK, addressOf(none), 0, none.length);
 }
 
 /** From the siginfo of waitid(2) that the supervisor left. */

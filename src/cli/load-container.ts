@@ -33,14 +33,22 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const requests = [...source.plugins, ...(parsed.lists.plugin ?? []).map((name) => ({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined }))];
-  const { container, plugins } = requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+  const requests = [
+    ...source.plugins,
+    ...(parsed.lists.plugin ?? []).map((name) => ({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined })),
+  ];
+  const { container, plugins } =
+    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   const { checkSupported } = await import("../config/unsupported.ts");
   checkSupported(container.spec);
   return { container, facts: factsFor(container, stateRoot), plugins, locate: source.locate };
 }
 
-async function withPlugins(container: Container, requests: readonly PluginRequest[], stateRoot: string): Promise<{ container: Container; plugins: Plugins }> {
+async function withPlugins(
+  container: Container,
+  requests: readonly PluginRequest[],
+  stateRoot: string,
+): Promise<{ container: Container; plugins: Plugins }> {
   const { loadPlugins } = await import("./load-plugins.ts");
   const { callConfig } = await import("./plugin-hooks.ts");
   const plugins = await loadPlugins(requests, { stateRoot, container });
@@ -49,7 +57,8 @@ async function withPlugins(container: Container, requests: readonly PluginReques
 }
 
 function requireId(id: string | undefined): string {
-  if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box run ID, or box run -- COMMAND for one without a bundle" });
+  if (id === undefined)
+    throw new BoxError({ what: "a container id is missing", hint: "box run ID, or box run -- COMMAND for one without a bundle" });
   return id;
 }
 

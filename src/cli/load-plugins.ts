@@ -25,6 +25,8 @@ export type PluginRequest = {
   /** Where a relative path begins. */
   readonly folder: string;
   readonly options: unknown;
+  /** Where the option at a path stands in the file that names the plugin. */
+  readonly placeOf?: (path: string) => string;
 };
 
 export type Plugins = {
@@ -88,7 +90,10 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
   const given = request.options ?? {};
   const faults = checkOptions(plugin.options ?? { type: "object", properties: {} }, given);
   if (faults.length > 0)
-    throw new BoxError({ what: "plugin options", faults: faults.map((fault) => ({ ...fault, path: fault.path === "" ? label : `${label}: ${fault.path}` })) });
+    throw new BoxError({
+      what: "plugin options",
+      faults: faults.map((fault) => ({ ...fault, path: [request.placeOf?.(fault.path), label, fault.path].filter(Boolean).join(": ") })),
+    });
   taps.plugin = label;
   try {
     await timed(label, "apply", LOAD_TIMEOUT_MS, async () =>
@@ -115,15 +120,24 @@ async function importBuiltIn(label: string, name: string): Promise<unknown> {
 /** The real path of a plugin's file; throws when it is none, or one that should not be trusted. */
 function checkFile({ label, name, folder }: PluginRequest, container: LoadOptions["container"]): string {
   if (!/\.[cm]?[jt]s$/.test(name)) throw new BoxError({ origin: label, what: "a plugin's file ends in .ts or .js" });
-  const path = name.startsWith("/") ? name : `${folder}/${name}`;
+  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
   const real = realPath(path);
   if (typeof real !== "string") throw new BoxError({ origin: label, what: "cannot read", object: path, errno: real.errno });
   const stat = statSync(real);
   if (!stat.isFile()) throw new BoxError({ origin: label, what: `${path} is no file` });
-  if ((stat.mode & 0o002) !== 0) throw new BoxError({ origin: label, what: `anyone may change ${path}, and it would run as the user that runs box`, hint: `chmod o-w ${path}` });
+  if ((stat.mode & 0o002) !== 0)
+    throw new BoxError({
+      origin: label,
+      what: `anyone may change ${path}, and it would run as the user that runs box`,
+      hint: `chmod o-w ${path}`,
+    });
   const reach = container === undefined ? undefined : withinReach(real, container);
   if (reach !== undefined)
-    throw new BoxError({ origin: label, what: `the container could change ${path}: it is in ${reach}`, hint: "make that read-only, or keep the plugin elsewhere" });
+    throw new BoxError({
+      origin: label,
+      what: `the container could change ${path}: it is in ${reach}`,
+      hint: "make that read-only, or keep the plugin elsewhere",
+    });
   return real;
 }
 

@@ -1,11 +1,11 @@
 // A bundle's box.yaml as a Spec: the text checked and expanded by src/config, with users looked up in the root's own
 // files and references to other containers resolved on this machine.
 
-import { type BoxFacts, BoxError, type ConfigFault } from "../errors.ts";
 import type { Spec } from "../config/spec.ts";
 import { expandYaml, yamlPath } from "../config/yaml-expand.ts";
-import { readYaml } from "../config/yaml-read.ts";
+import { keyPath, readYaml } from "../config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
+import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 import { resolveNamespace } from "./resolve-namespace.ts";
@@ -19,16 +19,17 @@ export type LoadedYaml = {
   readonly locate: (origin: string) => string;
 };
 
-export const yamlFile = "box.yaml";
+type PlaceOf = (path: string) => string;
 
+/** `text` is that of the box.yaml in `bundle`. */
 export function loadYaml(text: string, bundle: string, id: string, stateRoot: string): LoadedYaml {
-  const { value, locate } = readYaml(text, yamlFile, boxYamlRule);
+  const { value, placeOf } = readYaml(text, "box.yaml", boxYamlRule);
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs.startsWith("/") ? yaml.rootfs : `${bundle}/${yaml.rootfs}`;
   const read = (path: string): string => readInRoot(hostRoot ? "/" : root, path) ?? "";
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  const spec = withPlaces(locate, () =>
+  const spec = withPlaces(placeOf, () =>
     expandYaml(yaml, {
       id,
       root,
@@ -38,28 +39,29 @@ export function loadYaml(text: string, bundle: string, id: string, stateRoot: st
       resolveNamespace: (reference, type) => resolveNamespace(stateRoot, reference, type),
     }),
   );
-  const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, bundle));
-  const locateOrigin = (origin: string): string => {
+  const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, bundle, placeOf));
+  const locate = (origin: string): string => {
     const path = yamlPath(origin, spec);
-    return path === undefined ? origin : locate(path);
+    return path === undefined ? origin : `${placeOf(path)}: ${path}`;
   };
-  return { spec, hostRoot, plugins, locate: locateOrigin };
+  return { spec, hostRoot, plugins, locate };
 }
 
-function withPlaces(locate: (path: string) => string, expand: () => Spec): Spec {
+function withPlaces(placeOf: PlaceOf, expand: () => Spec): Spec {
   try {
     return expand();
   } catch (error) {
     if (!(error instanceof BoxError) || error.facts.faults === undefined) throw error;
-    const faults: readonly ConfigFault[] = error.facts.faults.map((fault) => ({ ...fault, path: locate(fault.path) }));
-    throw new BoxError({ ...(error.facts satisfies BoxFacts), faults });
+    const faults = error.facts.faults.map((fault) => ({ ...fault, path: `${placeOf(fault.path)}: ${fault.path}` }));
+    throw new BoxError({ ...error.facts, faults });
   }
 }
 
-const pluginRequests = (one: string | Record<string, unknown>, index: number, bundle: string): PluginRequest[] =>
-  (typeof one === "string" ? [[one, undefined] as const] : Object.entries(one)).map(([name, options]) => ({
-    label: `plugins[${index}] ${name}`,
-    name,
-    folder: bundle,
-    options: options ?? undefined,
-  }));
+function pluginRequests(one: string | Record<string, unknown>, index: number, folder: string, placeOf: PlaceOf): PluginRequest[] {
+  const named: [string, unknown][] = typeof one === "string" ? [[one, undefined]] : Object.entries(one);
+  return named.map(([name, options]) => {
+    const at = keyPath(`plugins[${index}]`, name);
+    const label = `plugins[${index}] ${name}`;
+    return { label, name, folder, options, placeOf: (path) => placeOf(path.startsWith("[") ? at + path : `${at}.${path}`) };
+  });
+}

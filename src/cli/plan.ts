@@ -1,7 +1,7 @@
 // box plan: the plan that run would execute, printed. Needs no privilege and changes nothing.
 
 import { planContainer } from "../plan/plan-container.ts";
-import { printPlan, planToJson } from "../plan/print-plan.ts";
+import { planToJson, printPlan } from "../plan/print-plan.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";

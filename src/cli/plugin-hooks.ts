@@ -9,7 +9,7 @@ import type { PluginUse, State } from "../state/state.ts";
 import { loadPlugins, type Plugins, warn } from "./load-plugins.ts";
 
 export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
-  return (await hooks.config.promise(spec, { id, bundle })) as Spec;
+  return (await hooks.config.promise(spec, { id, bundle })) ?? spec;
 }
 
 export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Promise<void> {
@@ -41,7 +41,7 @@ const callPoststop = (hooks: Hooks, state: State, exitCode: number | undefined):
 const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Poststop for a container that another box process started: its plugins are loaded anew from what the state says. */
-export async function poststopFromState(state: State, stateRoot: string, exitCode: number | undefined): Promise<void> {
+export async function poststopFromState(state: State, stateRoot: string, exitCode?: number): Promise<void> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
   process.env.PATH ??= USUAL_PATH;
   const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));

@@ -17,7 +17,12 @@ function check(schema: Schema, value: unknown, path: string, faults: ConfigFault
     for (const [index, item] of value.entries()) check(schema.items, item, `${path}[${index}]`, faults);
   } else if (!fits(schema, value)) {
     const meant = schema.type === "string" && typeof value === "string" ? nearest(value, schema.enum ?? []) : undefined;
-    faults.push({ path, expected: expectedOf(schema), got: show(value), ...(meant === undefined ? {} : { hint: `did you mean ${JSON.stringify(meant)}?` }) });
+    faults.push({
+      path,
+      expected: expectedOf(schema),
+      got: show(value),
+      ...(meant === undefined ? {} : { hint: `did you mean ${JSON.stringify(meant)}?` }),
+    });
   }
 }
 
@@ -30,11 +35,23 @@ function fits(schema: Schema, value: unknown): boolean {
 
 function expectedOf(schema: Schema): string {
   if (schema.type === "string" && schema.enum !== undefined) return `one of ${schema.enum.join(", ")}`;
-  const words = { string: "a string", number: "a number", integer: "an integer", boolean: "true or false", array: "a list", object: "a map" };
+  const words = {
+    string: "a string",
+    number: "a number",
+    integer: "an integer",
+    boolean: "true or false",
+    array: "a list",
+    object: "a map",
+  };
   return words[schema.type];
 }
 
-function checkObject({ properties, required = [] }: ObjectSchema, value: Record<string, unknown>, path: string, faults: ConfigFault[]): void {
+function checkObject(
+  { properties, required = [] }: ObjectSchema,
+  value: Record<string, unknown>,
+  path: string,
+  faults: ConfigFault[],
+): void {
   for (const [key, one] of Object.entries(value)) {
     const schema = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (schema !== undefined) {
@@ -42,11 +59,15 @@ function checkObject({ properties, required = [] }: ObjectSchema, value: Record<
       continue;
     }
     const meant = nearest(key, Object.keys(properties));
-    faults.push({ path: joinPath(path, key), problem: meant === undefined ? "unknown option" : `unknown option, did you mean ${JSON.stringify(meant)}?` });
+    faults.push({
+      path: joinPath(path, key),
+      problem: meant === undefined ? "unknown option" : `unknown option, did you mean ${JSON.stringify(meant)}?`,
+    });
   }
   for (const key of required) {
     const schema = properties[key];
-    if (!Object.hasOwn(value, key) && schema !== undefined) faults.push({ path: joinPath(path, key), problem: `missing, expected ${expectedOf(schema)}` });
+    if (!Object.hasOwn(value, key) && schema !== undefined)
+      faults.push({ path: joinPath(path, key), problem: `missing, expected ${expectedOf(schema)}` });
   }
 }
 

@@ -10,7 +10,12 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export type Failure = { readonly label: string; readonly during: string; readonly error: unknown; readonly ms: number };
 
 /** A tapable FullTap, as far as it is used here; tapable exports no type of it. */
-type AnyTap = { readonly name: string; readonly type: "sync" | "async" | "promise"; readonly fn: (...args: never[]) => unknown; readonly timeoutMs?: number };
+type AnyTap = {
+  readonly name: string;
+  readonly type: "sync" | "async" | "promise";
+  readonly fn: (...args: never[]) => unknown;
+  readonly timeoutMs?: number;
+};
 type Values = readonly unknown[];
 
 export type Taps = {
@@ -88,5 +93,8 @@ function blamePlugin({ label, during, error, ms }: Failure): BoxError {
   }
   const object = facts?.object === undefined ? "" : ` ${facts.object}`;
   const words = error instanceof Error ? `${facts?.what ?? error.message}${object}` : String(error);
-  return new BoxError({ origin: label, what: `${during}: ${words} (after ${ms} ms)`, ...(facts?.hint === undefined ? {} : { hint: facts.hint }) }, { cause: error });
+  return new BoxError(
+    { origin: label, what: `${during}: ${words} (after ${ms} ms)`, ...(facts?.hint === undefined ? {} : { hint: facts.hint }) },
+    { cause: error },
+  );
 }

@@ -21,28 +21,41 @@ const lineOf = (file: string, name: string): string[] | undefined =>
 
 /**
  * `USER[:GROUP]` as ids. A user known to `passwd` brings its group and its supplementary groups from `group`; a number
- * that is not known there stands for itself with group 0, as podman and docker do.
+ * that is not known there stands for itself with group 0, as podman and docker do. The group is among the supplementary
+ * ones too, or a program that changes its group could get around a file's denial to that group (CVE-2022-36109).
  */
-export function lookUpUser(text: string, passwd: string, group: string, origin: string): { uid: number; gid: number; additionalGids?: number[] } {
+export function lookUpUser(
+  text: string,
+  passwd: string,
+  group: string,
+  origin: string,
+): { uid: number; gid: number; additionalGids: number[] } {
   const [user = "", groupName, ...more] = text.split(":");
-  if (user === "" || more.length > 0 || groupName === "") throw new BoxError({ origin, what: `expected USER[:GROUP], got ${JSON.stringify(text)}` });
+  if (user === "" || more.length > 0 || groupName === "")
+    throw new BoxError({ origin, what: `expected USER[:GROUP], got ${JSON.stringify(text)}` });
   const id = parseId(user);
   // A number is an id even where some user has it for a name.
-  const line = id === undefined ? lineOf(passwd, user) : passwd.split("\n").map((one) => one.split(":")).find((parts) => parts[2] === user);
+  const line =
+    id === undefined
+      ? lineOf(passwd, user)
+      : passwd
+          .split("\n")
+          .map((one) => one.split(":"))
+          .find((parts) => parts[2] === user);
   const uid = id ?? parseId(line?.[2] ?? "");
   if (uid === undefined) throw new BoxError({ origin, what: `the root's passwd knows no user ${JSON.stringify(user)}` });
   if (groupName !== undefined) {
     const gid = parseId(groupName) ?? parseId(lineOf(group, groupName)?.[2] ?? "");
     if (gid === undefined) throw new BoxError({ origin, what: `the root's group file knows no group ${JSON.stringify(groupName)}` });
-    return { uid, gid };
+    return { uid, gid, additionalGids: [gid] };
   }
   const gid = parseId(line?.[3] ?? "") ?? 0;
   const name = line?.[0];
-  if (name === undefined) return { uid, gid };
-  const additionalGids = group
+  if (name === undefined) return { uid, gid, additionalGids: [gid] };
+  const others = group
     .split("\n")
     .map((one) => one.split(":"))
     .filter((parts) => parts[3]?.split(",").includes(name) === true)
     .flatMap((parts) => parseId(parts[2] ?? "") ?? []);
-  return { uid, gid, additionalGids };
+  return { uid, gid, additionalGids: [...new Set([gid, ...others])] };
 }

@@ -36,7 +36,8 @@ export function expandYaml(yaml: BoxYaml, context: YamlContext): Spec {
   // The default name belongs to the container only if the namespace that holds it does.
   if (yaml.hostname !== undefined) {
     spec.hostname = yaml.hostname;
-    if (yaml.namespaces?.uts === "host") faults.push({ path: "hostname", problem: "it would rename the host, since namespaces.uts is host" });
+    if (yaml.namespaces?.uts === "host")
+      faults.push({ path: "hostname", problem: "it would rename the host, since namespaces.uts is host" });
   }
   if (yaml.hostname === undefined && !makes(spec, "uts")) delete spec.hostname;
   if (faults.length === 0) collect(faults, () => checkSpec(spec), spec);
@@ -45,7 +46,8 @@ export function expandYaml(yaml: BoxYaml, context: YamlContext): Spec {
   return spec;
 }
 
-const makes = (spec: Spec, type: NamespaceType): boolean => (spec.linux?.namespaces ?? []).some((one) => one.type === type && one.path === undefined);
+const makes = (spec: Spec, type: NamespaceType): boolean =>
+  (spec.linux?.namespaces ?? []).some((one) => one.type === type && one.path === undefined);
 
 /** Faults of the Spec, told of the part of box.yaml that they came from. */
 function collect(faults: ConfigFault[], check: () => void, spec: Spec): void {
@@ -101,7 +103,10 @@ function expandProcess(process: Process, yaml: BoxYaml, context: YamlContext, fa
     if (words.length === 0) faults.push({ path: "command", problem: "has no word in it" });
   } else if (words !== undefined) faults.push({ path: "command", problem: words.problem });
   if (workdir !== undefined) out.cwd = workdir;
-  if (user !== undefined) attempt("user", faults, () => void (out.user = { ...process.user, ...context.lookUpUser(user) }));
+  if (user !== undefined)
+    attempt("user", faults, () => {
+      out.user = { ...process.user, ...context.lookUpUser(user) };
+    });
   return out;
 }
 
@@ -140,7 +145,10 @@ function bind(mount: { source: string; destination: string; options: readonly st
   for (const option of mount.options) {
     if (Object.hasOwn(mountOptions, option)) continue;
     const meant = nearest(option, Object.keys(mountOptions));
-    faults.push({ path, problem: `unknown option ${show(option)} of a bind mount${meant === undefined ? "" : `, did you mean ${show(meant)}?`}` });
+    faults.push({
+      path,
+      problem: `unknown option ${show(option)} of a bind mount${meant === undefined ? "" : `, did you mean ${show(meant)}?`}`,
+    });
   }
   const options = ["rprivate", ...mount.options];
   if (!mount.options.includes("bind") && !mount.options.includes("rbind")) options.unshift("rbind");
@@ -159,7 +167,8 @@ function expandNamespaces(spec: Spec, wanted: NonNullable<BoxYaml["namespaces"]>
       faults.push({ path, problem: "a new user namespace needs a map of ids, which box.yaml cannot hold yet" });
     if (reference === "new" || reference === "none") namespaces.push({ type });
     else if (reference.startsWith("/")) namespaces.push({ type, path: reference });
-    else if (reference !== "host") attempt(path, faults, () => void namespaces.push({ type, path: context.resolveNamespace(reference, type) }));
+    else if (reference !== "host")
+      attempt(path, faults, () => void namespaces.push({ type, path: context.resolveNamespace(reference, type) }));
   }
   spec.linux = { ...spec.linux, namespaces };
   if (!makes(spec, "user")) {

@@ -2,15 +2,27 @@
 // hostile input: one walk over the syntax tree checks and converts, so that nothing that the rule does not know of is
 // ever built, and aliases, tags, merge keys and key names cannot do more than plain text could.
 
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type YAMLMap, type YAMLSeq } from "yaml";
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { joinPath, nearest, show } from "./faults.ts";
 import type { YamlRule } from "./yaml-rules.ts";
 
 export type YamlRead = {
   readonly value: unknown;
-  /** `box.yaml:3:5: mounts[0]` for `mounts[0]`: where a value stands; only the file when it stands nowhere. */
-  readonly locate: (path: string) => string;
+  /** `box.yaml:3:5` for `mounts[0]`: where a value, or what is around it, stands; only the file when it stands nowhere. */
+  readonly placeOf: (path: string) => string;
 };
 
 const LARGEST_FILE = 256 * 1024;
@@ -42,9 +54,9 @@ export function readYaml(text: string, file: string, rule: YamlRule): YamlRead {
   if (walk.faults.length > 0) throw new BoxError({ what: `${file} is not valid`, faults: shownFaults(walk.faults, file, place) });
   return {
     value,
-    locate: (path) => {
+    placeOf: (path) => {
       const at = nearestPlace(walk.places, path);
-      return `${at === undefined ? file : place(at)}: ${path}`;
+      return at === undefined ? file : place(at);
     },
   };
 }
@@ -55,7 +67,10 @@ function shownFaults(faults: readonly Located[], file: string, place: (at: numbe
   return shown;
 }
 
-const withPlace = ({ at, path, ...rest }: Located, place: (at: number) => string): ConfigFault => ({ ...rest, path: path === "" ? place(at) : `${place(at)}: ${path}` });
+const withPlace = ({ at, path, ...rest }: Located, place: (at: number) => string): ConfigFault => ({
+  ...rest,
+  path: path === "" ? place(at) : `${place(at)}: ${path}`,
+});
 
 /** The place of a path, or of the innermost part around it that has one. */
 function nearestPlace(places: ReadonlyMap<string, number>, path: string): number | undefined {
@@ -77,7 +92,11 @@ function readDocument(text: string, lines: LineCounter, rule: YamlRule, walk: Wa
   const [first, second] = documents;
   // Those after the first are mostly its echoes.
   const broken = documents.flatMap(({ errors }) => errors)[0];
-  if (broken !== undefined) return refuse(broken.message.startsWith("Maximum call stack") ? "nested too deeply" : `not valid YAML: ${broken.message.slice(0, 100)}`, broken.pos[0]);
+  if (broken !== undefined)
+    return refuse(
+      broken.message.startsWith("Maximum call stack") ? "nested too deeply" : `not valid YAML: ${broken.message.slice(0, 100)}`,
+      broken.pos[0],
+    );
   if (second !== undefined) return refuse("a second document: the file may hold only one", startOf(second));
   if (first === undefined || first.contents === null) return refuse(`empty, expected ${rule.expected}`);
   return readValue(first.contents, rule, "", 0, walk);
@@ -86,7 +105,15 @@ function readDocument(text: string, lines: LineCounter, rule: YamlRule, walk: Wa
 function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> | undefined {
   try {
     // Duplicate keys are looked for below: the library compares each key with every other.
-    return parseAllDocuments(text, { lineCounter, schema: "core", merge: false, resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+    return parseAllDocuments(text, {
+      lineCounter,
+      schema: "core",
+      merge: false,
+      resolveKnownTags: false,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: "silent",
+    });
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -103,7 +130,8 @@ function fault(walk: Walk, node: Node | null | undefined, path: string, words: O
 /** The value of a node, or undefined after a fault. `places` learns where it stands. */
 function readValue(node: Anchored | null, rule: YamlRule, path: string, depth: number, walk: Walk): unknown {
   walk.values += 1;
-  if (walk.values === MOST_VALUES + 1) fault(walk, node, path, { problem: `too many values (more than ${MOST_VALUES}, aliases counted as what they stand for)` });
+  if (walk.values === MOST_VALUES + 1)
+    fault(walk, node, path, { problem: `too many values (more than ${MOST_VALUES}, aliases counted as what they stand for)` });
   if (walk.values > MOST_VALUES) return undefined;
   if (depth > DEEPEST) return fault(walk, node, path, { problem: `nested deeper than ${DEEPEST} levels` });
   if (path !== "") walk.places.set(path, startOf(node));
@@ -136,16 +164,22 @@ function readAlias(node: Alias, rule: YamlRule, path: string, depth: number, wal
 function readScalar(node: Anchored | null, rule: YamlRule, path: string, walk: Walk): unknown {
   const scalar = isScalar(node) ? node : undefined;
   const value = scalar?.value ?? null;
-  if (typeof value === "string" && value.includes("\0")) return fault(walk, node, path, { expected: "a string without NUL bytes", got: show(value) });
+  if (typeof value === "string" && value.includes("\0"))
+    return fault(walk, node, path, { expected: "a string without NUL bytes", got: show(value) });
   if (rule.any === true) return value;
   if (rule.boolean === true && typeof value === "boolean") return value;
   const text = typeof value === "string" ? value : value === null ? undefined : scalar?.source;
-  if (rule.text !== undefined && text !== undefined && (rule.text.pattern === undefined || new RegExp(rule.text.pattern).test(text))) return text;
-  return fault(walk, node, path, { expected: rule.expected, got: typeof value === "number" ? (scalar?.source ?? show(value)) : show(value) });
+  if (rule.text !== undefined && text !== undefined && (rule.text.pattern === undefined || new RegExp(rule.text.pattern).test(text)))
+    return text;
+  return fault(walk, node, path, {
+    expected: rule.expected,
+    got: typeof value === "number" ? (scalar?.source ?? show(value)) : show(value),
+  });
 }
 
 /** As joinPath, with keys such as `read-only` as they are. */
-const keyPath = (path: string, key: string): string => (/^[\w-]+$/.test(key) ? (path === "" ? key : `${path}.${key}`) : joinPath(path, key));
+export const keyPath = (path: string, key: string): string =>
+  /^[\w-]+$/.test(key) ? (path === "" ? key : `${path}.${key}`) : joinPath(path, key);
 
 /** The pairs of a map with keys that are safe to be keys of an object. */
 function pairsOf(map: YAMLMap, path: string, walk: Walk): { key: string; at: Node; value: Anchored | null }[] {
@@ -179,7 +213,8 @@ function readObject(map: YAMLMap, { fields, required }: NonNullable<YamlRule["ob
     } else if (!isEmpty(value)) out[key] = readValue(value, rule, place, depth + 1, walk);
   }
   for (const key of required)
-    if (!Object.hasOwn(out, key)) fault(walk, map, keyPath(path, key), { problem: `missing, expected ${fields[key]?.expected ?? "a value"}` });
+    if (!Object.hasOwn(out, key))
+      fault(walk, map, keyPath(path, key), { problem: `missing, expected ${fields[key]?.expected ?? "a value"}` });
   return out;
 }
 

@@ -90,7 +90,15 @@ const fields: { readonly [Key in keyof BoxYaml]-?: YamlRule } = {
   namespaces: {
     expected: "a map of namespaces",
     object: {
-      fields: { pid: namespace, mount: namespace, ipc: namespace, uts: namespace, net: network, cgroup: namespace, user: namespace } satisfies {
+      fields: {
+        pid: namespace,
+        mount: namespace,
+        ipc: namespace,
+        uts: namespace,
+        net: network,
+        cgroup: namespace,
+        user: namespace,
+      } satisfies {
         readonly [Key in NamespaceKey]: YamlRule;
       },
       required: [],
@@ -98,7 +106,11 @@ const fields: { readonly [Key in keyof BoxYaml]-?: YamlRule } = {
   },
   plugins: {
     expected: "a list of plugins",
-    list: { expected: "a plugin's name or path, or a map of that to its options", text: { pattern: "." }, map: { expected: "options", any: true } },
+    list: {
+      expected: "a plugin's name or path, or a map of that to its options",
+      text: { pattern: "." },
+      map: { expected: "options", any: true },
+    },
   },
   "read-only": { expected: "true or false", boolean: true },
   terminal: { expected: "true or false", boolean: true },

@@ -4,8 +4,8 @@ import { BoxError, exitCodes } from "../errors.ts";
 import { errnoName } from "../linux/errno.ts";
 import type { Encoded } from "../tape/encode.ts";
 import { record } from "../tape/layout.ts";
-import { printStep } from "../tape/print.ts";
-import type { Step } from "../tape/step.ts";
+import { printArg, printStep, quote } from "../tape/print.ts";
+import type { AnyArg, Step } from "../tape/step.ts";
 import { hintFor } from "./hints.ts";
 
 export type Failed = {
@@ -38,12 +38,17 @@ export function stepAt(encoded: Encoded, address: number): Pick<Failed, "step" |
 /** How many steps before the failed one the flight record shows. */
 const flightSteps = 5;
 
-/** Without where the result would have gone: there is none. */
-const printCall = (step: Step): string => printStep({ ...step, out: undefined });
+/** Without where the result would have gone: there is none. An environment stays out of logs: it may hold secrets. */
+function printCall(step: Step): string {
+  const printed = printStep({ ...step, out: undefined });
+  if (step.call !== "execve") return printed;
+  const [path, args, env] = step.args;
+  return `execve(${quote(String(path))}, ${printArg(args as AnyArg, "argv")}, ${(env as readonly string[]).length} variables)`;
+}
 
 export function blame({ step, errno, explanation, before, refused }: Failed): BoxError {
   const name = errnoName(errno);
-  const flight = before.map(printStep);
+  const flight = before.map(printCall);
   if (refused && step.expect !== undefined)
     return new BoxError({ what: `cannot ${step.why}: ${step.expect.refused}`, origin: step.origin, flight });
   if (step.failed === "search" && name === "ENOENT")

@@ -6,6 +6,8 @@ import type { Step } from "../tape/step.ts";
 /** One line, or undefined when nothing is known for sure. */
 export function hintFor(step: Step, errno: string, explanation: string): string | undefined {
   if (step.call === "execve") return executeHint(errno, explanation);
+  if (step.failed === "search" && errno === "EACCES") return "a folder of $PATH has a file of that name, but it may not be executed";
+  if (step.call === "fsopen" && errno === "ENODEV") return "this kernel has no filesystem of that type";
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
   if (step.call === "open_tree" && errno === "ENOENT" && step.origin.startsWith("mounts["))
     return `the source ${quote(String(step.args[1]))} does not exist on the host`;
@@ -15,13 +17,14 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return step.args[1]?.toString() === "RLIMIT_NOFILE"
       ? "a hard limit is raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open"
       : "a hard limit is raised only with CAP_SYS_RESOURCE";
+  if (step.call === "sethostname" && errno === "EINVAL") return "the kernel takes 64 bytes at most";
+  if (step.call === "openat2" && errno === "ENOENT" && (step.origin.startsWith("mounts[") || step.origin === "process.cwd"))
+    return "there is a symbolic link in it that leads nowhere in the container's root";
   if (step.call === "openat2" && errno === "ELOOP")
     return "it has too many links in it, or one of the kernel's such as /proc/self/fd, which box never follows";
   if (step.call === "clone3" && errno === "EPERM") return "without root, a container needs a user namespace: box spec --rootless";
   if (step.call === "mkdirat" && step.origin === "linux.cgroupsPath" && (errno === "EACCES" || errno === "EROFS"))
     return "this user may not make cgroups there";
-  if (step.call === "mkdirat" && errno === "EEXIST" && step.origin.startsWith("mounts["))
-    return "there is a link that leads nowhere in the root";
   return undefined;
 }
 

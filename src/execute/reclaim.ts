@@ -1,21 +1,38 @@
-// An id that is taken: by a container that lives, or by the remains of one whose box was killed. Only the latter is
-// cleared away, and what tells them apart is the lock that a living box holds on the state folder.
+// An id that is taken: by a container that lives, or by the remains of one whose box was killed. What tells them apart
+// is the lock that a living box holds on the state folder.
 
+import { readlinkSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { machine } from "./libc.ts";
-import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import type { State } from "../state/state.ts";
-import { findContainer, lockFolder } from "./state-folder.ts";
+import { machine, systemCall } from "./libc.ts";
+import { removeContainer, removeStateFolder } from "./remove-container.ts";
+import { type Found, findContainer, lockFolder } from "./state-folder.ts";
 
 /** Removes the remains of container `id`; throws when it lives. */
 export async function reclaim(stateRoot: string, id: string, poststop: (state: State) => Promise<void>): Promise<void> {
-  const found = findContainer(stateRoot, id);
-  if (found === undefined) return;
-  if (lockFolder(found.folder, machine) === undefined)
+  const taken = takeOver(stateRoot, id);
+  if (taken === undefined) return;
+  if (taken === "busy")
     throw new BoxError({ what: `the container ${id} already exists`, origin: "id", hint: `box delete --force ${id} ends and removes it` });
-  if (found.state === undefined) removeStateFolder(found.folder);
-  else {
-    const { state } = found;
-    await removeContainer(state, found.folder, () => poststop(state));
+  const { folder, state } = taken;
+  if (state === undefined) removeStateFolder(folder);
+  else await removeContainer(state, folder, () => poststop(state));
+}
+
+/**
+ * Locks what there is of a container and reads its state, in this order: what was read before may be of the past.
+ * "busy": another box holds the lock; undefined: there is nothing, or no longer.
+ */
+export function takeOver(stateRoot: string, id: string): Found | "busy" | undefined {
+  for (;;) {
+    const found = findContainer(stateRoot, id);
+    if (found === undefined) return undefined;
+    const lock = lockFolder(found.folder, machine);
+    if (lock === undefined) return findContainer(stateRoot, id) === undefined ? undefined : "busy";
+    if (!isRemoved(lock)) return findContainer(stateRoot, id);
+    systemCall("close", lock);
   }
 }
+
+/** The lock may be one on a folder that was removed meanwhile, with another container's now in its place. */
+const isRemoved = (folder: number): boolean => readlinkSync(`/proc/self/fd/${folder}`).endsWith(" (deleted)");

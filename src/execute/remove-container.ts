@@ -8,6 +8,7 @@ import { systemCall } from "./libc.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
+const CHILD_PATIENCE_MS = 1000;
 
 /** Whether the state's init is the process that has its pid now. */
 export function initLives(state: Pick<State, "pid" | "box">): boolean {
@@ -58,13 +59,18 @@ function killCgroup(path: string): void {
     for (const pid of readOrEmpty(`${cgroup}/cgroup.procs`).split("\n")) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
 }
 
-/** Removes the cgroups; processes in them are killed again and again, since a fork may be faster than one look. */
-async function removeCgroups(state: State): Promise<void> {
-  const until = performance.now() + PATIENCE_MS;
+/**
+ * Removes the cgroups; processes in them are killed again and again, since a fork may be faster than one look. Before
+ * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
+ * from someone who took the same cgroup at the same moment, and stays.
+ */
+async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Promise<void> {
+  const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-    for (const { path } of state.box.cgroups) killCgroup(path);
-    const left = state.box.cgroups.filter(({ path }) => !removeTree(path));
+    if (hadInit) for (const { path } of cgroups) killCgroup(path);
+    const left = cgroups.filter(({ path }) => !removeTree(path));
     if (left.length === 0) return;
+    if (performance.now() > until && !hadInit) return;
     if (performance.now() > until)
       throw new BoxError({ what: "cannot remove the cgroup", object: left[0]?.path ?? "", errno: "EBUSY", hint: "a process in it cannot be killed; it may be waiting for a device" });
     await Bun.sleep(wait);
@@ -88,22 +94,30 @@ function removeTree(path: string): boolean {
  */
 export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>): Promise<void> {
   killInit(state);
-  await removeCgroups(state);
+  await removeCgroups(state, state.pid > 0);
   if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
 }
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of ["state.new", "state.json", "exit"]) ignoreMissing(() => unlinkSync(`${folder}/${name}`));
-  ignoreMissing(() => rmdirSync(`${folder}/root`));
-  ignoreMissing(() => rmdirSync(folder));
+  for (const name of ["state.new", "state.json", "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
+  removeOrThrow(rmdirSync, `${folder}/root`);
+  removeOrThrow(rmdirSync, folder);
 }
 
-function ignoreMissing(remove: () => void): void {
+function removeOrThrow(remove: (path: string) => void, path: string): void {
   try {
-    remove();
+    remove(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return;
+    throw new BoxError({
+      origin: "id",
+      what: "cannot remove",
+      object: path,
+      errno: code,
+      ...(code === "ENOTEMPTY" ? { hint: "there is something in it that box did not put there" } : {}),
+    });
   }
 }

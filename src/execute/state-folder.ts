@@ -1,6 +1,7 @@
 // A container's state folder: found by id, locked by whoever works on it, read without trusting it.
 
 import { BoxError } from "../errors.ts";
+import { errnoName } from "../linux/errno.ts";
 import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { cString, systemCall } from "./libc.ts";
@@ -8,6 +9,7 @@ import { cString, systemCall } from "./libc.ts";
 const AT_FDCWD = -100;
 const O_DIRECTORY_NOFOLLOW_CLOEXEC = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
 const LOCK_EX_NB = 2 | 4;
+const ENOENT = 2;
 const EWOULDBLOCK = 11;
 
 export type Found = { readonly folder: string; readonly state: State | undefined };
@@ -21,14 +23,15 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
   return { folder, state: typeof text === "string" ? parseState(text) : undefined };
 }
 
-/** Locks the folder without waiting; undefined when another box holds it. The lock lasts until this process ends. */
+/** Locks the folder without waiting; undefined when another box holds it or has removed it. The lock lasts until this process ends. */
 export function lockFolder(folder: string, machine: "x64" | "arm64"): number | undefined {
   const name = cString(folder);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_NOFOLLOW_CLOEXEC[machine], 0);
-  if (fd < 0) return undefined;
+  if (fd === -ENOENT) return undefined;
+  if (fd < 0) throw new BoxError({ what: "cannot open the state folder", object: folder, origin: "id", errno: errnoName(-fd) });
   const locked = systemCall("flock", fd, LOCK_EX_NB);
   if (locked === 0) return fd;
   systemCall("close", fd);
   if (locked === -EWOULDBLOCK) return undefined;
-  throw new BoxError({ what: "cannot lock the state folder", object: folder });
+  throw new BoxError({ what: "cannot lock the state folder", object: folder, origin: "id", errno: errnoName(-locked) });
 }

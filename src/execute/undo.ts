@@ -17,9 +17,11 @@ export async function undoStart(state: State, folder: string, children: readonly
     systemCall("waitid", P_PID, pid, 0, WEXITED, 0);
   }
   try {
-    await removeContainer(state, folder, poststop);
+    // That there was a child says that the cgroups are this container's; it has ended, so nobody is sent a signal.
+    await removeContainer({ ...state, pid: children[0] ?? 0 }, folder, poststop);
   } catch (error) {
     if (!(error instanceof BoxError)) throw error;
-    console.error(`box: while undoing: ${error.facts.what} ${error.facts.object ?? ""}`);
+    const { what = "", object = "", errno = "" } = error.facts;
+    console.error(`box: while undoing: ${[what, object, errno].filter((word) => word !== "").join(" ")}`);
   }
 }

@@ -17,7 +17,7 @@ import { components, ensureInRoot } from "./steps.ts";
 export function planCgroupMount(building: Building, mount: Mount, origin: string, sorted: SortedOptions): Step[] | undefined {
   const { cgroups } = building.facts;
   const destination = `/${components(mount.destination).join("/")}`;
-  const target = newFd(building, `${destination}, below`);
+  const target = newFd(building, `place of ${destination}`);
   const made = newFd(building, destination);
   const open = ensureInRoot(building.child, building.root, mount.destination, "folder", origin, target);
   const end = [step("close", [target], origin, "done with it"), step("close", [made], origin, "done with it")];
@@ -80,7 +80,7 @@ function v1Hierarchy(
   hierarchy: Hierarchy,
 ): Step[] {
   const name = hierarchy.mount.slice(hierarchy.mount.lastIndexOf("/") + 1);
-  const folder = newFd(building, `${destination}/${name}, below`);
+  const folder = newFd(building, `place of ${destination}/${name}`);
   const made = newFd(building, `${destination}/${name}`);
   const why = `mount the hierarchy ${name} on ${destination}/${name}`;
   const { controllers } = hierarchy;

@@ -84,7 +84,8 @@ function planRoot(building: Building): Parts {
   const nullFile = openNull(building);
   const empty = keepEmptyFolder(building);
   const dev = newFd(building, "/dev");
-  const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev)] : [];
+  const closeDev = step("close", [dev], "mounts", "done with it");
+  const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev), closeDev] : [];
   const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
   return [
     ["root", "init", [

@@ -71,7 +71,7 @@ function linkMultiplexer(dev: Slot<"fd">): Step {
 
 /** Where mknod is not allowed, the host's own device is bound over an empty file (mknod(2), EPERM). */
 function bindDevice(building: Building, dev: Slot<"fd">, name: string): Step[] {
-  const file = newFd(building, `/dev/${name}, below`);
+  const file = newFd(building, `place of /dev/${name}`);
   const device = newFd(building, `/dev/${name}`);
   const why = `bind the host's /dev/${name}`;
   return [

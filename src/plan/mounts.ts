@@ -112,7 +112,7 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const type = mount.type ?? "none";
   const destination = shown(mount.destination);
   const why = `mount ${type} on ${destination}`;
-  const target = newFd(building, `${destination}, below`);
+  const target = newFd(building, `place of ${destination}`);
   const made = newFd(building, destination);
   const attributes = together(sorted);
   const filledLater = type === "tmpfs" || destination === "/dev";
@@ -231,7 +231,7 @@ function planBind(
   const destination = shown(mount.destination);
   const why = `bind ${mount.source ?? ""} to ${destination}`;
   const source = opened ?? newFd(building, destination);
-  const target = newFd(building, `${destination}, below`);
+  const target = newFd(building, `place of ${destination}`);
   const mode = slotIn("int", building.statx, statxOffset("mode"), `mode of ${mount.source}`);
   refuseUnknown(mount.options ?? [], origin);
   const before = opened === undefined ? [openBindSource(building, mount, origin, source)] : [];

@@ -75,7 +75,7 @@ const O_RDWR_NOCTTY_CLOEXEC = 0o2 | 0o400 | 0o2000000;
 /** A link at /dev/console is covered, not followed: it could name any file of the container. */
 function bindConsole(building: Building): Step[] {
   const dev = newFd(building, "/dev");
-  const console = newFd(building, "/dev/console, below");
+  const console = newFd(building, "place of /dev/console");
   const mount = newFd(building, "/dev/console");
   return [
     ensureInRoot(building.child, building.root, "/dev", "folder", origin, dev),

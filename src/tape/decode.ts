@@ -130,7 +130,7 @@ function decodeArgs(state: State, call: DecodedRecord["call"], at: number, mask:
     if ((mask >> index) & 1) return { load: placeOf(state, value) };
     if (call === "compute") return addressArg(state, value) ?? { number: signed(value) };
     const pointee = known ? pointees[call as CallName]?.[index] : undefined;
-    return pointee === "text" && ((mask >> (index + 1)) & 1) === 0
+    return pointee === "text" && value !== 0n && ((mask >> (index + 1)) & 1) === 0
       ? sizedText(state, value, values[index + 1] as bigint)
       : decodeArg(state, kind, value, pointee === "text" ? undefined : pointee);
   });

@@ -8,7 +8,7 @@
 // compute it back into an error, which stops the tape and is blamed on the step.
 
 import { errno } from "../linux/errno.ts";
-import { type FlagGroup, flagValue } from "../linux/flags.ts";
+import { type FlagGroup, flags } from "../linux/flags.ts";
 import { type StructName, structFields } from "../linux/structs.ts";
 import { type ArgKind, type Machine, syscalls } from "../linux/syscalls.ts";
 import { ERRNO_MAX, header, ON_ERROR_IGNORE, ON_ERROR_STOP, record, status, TAPE_BYTES_MAX } from "./layout.ts";
@@ -43,7 +43,7 @@ export type EncodeOptions = {
 
 const TWO_32 = 4294967296;
 const RECORD_WORDS = record.bytes >>> 2;
-const FIRST_RECORDS = 512;
+const FIRST_RECORDS = 1024;
 
 /** Room in bytes for what stands before the records. */
 type Room = { readonly structs: number; readonly strings: number; readonly exactLengths: boolean };
@@ -354,6 +354,8 @@ const ARG_2 = (record.args + 16) >>> 2;
 const ARG_3 = (record.args + 24) >>> 2;
 const MATCH_VALUE = record.matchValue >>> 2;
 const ALL_BITS = 0xffff_ffff;
+/** Minus 100 as the low half of 64 bits (include/uapi/linux/fcntl.h). */
+const AT_FDCWD = 0xffff_ff9c;
 
 /** The record `-(what is at `slot`) & mask`, or with `plus` `(what is at slot) & mask`, then on. Returns its first word. */
 function writeErrno(state: State, owner: Step, slot: number, plus: boolean, mask: number): number {
@@ -382,11 +384,22 @@ function writeCall(state: State, one: Step, at: number): void {
       words[word] = arg;
       if (arg < 0) words[word + 1] = arg < -TWO_32 ? Math.floor(arg / TWO_32) : ALL_BITS;
       else if (arg > ALL_BITS) putHigh(words, word, arg);
+    } else if (typeof arg === "string") {
+      // In the order of how often they occur, and slots last but one: looking for `slot` in another kind of object is slow.
+      if (arg !== "AT_FDCWD" || row?.args[index] !== "fd") words[word] = textAddress(state, arg);
+      else {
+        words[word] = AT_FDCWD;
+        words[word + 1] = ALL_BITS;
+      }
+    } else if (Array.isArray(arg)) {
+      const kind = (row as { readonly args: readonly ArgKind[] }).args[index] as ArgKind;
+      if (kind === "argv") words[word] = argvAddress(state, arg as readonly string[]);
+      else put(words, word * 4, flagsValue(where.machine, tableOf(kind), arg as readonly string[]));
     } else if (arg !== null) {
       if ((arg as Slot).slot !== undefined) {
         mask |= 1 << index;
         words[word] = addressOf(where, arg as Slot);
-      } else put(words, word * 4, argValue(state, arg, row === undefined ? "int" : (row.args[index] as ArgKind)));
+      } else put(words, word * 4, argValue(state, arg as StructArg));
     }
     word += 2;
   }
@@ -394,25 +407,37 @@ function writeCall(state: State, one: Step, at: number): void {
   if (out !== undefined) words[at + OUT] = addressOf(where, out);
 }
 
-function argValue(state: State, arg: Exclude<AnyArg, number | null>, kind: ArgKind): number {
-  if (typeof arg === "string") return arg === "AT_FDCWD" && kind === "fd" ? -100 : textAddress(state, arg);
-  if (Array.isArray(arg)) {
-    if (kind === "argv") return argvAddress(state, arg as readonly string[]);
-    return flagsValue(state.where.machine, kind.slice(6) as FlagGroup, arg as readonly string[]);
-  }
-  if ("struct" in arg) return structAddress(state, arg as Struct);
-  if ("address" in arg) return addressOf(state.where, (arg as Address).address) + (arg as Address).offset;
-  if ("major" in arg) return makedev(arg as Device);
-  if ("text" in arg) return textAddress(state, (arg as Text).text);
-  if (arg instanceof Uint8Array) return bytesAddress(state, arg);
-  throw new Error(`tape: cannot encode ${JSON.stringify(arg)} as ${kind}`);
+type StructArg = Struct | Address | Device | Text | Uint8Array;
+
+function argValue(state: State, arg: StructArg): number {
+  if ("struct" in arg) return structAddress(state, arg);
+  if ("address" in arg) return addressOf(state.where, arg.address) + arg.offset;
+  if ("major" in arg) return makedev(arg);
+  if ("text" in arg) return textAddress(state, arg.text);
+  return bytesAddress(state, arg);
 }
 
-function flagsValue(machine: Machine, group: FlagGroup, names: readonly string[]): number {
-  // Added, not or-ed: flags above bit 31 would be lost; names of one argument never share bits.
-  let value = 0;
-  for (let index = 0; index < names.length; index++) value += flagValue(group, names[index] as string, machine);
-  return value;
+type FlagTable = Readonly<Record<string, number | { readonly x64: number; readonly arm64: number }>>;
+const tables: Record<string, FlagTable> = {};
+
+/** The table that a `flags:…` argument takes its names from. */
+function tableOf(kind: ArgKind): FlagTable {
+  const known = tables[kind];
+  if (known !== undefined) return known;
+  const table = flags[kind.slice(6) as FlagGroup] as FlagTable;
+  tables[kind] = table;
+  return table;
+}
+
+/** Added, not or-ed: flags above bit 31 would be lost; names of one argument never share bits. */
+function flagsValue(machine: Machine, table: FlagTable, names: readonly string[]): number {
+  let sum = 0;
+  for (let index = 0; index < names.length; index++) {
+    const value = table[names[index] as string];
+    if (value === undefined) throw new Error(`tape: there is no flag ${names[index]} here`);
+    sum += typeof value === "number" ? value : value[machine];
+  }
+  return sum;
 }
 
 /** makedev(3): the kernel's encoding of a device number in 64 bits, of which mknod takes the low 32. */
@@ -478,7 +503,7 @@ function writeStruct(state: State, value: Struct, at: number): void {
 
 function fieldValue(state: State, struct: StructName, name: string, value: Struct[string] | undefined): number | bigint {
   if (typeof value === "number" || typeof value === "bigint") return value;
-  if (Array.isArray(value)) return flagsValue(state.where.machine, structFlagGroup(struct, name), value as readonly string[]);
+  if (Array.isArray(value)) return flagsValue(state.where.machine, flags[structFlagGroup(struct, name)] as FlagTable, value as readonly string[]);
   if (typeof value === "object" && "text" in value) return textAddress(state, (value as Text).text);
   return addressOf(state.where, value as unknown as Slot | Buffer);
 }

@@ -56,7 +56,8 @@ terminal: false
       user: "1000",
       hostname: "7",
     }));
-  test("keys without a value are as good as left out", () => expect(read("rootfs: host\nmounts:\n#  - a:/b\nenv: ~\n")).toEqual({ rootfs: "host" }));
+  test("keys without a value are as good as left out", () =>
+    expect(read("rootfs: host\nmounts:\n#  - a:/b\nenv: ~\n")).toEqual({ rootfs: "host" }));
   test("an alias is what it stands for", () =>
     expect(read("rootfs: host\nenv: &e {A: &v b, B: *v}\nplugins: [x: *e]").plugins).toEqual([{ x: { A: "b", B: "b" } }]));
   test("a key that every object inherits is a key like any other where keys are free", () =>
@@ -64,13 +65,18 @@ terminal: false
       ["constructor", "x"],
       ["toString", "y"],
     ]));
-  test("YAML 1.1 changes nothing", () => expect(read("%YAML 1.1\n---\nrootfs: yes\nenv: {A: on}")).toEqual({ rootfs: "yes", env: { A: "on" } }));
+  test("YAML 1.1 changes nothing", () =>
+    expect(read("%YAML 1.1\n---\nrootfs: yes\nenv: {A: on}")).toEqual({ rootfs: "yes", env: { A: "on" } }));
 });
 
 describe("refused with line and column", () => {
   test("a misspelt key", () => check("rootfs: host\nhostnam: x", 'box: box.yaml:2:1: hostnam: unknown key, did you mean "hostname"?'));
   test("a misspelt key further in", () =>
-    check("rootfs: host\nmounts:\n  - source: /a\n    destinaton: /b", 'box: box.yaml:4:5: mounts[0].destinaton: unknown key, did you mean "destination"?', "box: box.yaml:3:5: mounts[0].destination: missing, expected an absolute path"));
+    check(
+      "rootfs: host\nmounts:\n  - source: /a\n    destinaton: /b",
+      'box: box.yaml:4:5: mounts[0].destinaton: unknown key, did you mean "destination"?',
+      "box: box.yaml:3:5: mounts[0].destination: missing, expected an absolute path",
+    ));
   test("a key of no kind", () => check("rootfs: host\nprivileged: true", "box: box.yaml:2:1: privileged: unknown key"));
   test("no rootfs", () => check("command: sh", "box: box.yaml:1:1: rootfs: missing, expected a folder, or host"));
   test("a rootfs without a value", () => check("rootfs:\n", "box: box.yaml:1:1: rootfs: missing, expected a folder, or host"));
@@ -78,22 +84,40 @@ describe("refused with line and column", () => {
   test("a file of comments", () => check("# rootfs: host\n", "box: box.yaml:1:1: empty, expected a map"));
   test("a list", () => check("- rootfs", "box: box.yaml:1:1: expected a map, got a list"));
   test("a word", () => check("rootfs", 'box: box.yaml:1:1: expected a map, got "rootfs"'));
-  test("a map for a command", () => check("rootfs: host\ncommand:\n  sh: -c", "box: box.yaml:3:3: command: expected a line, or a list of words, got a map"));
+  test("a map for a command", () =>
+    check("rootfs: host\ncommand:\n  sh: -c", "box: box.yaml:3:3: command: expected a line, or a list of words, got a map"));
   test("no value in env", () => check("rootfs: host\nenv:\n  A:\n", "box: box.yaml:3:5: env.A: expected a string, got null"));
   test("no assignment in env", () => check("rootfs: host\nenv: [A=1, B]", 'box: box.yaml:2:12: env[1]: expected NAME=VALUE, got "B"'));
-  test("a relative workdir", () => check("rootfs: host\nworkdir: srv", 'box: box.yaml:2:10: workdir: expected an absolute path, got "srv"'));
+  test("a relative workdir", () =>
+    check("rootfs: host\nworkdir: srv", 'box: box.yaml:2:10: workdir: expected an absolute path, got "srv"'));
   test("yes for true", () => check("rootfs: host\nread-only: yes", 'box: box.yaml:2:12: read-only: expected true or false, got "yes"'));
   test("a long hostname", () =>
-    check(`rootfs: host\nhostname: ${"x".repeat(65)}`, `box: box.yaml:2:11: hostname: expected a name of at most 64 characters, got "${"x".repeat(60)}"… (65 characters)`));
+    check(
+      `rootfs: host\nhostname: ${"x".repeat(65)}`,
+      `box: box.yaml:2:11: hostname: expected a name of at most 64 characters, got "${"x".repeat(60)}"… (65 characters)`,
+    ));
   test("a mount without a destination", () =>
-    check("rootfs: host\nmounts:\n  - /data", 'box: box.yaml:3:5: mounts[0]: expected SOURCE:DESTINATION[:OPTION,…], or a map with source and destination, got "/data"'));
+    check(
+      "rootfs: host\nmounts:\n  - /data",
+      'box: box.yaml:3:5: mounts[0]: expected SOURCE:DESTINATION[:OPTION,…], or a map with source and destination, got "/data"',
+    ));
   test("a mount on a relative path", () =>
-    check("rootfs: host\nmounts: ['a:b']", 'box: box.yaml:2:10: mounts[0]: expected SOURCE:DESTINATION[:OPTION,…], or a map with source and destination, got "a:b"'));
+    check(
+      "rootfs: host\nmounts: ['a:b']",
+      'box: box.yaml:2:10: mounts[0]: expected SOURCE:DESTINATION[:OPTION,…], or a map with source and destination, got "a:b"',
+    ));
   test("a namespace of no kind", () =>
-    check("rootfs: host\nnamespaces: {net: bridge}", 'box: box.yaml:2:19: namespaces.net: expected none, new, host, container:ID, pid:NUMBER or an absolute path, got "bridge"'));
+    check(
+      "rootfs: host\nnamespaces: {net: bridge}",
+      'box: box.yaml:2:19: namespaces.net: expected none, new, host, container:ID, pid:NUMBER or an absolute path, got "bridge"',
+    ));
   test("none for what is no network", () =>
-    check("rootfs: host\nnamespaces: {pid: none}", 'box: box.yaml:2:19: namespaces.pid: expected new, host, container:ID, pid:NUMBER or an absolute path, got "none"'));
-  test("a misspelt namespace", () => check("rootfs: host\nnamespaces: {cgruop: new}", 'box: box.yaml:2:14: namespaces.cgruop: unknown key, did you mean "cgroup"?'));
+    check(
+      "rootfs: host\nnamespaces: {pid: none}",
+      'box: box.yaml:2:19: namespaces.pid: expected new, host, container:ID, pid:NUMBER or an absolute path, got "none"',
+    ));
+  test("a misspelt namespace", () =>
+    check("rootfs: host\nnamespaces: {cgruop: new}", 'box: box.yaml:2:14: namespaces.cgruop: unknown key, did you mean "cgroup"?'));
   test("all faults at once", () =>
     check(
       "hostnam: x\nrootfs: [a]\nterminal: 1",
@@ -108,11 +132,15 @@ describe("refused with line and column", () => {
 });
 
 describe("hostile", () => {
-  test("broken YAML: the first fault only", () => check("rootfs: host\n  x: y\n z", "box: box.yaml:1:9: not valid YAML: Nested mappings are not allowed in compact mappings"));
-  test("a tab for blanks", () => check("rootfs: host\nenv:\n\tA: b", "box: box.yaml:3:1: not valid YAML: Tabs are not allowed as indentation"));
+  test("broken YAML: the first fault only", () =>
+    check("rootfs: host\n  x: y\n z", "box: box.yaml:1:9: not valid YAML: Nested mappings are not allowed in compact mappings"));
+  test("a tab for blanks", () =>
+    check("rootfs: host\nenv:\n\tA: b", "box: box.yaml:3:1: not valid YAML: Tabs are not allowed as indentation"));
   test("the same key twice", () => check("rootfs: host\nrootfs: /", "box: box.yaml:2:1: rootfs: stands here a second time"));
-  test("the same key twice further in", () => check("rootfs: host\nenv: {A: b, A: c}", "box: box.yaml:2:13: env.A: stands here a second time"));
-  test("a merge key", () => check("rootfs: host\nplugins: [x: {<<: {a: b}}]", 'box: box.yaml:2:15: plugins[0].x["<<"]: merge keys are not allowed'));
+  test("the same key twice further in", () =>
+    check("rootfs: host\nenv: {A: b, A: c}", "box: box.yaml:2:13: env.A: stands here a second time"));
+  test("a merge key", () =>
+    check("rootfs: host\nplugins: [x: {<<: {a: b}}]", 'box: box.yaml:2:15: plugins[0].x["<<"]: merge keys are not allowed'));
   test("tags", () =>
     check(
       "rootfs: !!js/function x\nenv: !own {A: b}\nhostname: !!str 3",
@@ -130,26 +158,49 @@ describe("hostile", () => {
   test("keys that are no words", () => check("? [a]\n: b\nrootfs: host", "box: box.yaml:1:3: a key must be a plain word"));
   test("two documents", () => check("rootfs: host\n---\nrootfs: /\n", "box: box.yaml:2:1: a second document: the file may hold only one"));
   test("a NUL byte", () => check("rootfs: a\0b", "box: box.yaml:1:1: a NUL byte at character 10"));
-  test("an escaped NUL byte", () => check('rootfs: "a\\0b"', 'box: box.yaml:1:9: rootfs: expected a string without NUL bytes, got "a\\u0000b"'));
-  test("an escaped NUL byte in a plugin's options", () => check('rootfs: host\nplugins: [x: {a: "\\0"}]', 'box: box.yaml:2:18: plugins[0].x.a: expected a string without NUL bytes, got "\\u0000"'));
+  test("an escaped NUL byte", () =>
+    check('rootfs: "a\\0b"', 'box: box.yaml:1:9: rootfs: expected a string without NUL bytes, got "a\\u0000b"'));
+  test("an escaped NUL byte in a plugin's options", () =>
+    check(
+      'rootfs: host\nplugins: [x: {a: "\\0"}]',
+      'box: box.yaml:2:18: plugins[0].x.a: expected a string without NUL bytes, got "\\u0000"',
+    ));
   test("a large file", () => check(`rootfs: host\n#${"x".repeat(256 * 1024)}`, "box: box.yaml:1:1: larger than 256 KiB"));
   test("an alias of nothing", () => check("rootfs: *gone", 'box: box.yaml:1:9: rootfs: no value before this one has the anchor "gone"'));
-  test("an alias of itself", () => check("rootfs: host\nplugins: [x: &a {b: *a}]", 'box: box.yaml:2:21: plugins[0].x.b: no value before this one has the anchor "a"'));
+  test("an alias of itself", () =>
+    check("rootfs: host\nplugins: [x: &a {b: *a}]", 'box: box.yaml:2:21: plugins[0].x.b: no value before this one has the anchor "a"'));
   test("aliases that multiply", () => {
-    const level = (index: number): string => `      b${index}: &a${index} [${Array(9).fill(`*a${index - 1}`).join(", ")}]`;
-    const text = ["rootfs: host", "plugins:", "  - x:", "      b0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]", ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(level)].join("\n");
-    check(text, "box: box.yaml:4:25: plugins[0].x.b4[1][2][7][3][3]: too many values (more than 20000, aliases counted as what they stand for)");
+    const level = (index: number): string =>
+      `      b${index}: &a${index} [${Array(9)
+        .fill(`*a${index - 1}`)
+        .join(", ")}]`;
+    const text = [
+      "rootfs: host",
+      "plugins:",
+      "  - x:",
+      "      b0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]",
+      ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(level),
+    ].join("\n");
+    check(
+      text,
+      "box: box.yaml:4:25: plugins[0].x.b4[1][2][7][3][3]: too many values (more than 20000, aliases counted as what they stand for)",
+    );
   });
-  test("deep options", () => check(`rootfs: host\nplugins: [x: ${"[".repeat(40)}${"]".repeat(40)}]`, `box: box.yaml:2:44: plugins[0].x${"[0]".repeat(30)}: nested deeper than 32 levels`));
-  test("depth that no stack can hold", () => expect(linesFor("[".repeat(100_000))).toEqual([expect.stringMatching(/^box: box\.yaml:1:\d+: nested too deeply$/)]));
+  test("deep options", () =>
+    check(
+      `rootfs: host\nplugins: [x: ${"[".repeat(40)}${"]".repeat(40)}]`,
+      `box: box.yaml:2:44: plugins[0].x${"[0]".repeat(30)}: nested deeper than 32 levels`,
+    ));
+  test("depth that no stack can hold", () =>
+    expect(linesFor("[".repeat(100_000))).toEqual([expect.stringMatching(/^box: box\.yaml:1:\d+: nested too deeply$/)]));
 });
 
 test("what a path of the file is at", () => {
-  const { locate } = readYaml("rootfs: host\nmounts:\n  - a:/b\nplugins:\n  - x: {y: 1}\n", "box.yaml", boxYamlRule);
-  expect(["mounts[0]", "mounts[0].options", "plugins[0].x.y", "hostname"].map(locate)).toEqual([
-    "box.yaml:3:5: mounts[0]",
-    "box.yaml:3:5: mounts[0].options",
-    "box.yaml:5:12: plugins[0].x.y",
-    "box.yaml: hostname",
+  const { placeOf } = readYaml("rootfs: host\nmounts:\n  - a:/b\nplugins:\n  - x: {y: 1}\n", "box.yaml", boxYamlRule);
+  expect(["mounts[0]", "mounts[0].options", "plugins[0].x.y", "hostname"].map(placeOf)).toEqual([
+    "box.yaml:3:5",
+    "box.yaml:3:5",
+    "box.yaml:5:12",
+    "box.yaml",
   ]);
 });

@@ -275,8 +275,6 @@ export type Machine = {
   readonly mounts: readonly string[];
   readonly cgroups: readonly string[];
   readonly states: readonly string[];
-  /** Open descriptors of the tests' own process. */
-  readonly descriptors: number;
 };
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -291,7 +289,6 @@ export const machine = (bundle: Bundle): Machine => ({
   mounts: linesOf(readFileSync("/proc/self/mountinfo", "utf8")),
   cgroups: cgroupsOf("/sys/fs/cgroup", bundle.id),
   states: existsSync(bundle.states) ? readdirSync(bundle.states) : [],
-  descriptors: readdirSync("/proc/self/fd").length,
 });
 
 /** Living processes below `ancestor`, as `PID NAME`; a dead one that nobody has waited for yet does not live. */

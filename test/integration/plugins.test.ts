@@ -3,18 +3,23 @@
 
 import { expect } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
-import { Bundle, type Outcome, linesOf, machine, testWith, until } from "./harness.ts";
+import { Bundle, linesOf, machine, type Outcome, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
 /** Appends a line to the file `log` of the bundle, in a plugin's source. */
-const logger = (bundle: Bundle): string => `import { appendFileSync } from "node:fs";\nconst log = (line: string): void => appendFileSync(${JSON.stringify(`${bundle.folder}/log`)}, line + "\\n");\n`;
+const logger = (bundle: Bundle): string =>
+  `import { appendFileSync } from "node:fs";\nconst log = (line: string): void => appendFileSync(${JSON.stringify(`${bundle.folder}/log`)}, line + "\\n");\n`;
 
-const logOf = (bundle: Bundle): string[] => (existsSync(`${bundle.folder}/log`) ? linesOf(readFileSync(`${bundle.folder}/log`, "utf8")) : []);
+const logOf = (bundle: Bundle): string[] =>
+  existsSync(`${bundle.folder}/log`) ? linesOf(readFileSync(`${bundle.folder}/log`, "utf8")) : [];
 
 /** Writes a plugin whose apply has this body. */
 function writePlugin(bundle: Bundle, body: string, name = "own.ts", more = ""): void {
-  writeFileSync(`${bundle.folder}/${name}`, `${logger(bundle)}export default { name: "own", ${more} apply(hooks: any, options: any, host: any) {\n${body}\n} };\n`);
+  writeFileSync(
+    `${bundle.folder}/${name}`,
+    `${logger(bundle)}export default { name: "own", ${more} apply(hooks: any, options: any, host: any) {\n${body}\n} };\n`,
+  );
 }
 
 const runWith = async (bundle: Bundle, args: readonly string[], plugins: readonly string[] = ["./own.ts"]): Promise<Outcome> => {
@@ -37,7 +42,13 @@ test("each hook is called once, in order, and poststop knows the exit status", a
   writePlugin(bundle, everyHook);
   const before = machine(bundle);
   expect(await runWith(bundle, ["sh", "-c", "exit 3"])).toEqual({ exitCode: 3, stdout: "", stderr: "" });
-  expect(logOf(bundle)).toEqual(["config sh true", "plan true", "prestart created true", "poststart running true", "poststop stopped 3 false"]);
+  expect(logOf(bundle)).toEqual([
+    "config sh true",
+    "plan true",
+    "prestart created true",
+    "poststart running true",
+    "poststop stopped 3 false",
+  ]);
   expect(machine(bundle)).toEqual(before);
 });
 
@@ -54,7 +65,10 @@ test("a death by a signal is 128 and its number", async () => {
 
 test("prestart runs before the user's process, with its namespaces there", async () => {
   using bundle = new Bundle();
-  writePlugin(bundle, 'hooks.prestart.tap("own", ({ pid, rootfs }: any) => { require("node:fs").writeFileSync(rootfs + "/tmp/net", require("node:fs").readlinkSync("/proc/" + pid + "/ns/net")); });');
+  writePlugin(
+    bundle,
+    'hooks.prestart.tap("own", ({ pid, rootfs }: any) => { require("node:fs").writeFileSync(rootfs + "/tmp/net", require("node:fs").readlinkSync("/proc/" + pid + "/ns/net")); });',
+  );
   const { stdout } = await runWith(bundle, ["sh", "-c", "cat /tmp/net; readlink /proc/self/ns/net"]);
   const [seen, ...own] = stdout.split("net:").slice(1);
   expect([`net:${seen}`, own.map((one) => `net:${one}`.trim())]).toEqual([expect.stringMatching(/^net:\[\d+\]$/), [`net:${seen}`]]);
@@ -63,7 +77,11 @@ test("prestart runs before the user's process, with its namespaces there", async
 
 test("several plugins in the order they are named, unless a tap says otherwise", async () => {
   using bundle = new Bundle();
-  for (const [name, options] of [["a", "{ name: 'a', stage: 10 }"], ["b", "'b'"], ["c", "{ name: 'c', before: 'b' }"]] as const)
+  for (const [name, options] of [
+    ["a", "{ name: 'a', stage: 10 }"],
+    ["b", "'b'"],
+    ["c", "{ name: 'c', before: 'b' }"],
+  ] as const)
     writePlugin(bundle, `hooks.prestart.tap(${options}, () => log("${name}"));`, `${name}.ts`);
   expect((await runWith(bundle, ["true"], ["./a.ts", "./b.ts", "./c.ts"])).exitCode).toBe(0);
   expect(logOf(bundle)).toEqual(["c", "b", "a"]);
@@ -71,13 +89,19 @@ test("several plugins in the order they are named, unless a tap says otherwise",
 
 test("config changes what runs", async () => {
   using bundle = new Bundle();
-  writePlugin(bundle, 'hooks.config.tapPromise("own", async (spec: any) => ({ ...spec, hostname: "tapped", process: { ...spec.process, env: [...spec.process.env, "A=b"] } }));');
+  writePlugin(
+    bundle,
+    'hooks.config.tapPromise("own", async (spec: any) => ({ ...spec, hostname: "tapped", process: { ...spec.process, env: [...spec.process.env, "A=b"] } }));',
+  );
   expect(await runWith(bundle, ["sh", "-c", "hostname; echo $A"])).toEqual({ exitCode: 0, stdout: "tapped\nb\n", stderr: "" });
 });
 
 test("a plugin of JavaScript, by its absolute path", async () => {
   using bundle = new Bundle();
-  writeFileSync(`${bundle.folder}/own.js`, 'export default { name: "own", apply(hooks) { hooks.config.tap("own", (spec) => void (spec.hostname = "js")); } };');
+  writeFileSync(
+    `${bundle.folder}/own.js`,
+    'export default { name: "own", apply(hooks) { hooks.config.tap("own", (spec) => void (spec.hostname = "js")); } };',
+  );
   expect((await runWith(bundle, ["hostname"], [`${bundle.folder}/own.js`])).stdout).toBe("js\n");
 });
 
@@ -95,16 +119,40 @@ const broken: readonly [title: string, body: string, expected: string][] = [
   ["apply throws", 'throw new Error("boom")', "apply: boom (after … ms)"],
   ["apply throws no error", 'throw "boom"', "apply: boom (after … ms)"],
   ["config throws", 'hooks.config.tap("own", () => { throw new Error("boom"); })', "config: boom (after … ms)"],
-  ["config makes a wrong field", 'hooks.config.tap("own", (spec: any) => { spec.process.cwd = "srv"; })', 'config: process.cwd: expected an absolute path, got "srv"'],
+  [
+    "config makes a wrong field",
+    'hooks.config.tap("own", (spec: any) => { spec.process.cwd = "srv"; })',
+    'config: process.cwd: expected an absolute path, got "srv"',
+  ],
   ["config returns no Spec", 'hooks.config.tap("own", () => 5)', "config: expected an object, got 5"],
-  ["config makes a circle", 'hooks.config.tap("own", (spec: any) => { spec.annotations = { a: spec }; })', "config: JSON.stringify cannot serialize cyclic structures. (after … ms)"],
+  [
+    "config makes a circle",
+    'hooks.config.tap("own", (spec: any) => { spec.annotations = { a: spec }; })',
+    "config: JSON.stringify cannot serialize cyclic structures. (after … ms)",
+  ],
   ["plan vetoes", 'hooks.plan.tap("own", () => { throw new Error("not on a Friday"); })', "plan: not on a Friday (after … ms)"],
   ["prestart throws", 'hooks.prestart.tap("own", () => { throw new Error("boom"); })', "prestart: boom (after … ms)"],
   ["prestart rejects", 'hooks.prestart.tapPromise("own", async () => { throw new Error("boom"); })', "prestart: boom (after … ms)"],
-  ["prestart calls back with an error", 'hooks.prestart.tapAsync("own", (_: any, done: any) => done(new Error("boom")))', "prestart: boom (after … ms)"],
-  ["prestart hangs", 'hooks.prestart.tapPromise({ name: "own", timeoutMs: 50 }, () => new Promise(() => {}))', "prestart: still not done, given up (after … ms)"],
-  ["a tap is made too late", 'hooks.config.tap("own", () => { hooks.plan.tap("own", () => {}); })', "config: the hook plan was tapped after apply had ended (after … ms)"],
-  ["a namespace that is not there", 'hooks.config.tap("own", () => host.resolveNamespace("container:gone", "net"))', "config: the container gone does not exist (after … ms)"],
+  [
+    "prestart calls back with an error",
+    'hooks.prestart.tapAsync("own", (_: any, done: any) => done(new Error("boom")))',
+    "prestart: boom (after … ms)",
+  ],
+  [
+    "prestart hangs",
+    'hooks.prestart.tapPromise({ name: "own", timeoutMs: 50 }, () => new Promise(() => {}))',
+    "prestart: still not done, given up (after … ms)",
+  ],
+  [
+    "a tap is made too late",
+    'hooks.config.tap("own", () => { hooks.plan.tap("own", () => {}); })',
+    "config: the hook plan was tapped after apply had ended (after … ms)",
+  ],
+  [
+    "a namespace that is not there",
+    'hooks.config.tap("own", () => host.resolveNamespace("container:gone", "net"))',
+    "config: the container gone does not exist (after … ms)",
+  ],
 ];
 
 for (const [title, body, expected] of broken)
@@ -122,7 +170,12 @@ const files: readonly [title: string, name: string, text: string, expected: stri
   ["a syntax error", "own.ts", "export default {\n  name: = 3 };", "load: Unexpected = (line 2, column 9) (after … ms)"],
   ["a throw while it loads", "own.ts", 'throw new Error("boom");', "load: boom (after … ms)"],
   ["no default export", "own.ts", "export const plugin = 3;", "has no default export that is a plugin: { name, apply(hooks, options) }"],
-  ["a default export that is no object", "own.ts", "export default 3;", "has no default export that is a plugin: { name, apply(hooks, options) }"],
+  [
+    "a default export that is no object",
+    "own.ts",
+    "export default 3;",
+    "has no default export that is a plugin: { name, apply(hooks, options) }",
+  ],
   ["no name", "own.ts", "export default { apply() {} };", "its default export has no name"],
   ["no apply", "own.ts", 'export default { name: "own" };', "its default export has no apply"],
   ["a file of another kind", "own.json", "{}", "a plugin's file ends in .ts or .js"],
@@ -140,17 +193,29 @@ for (const [title, name, text, expected] of files)
 
 test("a package that is not there is not fetched", async () => {
   using bundle = new Bundle();
-  writeFileSync(`${bundle.folder}/own.ts`, 'import { pad } from "some-package-that-nobody-has-made";\nexport default { name: "own", apply() { pad(); } };');
+  writeFileSync(
+    `${bundle.folder}/own.ts`,
+    'import { pad } from "some-package-that-nobody-has-made";\nexport default { name: "own", apply() { pad(); } };',
+  );
   const { exitCode, stderr } = await runWith(bundle, ["true"]);
-  expect([exitCode, withoutTimes(stderr)]).toEqual([125, `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' from '${bundle.folder}/own.ts' (after … ms)\n`]);
+  expect([exitCode, withoutTimes(stderr)]).toEqual([
+    125,
+    `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' imported from ${bundle.folder}/own.ts (after … ms)\n`,
+  ]);
 });
 
 test("names of no plugin", async () => {
   using bundle = new Bundle();
   const say = async (name: string): Promise<string> => (await runWith(bundle, ["true"], [name])).stderr;
-  expect(await say("share-namespaces")).toBe('box: --plugin share-namespaces: there is no built-in plugin of this name\nhint: did you mean "share-namespace"?\n');
-  expect(await say("mine")).toBe("box: --plugin mine: there is no built-in plugin of this name\nhint: a plugin's own file is named by its path: ./mine.ts\n");
-  expect(await say("./gone.ts")).toBe(`box: --plugin ./gone.ts: cannot read ${bundle.folder}/./gone.ts: ENOENT (no such file or directory)\n`);
+  expect(await say("share-namespaces")).toBe(
+    'box: --plugin share-namespaces: there is no built-in plugin of this name\nhint: did you mean "share-namespace"?\n',
+  );
+  expect(await say("mine")).toBe(
+    "box: --plugin mine: there is no built-in plugin of this name\nhint: a plugin's own file is named by its path: ./mine.ts\n",
+  );
+  expect(await say("./gone.ts")).toBe(
+    `box: --plugin ./gone.ts: cannot read ${bundle.folder}/gone.ts: ENOENT (no such file or directory)\n`,
+  );
 });
 
 test("files that others could change are refused", async () => {
@@ -158,22 +223,31 @@ test("files that others could change are refused", async () => {
   const say = async (path: string): Promise<string> => (await runWith(bundle, ["true"], [path])).stderr;
   writePlugin(bundle, "");
   chmodSync(`${bundle.folder}/own.ts`, 0o666);
-  expect(await say("./own.ts")).toBe(`box: --plugin ./own.ts: anyone may change ${bundle.folder}/./own.ts, and it would run as the user that runs box\nhint: chmod o-w ${bundle.folder}/./own.ts\n`);
+  expect(await say("./own.ts")).toBe(
+    `box: --plugin ./own.ts: anyone may change ${bundle.folder}/own.ts, and it would run as the user that runs box\nhint: chmod o-w ${bundle.folder}/own.ts\n`,
+  );
   chmodSync(`${bundle.folder}/own.ts`, 0o644);
   bundle.change((spec) => spec.mounts.push({ destination: "/work", type: "bind", source: ".", options: ["bind"] }));
   const index = bundle.spec.mounts?.length ?? 0;
   const hint = "hint: make that read-only, or keep the plugin elsewhere\n";
-  expect(await say("./own.ts")).toBe(`box: --plugin ./own.ts: the container could change ${bundle.folder}/./own.ts: it is in the source of mounts[${index - 1}]\n${hint}`);
+  expect(await say("./own.ts")).toBe(
+    `box: --plugin ./own.ts: the container could change ${bundle.folder}/own.ts: it is in the source of mounts[${index - 1}]\n${hint}`,
+  );
   bundle.change((spec) => spec.mounts[index - 1]?.options?.push("ro"));
   expect(await say("./own.ts")).toBe("");
   renameSync(`${bundle.folder}/own.ts`, `${bundle.rootfs}/own.ts`);
   bundle.change((spec) => (spec.root.readonly = false));
-  expect(await say("./rootfs/own.ts")).toBe(`box: --plugin ./rootfs/own.ts: the container could change ${bundle.folder}/./rootfs/own.ts: it is in the root, root.path\n${hint}`);
+  expect(await say("./rootfs/own.ts")).toBe(
+    `box: --plugin ./rootfs/own.ts: the container could change ${bundle.folder}/rootfs/own.ts: it is in the root, root.path\n${hint}`,
+  );
 });
 
 test("what prestart began, poststop undoes when the start fails", async () => {
   using bundle = new Bundle();
-  writePlugin(bundle, 'hooks.prestart.tap("own", () => log("prestart")); hooks.poststop.tap("own", ({ exitCode, status }: any) => log("poststop " + exitCode + " " + status));');
+  writePlugin(
+    bundle,
+    'hooks.prestart.tap("own", () => log("prestart")); hooks.poststop.tap("own", ({ exitCode, status }: any) => log("poststop " + exitCode + " " + status));',
+  );
   const before = machine(bundle);
   const { exitCode, stderr } = await runWith(bundle, ["/bin/gone"]);
   expect([exitCode, stderr.split("\n")[0]]).toEqual([127, expect.stringMatching(/^box: process\.args\[0\]: /)]);
@@ -193,20 +267,33 @@ test("poststart and poststop stop nothing when they fail, and the others are cal
 
 test("a plugin that is gone at the end is a warning", async () => {
   using bundle = new Bundle();
-  writePlugin(bundle, `hooks.poststart.tap("own", () => require("node:fs").unlinkSync(${JSON.stringify(`${bundle.folder}/own.ts`)})); hooks.poststop.tap("own", () => log("poststop"));`);
+  writePlugin(
+    bundle,
+    `hooks.poststart.tap("own", () => require("node:fs").unlinkSync(${JSON.stringify(`${bundle.folder}/own.ts`)})); hooks.poststop.tap("own", () => log("poststop"));`,
+  );
   const before = machine(bundle);
-  expect(await runWith(bundle, ["true"])).toEqual({ exitCode: 0, stdout: "", stderr: `box: warning: --plugin ./own.ts: cannot read ${bundle.folder}/own.ts: ENOENT (no such file or directory)\n` });
+  expect(await runWith(bundle, ["true"])).toEqual({
+    exitCode: 0,
+    stdout: "",
+    stderr: `box: warning: --plugin ./own.ts: cannot read ${bundle.folder}/own.ts: ENOENT (no such file or directory)\n`,
+  });
   expect(machine(bundle)).toEqual(before);
 });
 
 test("programs that poststop starts find their tools and get every signal", async () => {
   using bundle = new Bundle();
-  writePlugin(bundle, 'hooks.poststop.tapPromise("own", async () => log(await new Response(Bun.spawn(["grep", "SigBlk", "/proc/self/status"]).stdout).text()));');
+  writePlugin(
+    bundle,
+    'hooks.poststop.tapPromise("own", async () => log(await new Response(Bun.spawn(["grep", "SigBlk", "/proc/self/status"]).stdout).text()));',
+  );
   expect((await runWith(bundle, ["true"])).stderr).toBe("");
   expect(logOf(bundle).filter((line) => line !== "")).toEqual(["SigBlk:\t0000000000000000"]);
 });
 
-for (const [way, args] of [["delete --force", (id: string) => ["delete", "--force", id]], ["a run with the same id", (id: string) => ["run", "--plugin", "./own.ts", id]]] as const)
+for (const [way, args] of [
+  ["delete --force", (id: string) => ["delete", "--force", id]],
+  ["a run with the same id", (id: string) => ["run", "--plugin", "./own.ts", id]],
+] as const)
   test(`after box was killed, ${way} calls poststop`, async () => {
     using bundle = new Bundle();
     writePlugin(bundle, 'hooks.poststop.tap("own", ({ exitCode }: any) => log("poststop " + exitCode));');
@@ -228,11 +315,17 @@ for (const [way, args] of [["delete --force", (id: string) => ["delete", "--forc
 
 test("share-namespace needs to be told whose", async () => {
   using bundle = new Bundle();
-  expect(await runWith(bundle, ["true"], ["share-namespace"])).toEqual({ exitCode: 125, stdout: "", stderr: "box: --plugin share-namespace: with: missing, expected a string\n" });
+  expect(await runWith(bundle, ["true"], ["share-namespace"])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: "box: --plugin share-namespace: with: missing, expected a string\n",
+  });
 });
 
 test("a folder is no plugin", async () => {
   using bundle = new Bundle();
   mkdirSync(`${bundle.folder}/folder.ts`);
-  expect((await runWith(bundle, ["true"], ["./folder.ts"])).stderr).toBe(`box: --plugin ./folder.ts: ${bundle.folder}/./folder.ts is no file\n`);
+  expect((await runWith(bundle, ["true"], ["./folder.ts"])).stderr).toBe(
+    `box: --plugin ./folder.ts: ${bundle.folder}/folder.ts is no file\n`,
+  );
 });

@@ -28,7 +28,7 @@ test("each limit is set, soft and hard", async () => {
 
 test("without a limit on open files the container has the caller's, not what Bun made of it", async () => {
   using bundle = new Bundle((spec) => (spec.process.rlimits = []));
-  const before = ["sh", "-c", 'ulimit -Hn 4096; ulimit -Sn 512; "$@"; exit $?', "sh"];
+  const before = ["sh", "-c", 'ulimit -Sn 512; ulimit -Hn 4096; "$@"; exit $?', "sh"];
   expect(await bundle.sh("ulimit -Sn; ulimit -Hn", { before })).toEqual(["512", "4096"]);
 });
 

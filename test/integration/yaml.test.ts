@@ -53,9 +53,14 @@ mounts:
 });
 
 test("it is a safe container by default", async () => {
-  using bundle = yamlBundle("rootfs: rootfs\ncommand: sh -c 'grep -E \"CapEff|NoNewPrivs\" /proc/self/status; echo 1 > /proc/sys/kernel/domainname; cat /proc/kcore | wc -c; echo $$; ls /sys/class/net'\n");
+  using bundle = yamlBundle(
+    "rootfs: rootfs\ncommand: sh -c 'grep -E \"CapEff|NoNewPrivs\" /proc/self/status; echo 1 > /proc/sys/kernel/domainname; echo $$; ls /sys/class/net'\n",
+  );
   const { stdout, stderr } = await run(bundle);
-  expect([linesOf(stdout), stderr]).toEqual([["CapEff:\t00000000800405fb", "NoNewPrivs:\t1", "0", "1", "lo"], "sh: can't create /proc/sys/kernel/domainname: Read-only file system\n"]);
+  expect([linesOf(stdout), stderr]).toEqual([
+    ["CapEff:\t00000000800405fb", "NoNewPrivs:\t1", "1", "lo"],
+    "sh: can't create /proc/sys/kernel/domainname: Read-only file system\n",
+  ]);
 });
 
 test("host is a copy-on-write view of the host", async () => {
@@ -77,7 +82,9 @@ for (const [way, text] of [
   ["share-namespace", (id: string) => `plugins:\n  - share-namespace: {with: "container:${id}", namespaces: [net, ipc, uts]}`],
 ] as const)
   test(`two containers share namespaces by ${way}`, async () => {
-    using first = yamlBundle(`rootfs: rootfs\nhostname: first\ncommand: sh -c 'trap "exit 143" TERM; ${show}; while true; do sleep 0.05; done'\n`);
+    using first = yamlBundle(
+      `rootfs: rootfs\nhostname: first\ncommand: sh -c 'trap "exit 143" TERM; ${show}; while true; do sleep 0.05; done'\n`,
+    );
     using second = new Bundle();
     rmSync(`${second.folder}/config.json`);
     const before = machine(first);
@@ -98,8 +105,15 @@ for (const [way, text] of [
 test("faults have their place, all at once, and nothing is made", async () => {
   using bundle = yamlBundle("rootfs: rootfs\nhostnam: x\nuser: bob\n");
   const before = machine(bundle);
-  expect(await run(bundle)).toEqual({ exitCode: 125, stdout: "", stderr: 'box: box.yaml:2:1: hostnam: unknown key, did you mean "hostname"?\n' });
-  writeFileSync(`${bundle.folder}/box.yaml`, 'rootfs: rootfs\nuser: bob\nnamespaces:\n  net: container:db\n  pid: "pid:99999999"\n  ipc: container:a/b\n');
+  expect(await run(bundle)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: 'box: box.yaml:2:1: hostnam: unknown key, did you mean "hostname"?\n',
+  });
+  writeFileSync(
+    `${bundle.folder}/box.yaml`,
+    'rootfs: rootfs\nuser: bob\nnamespaces:\n  net: container:db\n  pid: "pid:99999999"\n  ipc: container:a/b\n',
+  );
   expect(await run(bundle)).toEqual({
     exitCode: 125,
     stdout: "",
@@ -117,17 +131,20 @@ test("faults have their place, all at once, and nothing is made", async () => {
 test("what fails later has its place too", async () => {
   using bundle = yamlBundle("rootfs: rootfs\nmounts:\n  - ./gone:/tmp\n");
   const { exitCode, stderr } = await run(bundle);
-  expect([exitCode, linesOf(stderr)[0]]).toEqual([125, expect.stringMatching(/^box: box\.yaml:3:5: mounts\[0\]: cannot bind \S+\/gone to \/tmp: .*ENOENT \(no such file or directory\)$/)]);
+  expect([exitCode, linesOf(stderr)[0]]).toEqual([
+    125,
+    expect.stringMatching(/^box: box\.yaml:3:5: mounts\[0\]: cannot bind \S+\/gone to \/tmp: .*ENOENT \(no such file or directory\)$/),
+  ]);
 });
 
-test("a plugin's options have their place in the plugin's name", async () => {
+test("faults of a plugin's options have their place too", async () => {
   using bundle = yamlBundle("rootfs: rootfs\nplugins:\n  - share-namespace: {wiht: x, namespaces: [nett]}\n");
   expect((await run(bundle)).stderr).toBe(
     [
-      'box: plugins[0] share-namespace: wiht: unknown option, did you mean "with"?',
-      'box: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, got "nett"',
+      'box: box.yaml:3:29: plugins[0] share-namespace: wiht: unknown option, did you mean "with"?',
+      'box: box.yaml:3:45: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, got "nett"',
       'hint: did you mean "net"?',
-      "box: plugins[0] share-namespace: with: missing, expected a string",
+      "box: box.yaml:3:22: plugins[0] share-namespace: with: missing, expected a string",
       "",
     ].join("\n"),
   );
@@ -145,5 +162,9 @@ test("plugins of the file are found beside it, wherever box is started", async (
 test("config.json beside it: neither is taken", async () => {
   using bundle = yamlBundle("rootfs: rootfs\n");
   writeFileSync(`${bundle.folder}/config.json`, "{}");
-  expect(await run(bundle)).toEqual({ exitCode: 125, stdout: "", stderr: `box: bundle: ${bundle.folder} holds both config.json and box.yaml\nhint: keep the one that is meant\n` });
+  expect(await run(bundle)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: bundle: ${bundle.folder} holds both config.json and box.yaml\nhint: keep the one that is meant\n`,
+  });
 });

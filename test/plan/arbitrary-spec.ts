@@ -1,0 +1,136 @@
+// Random containers for properties: valid configurations that this version of box supports, on random hosts. Values are
+// drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
+
+import fc from "fast-check";
+import type { Capabilities, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { capabilities } from "../../src/linux/capabilities.ts";
+import { flags } from "../../src/linux/flags.ts";
+import { cgroupLayouts, plainFacts } from "./plan-for.ts";
+
+export type Host = { readonly spec: Spec; readonly facts: HostFacts; readonly hostRoot: boolean };
+
+const name = fc.constantFrom("a", "data", "sub folder", "..", ".", "", "dev", "proc", "sys", "etc", "üml", "x,y", "self");
+const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
+/** A path that names something below the root even after `..` has been taken at its word. */
+const belowRoot = fc.tuple(path, fc.constantFrom("a", "dev", "b c")).map(([folder, last]) => `${folder}/${last}`);
+
+const some = <T>(values: readonly T[]): fc.Arbitrary<T[]> => fc.subarray([...values]);
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
+
+/** Leaves out the fields that are undefined, as JSON would. */
+const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K] | undefined> }): fc.Arbitrary<T> =>
+  fc.record<object>(fields).map((value) => Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T);
+
+const attributeOptions = ["ro", "rw", "nosuid", "suid", "nodev", "noexec", "noatime", "relatime", "strictatime", "nodiratime", "nosymfollow"];
+const recursiveOptions = ["rro", "rrw", "rnosuid", "rnoexec", "rnoatime"];
+const propagations = ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"];
+
+const filesystem = (type: string, data: readonly string[], destination: fc.Arbitrary<string>): fc.Arbitrary<Mount> =>
+  record<Mount>({
+    destination,
+    type: fc.constant(type),
+    source: maybe(fc.constantFrom(type, "none", "/dev/vdb")),
+    options: maybe(some([...attributeOptions, ...propagations, ...data])),
+  });
+
+const bind = record<Mount>({
+  destination: fc.oneof(belowRoot, fc.constantFrom("/dev", "/proc", "/etc/hosts")),
+  type: maybe(fc.constantFrom("bind", "none")),
+  source: fc.constantFrom("/srv/data", "relative/file", "/etc/hosts", "/dev"),
+  options: some([...attributeOptions, ...recursiveOptions, ...propagations]).chain((options) =>
+    fc.constantFrom("bind", "rbind").map((word) => [word, ...options]),
+  ),
+});
+
+const mount = fc.oneof(
+  bind,
+  filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
+  filesystem("sysfs", [], fc.constant("/sys")),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(belowRoot, fc.constantFrom("/dev", "/run"))),
+  filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
+  filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
+  filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
+  filesystem("ext4", ["sync", "data=ordered"], belowRoot),
+);
+
+const capabilitySet = maybe(some(Object.keys(capabilities)));
+const capabilitySets = record<Capabilities>({
+  bounding: capabilitySet,
+  effective: capabilitySet,
+  inheritable: capabilitySet,
+  permitted: capabilitySet,
+  ambient: capabilitySet,
+});
+
+const rlimits: fc.Arbitrary<Rlimit[]> = some(Object.keys(flags.RLIMIT)).chain((types) =>
+  fc.tuple(...types.map((type) => fc.tuple(fc.nat(), fc.nat()).map(([soft, more]) => ({ type, soft, hard: soft + more })))),
+);
+
+const id = fc.constantFrom(0, 1, 1000, 4294967294);
+const process: fc.Arbitrary<Process> = record<Process>({
+  terminal: maybe(fc.boolean()),
+  consoleSize: maybe(fc.constant({ height: 24, width: 80 })),
+  user: record<Process["user"]>({ uid: id, gid: id, umask: maybe(fc.nat(0o777)), additionalGids: maybe(fc.array(id, { maxLength: 3 })) }),
+  args: fc.constantFrom(["sh"], ["/bin/true"], ["./tool", "-v"], ["sh", "-c", "exit 3"]),
+  env: maybe(some(["PATH=/bin:/usr/bin", "PATH=", "HOME=/root", "HOME=", "TERM=xterm", "A=b=c"])),
+  cwd: path,
+  capabilities: maybe(capabilitySets),
+  rlimits: maybe(rlimits),
+  noNewPrivileges: maybe(fc.boolean()),
+});
+
+const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
+  [{ containerID: 0, hostID: 1000, size: 1 }],
+  [
+    { containerID: 0, hostID: 100000, size: 1000 },
+    { containerID: 1000, hostID: 5, size: 1 },
+  ],
+  [{ containerID: 10, hostID: 10, size: 5 }],
+);
+
+const namespace = (type: Namespace["type"]): fc.Arbitrary<Namespace> =>
+  fc.constantFrom<Namespace>({ type }, { type }, { type, path: `/proc/77/ns/${type === "network" ? "net" : type}` });
+
+const otherNamespaces = ["pid", "network", "ipc", "uts", "user", "cgroup"] as const;
+const namespaces: fc.Arbitrary<Namespace[]> = fc
+  .tuple(namespace("mount"), some(otherNamespaces))
+  .chain(([mounts, types]) => fc.tuple(...types.map(namespace)).map((others) => [...others, mounts]));
+
+const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
+  const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
+  return record<Linux>({
+    namespaces: fc.constant(list),
+    uidMappings: mapsIds ? idMappings : fc.constant(undefined),
+    gidMappings: mapsIds ? idMappings : fc.constant(undefined),
+    cgroupsPath: maybe(fc.constantFrom("/pods/web", "web", "./deep/web", "/a//b/")),
+    rootfsPropagation: maybe(fc.constantFrom(...propagations, "runbindable")),
+    maskedPaths: maybe(some(["/proc/kcore", "/proc/keys", "/sys/firmware", "/a//b/../c"])),
+    readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
+  });
+};
+
+const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
+  record<Spec>({
+    ociVersion: fc.constant("1.2.0"),
+    process,
+    root: record<Spec["root"]>({ path: fc.constantFrom("rootfs", "/srv/root", "deep/rootfs"), readonly: maybe(fc.boolean()) }),
+    hostname: list.some(({ type }) => type === "uts") ? maybe(fc.constantFrom("web", "höst")) : fc.constant(undefined),
+    mounts: maybe(fc.array(mount, { maxLength: 6 })),
+    linux: linuxWith(list),
+  }),
+);
+
+const facts: fc.Arbitrary<HostFacts> = fc.record({
+  machine: fc.constantFrom("x64" as const, "arm64" as const),
+  uid: fc.constantFrom(0, 1000),
+  gid: fc.constantFrom(0, 1000),
+  ignoredSignals: some([1, 13, 25, 33]),
+  boundingSet: some(plainFacts.boundingSet),
+  cgroups: fc.constantFrom(...Object.values(cgroupLayouts)),
+  stateRoot: fc.constant("/run/box"),
+  home: maybe(fc.constant("/home/web")),
+  openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
+});
+
+export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() });
