@@ -4,8 +4,9 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
 /**
- * Writes in one call, and without announcing the size: then ext4 and xfs keep the file in folios of up to 2 MiB, which
- * align-elf.ts counts on. Measured: after Bun.write, which calls fallocate first, box starts 2.4 ms slower.
+ * One write(2) for the whole of it, from memory that is already there: so ext4 keeps the file in folios of up to 2 MiB,
+ * which align-elf.ts counts on. Measured with box --version: 600 page faults and 7.1 ms; the same bytes written by
+ * Bun.write 800 and 10.0 ms, not aligned and written like here 750 and 7.7 ms.
  */
 export function replaceFile(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${process.pid}.tmp`;

@@ -2,12 +2,13 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import type { Spec } from "../config/spec.ts";
+import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader, readTextOrThrow } from "../execute/files.ts";
 import { currentFolder, readInRoot } from "../execute/folders.ts";
-import { machine } from "../execute/libc.ts";
+import { machine, systemCall } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { defaultStateRoot, field, readFacts } from "../host/read-facts.ts";
+import { defaultStateRoot, readFacts } from "../host/read-facts.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -39,7 +40,6 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   ];
   const { container, plugins } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
-  const { checkSupported } = await import("../config/unsupported.ts");
   checkSupported(container.spec);
   return { container, facts: factsFor(container, stateRoot), plugins, locate: source.locate };
 }
@@ -66,7 +66,7 @@ const madeUpId = (): string => `box-${process.pid.toString(36)}-${Date.now().toS
 
 /** Without touching process.env where root makes it needless. */
 export function rootOfStates(): string {
-  const uid = Number(field(hostReader.read("/proc/self/status") ?? "", "Uid").split("\t")[1]);
+  const uid = systemCall("getuid");
   return defaultStateRoot(uid, uid === 0 ? undefined : process.env.XDG_RUNTIME_DIR);
 }
 
@@ -126,8 +126,16 @@ function parseJson(text: string, path: string): unknown {
   }
 }
 
-const needsChanges = (parsed: Parsed, command: readonly string[]): boolean =>
-  command.length > 0 || parsed.switches.size > 0 || Object.keys(parsed.values).length > 0 || Object.keys(parsed.lists).length > 0;
+/** Flags that say where the description is, and nothing about what it says. */
+const notChanges = ["bundle", "plugin", "rm", "json"];
+
+function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {
+  if (command.length > 0) return true;
+  for (const name of switches) if (!notChanges.includes(name)) return true;
+  for (const name in values) if (!notChanges.includes(name)) return true;
+  for (const name in lists) if (!notChanges.includes(name)) return true;
+  return false;
+}
 
 function factsFor({ spec, bundle, hostRoot }: Container, stateRoot: string): HostFacts {
   const env = spec.process?.env ?? [];

@@ -75,7 +75,8 @@ function withoutRoot(spec: Spec, { uid, gid }: { uid: number; gid: number }): Sp
     .map((mount) => ({ ...mount, options: (mount.options ?? []).filter((option) => !option.startsWith("gid=")) }));
   return {
     ...spec,
-    mounts,
+    // The root is read-only then (embedded-root.ts), and programs want a place for their files.
+    mounts: [...mounts, { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"] }],
     linux: {
       ...spec.linux,
       namespaces: [...(spec.linux?.namespaces ?? []), { type: "user" }],

@@ -36,7 +36,7 @@ export function killInit(state: State): void {
   systemCall("close", pidfd);
 }
 
-/** Cgroups below one, deepest first, itself last. */
+/** Cgroups below one, deepest first, itself last; none when it is gone. */
 function withChildren(path: string): string[] {
   const out: string[] = [];
   try {
@@ -68,7 +68,7 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     if (hadInit) for (const { path } of cgroups) killCgroup(path);
-    const left = cgroups.filter(({ path }) => !removeTree(path));
+    const left = cgroups.filter(({ path }) => !(hadInit ? withChildren(path) : [path]).every(removeCgroup));
     if (left.length === 0) return;
     if (performance.now() > until && !hadInit) return;
     if (performance.now() > until)
@@ -77,13 +77,12 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
   }
 }
 
-function removeTree(path: string): boolean {
-  for (const cgroup of withChildren(path)) {
-    try {
-      rmdirSync(cgroup);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return false;
-    }
+/** Whether it is gone. */
+function removeCgroup(path: string): boolean {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
   return true;
 }

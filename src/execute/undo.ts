@@ -3,7 +3,8 @@
 
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
-import { removeContainer } from "./remove-container.ts";
+import { readText } from "./files.ts";
+import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import { systemCall } from "./libc.ts";
 
 const SIGKILL = 9;
@@ -17,6 +18,8 @@ export async function undoStart(state: State, folder: string, children: readonly
     systemCall("waitid", P_PID, pid, 0, WEXITED, 0);
   }
   try {
+    // What is to be undone is recorded before it is done; without a record there is only the folder.
+    if (typeof readText(`${folder}/state.json`) === "number") return removeStateFolder(folder);
     // That there was a child says that the cgroups are this container's; it has ended, so nobody is sent a signal.
     await removeContainer({ ...state, pid: children[0] ?? 0 }, folder, poststop);
   } catch (error) {

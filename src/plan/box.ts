@@ -57,6 +57,8 @@ export function openState(building: Building, box: BoxVariables): Step[] {
       out: box.stateFolder,
     }),
     step("flock", [box.stateFolder, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`),
+    // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
+    ...refuseUsedCgroups(containerCgroups(building), box.variables),
     ...writeState(box),
     ...(building.hostRoot
       ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
@@ -184,7 +186,6 @@ const SIGCHLD = 17;
 export function prepare(building: Building, box: BoxVariables): Step[] {
   const { before, clone } = makeChild(building, box);
   return [
-    ...refuseUsedCgroups(containerCgroups(building), box.variables),
     ...openState(building, box),
     ...before,
     ...sealStage(box),

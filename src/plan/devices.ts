@@ -2,7 +2,7 @@
 // They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
 // followed (CVE-2026-41579).
 
-import { type Slot, type Step, step } from "../tape/step.ts";
+import { type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
 import { sortOptions } from "./mounts.ts";
 import { attach } from "./root.ts";
@@ -64,7 +64,7 @@ export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
 
 /** Terminals of the container's own /dev/pts: a device that an image brought along would open the host's (runc replaces it too). */
 function linkMultiplexer(dev: Slot<"fd">): Step {
-  const link = (more?: Pick<Step, "onError">): Step => step("symlinkat", ["pts/ptmx", dev, "ptmx"], origin, "link /dev/ptmx to pts/ptmx", more);
+  const link = (more?: Pick<StepOptions, "onError">): Step => step("symlinkat", ["pts/ptmx", dev, "ptmx"], origin, "link /dev/ptmx to pts/ptmx", more);
   const replace = step("unlinkat", [dev, "ptmx", []], origin, "remove the /dev/ptmx that is there", { ok: [link()], onError: [["EROFS", []]] });
   return link({ onError: [["EEXIST", [replace]]] });
 }

@@ -120,14 +120,13 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const set = late ? attributes.set.filter((name) => name !== "MOUNT_ATTR_RDONLY") : attributes.set;
   const data = sorted.readOnlyFilesystem && !late && !ofNamespaces.has(type) ? [...sorted.data, "ro"] : sorted.data;
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
-  const mode = type === "tmpfs" && !data.some((word) => word.startsWith("mode=")) ? keepMode(building, origin, destination, target, made) : undefined;
+  const ownMode = type !== "tmpfs" || data.some((word) => word.startsWith("mode="));
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
       ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
-      ...(mode?.before ?? []),
-      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target, mode?.found),
-      ...(mode?.after ?? []),
+      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
+      ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
       attach(made, target, origin, why),
       ...propagate(made, sorted, origin),
       step("close", [target], origin, "done with it"),
@@ -149,26 +148,18 @@ function together({ attributes, attributesBelow }: SortedOptions): Changes {
   return all;
 }
 
-/** tmpfs's own mode; runtimes take that of the folder that is covered instead, and people rely on it. */
-const TMPFS_MODE = 0o1777;
-
-/** A tmpfs without `mode=` takes the mode of the folder that it covers, if there is one. */
-function keepMode(building: Building, origin: string, destination: string, target: Slot<"fd">, made: Slot<"fd">) {
+/** A tmpfs without `mode=` takes over the mode of the folder that it covers, as with other runtimes; its own would be 1777. */
+function keepMode(building: Building, origin: string, destination: string, target: Slot<"fd">, made: Slot<"fd">): Step[] {
   const found = slotIn("int", building.statx, statxOffset("mode"), `mode of ${destination}`);
   const mode = newInt(building, `mode for ${destination}`);
   const inside = newFd(building, `${destination}, opened`);
-  return {
-    before: [compute([TMPFS_MODE, 0, 0, -1], origin, "the mode of a new folder: 01777", { out: mode })],
-    found: [
-      step("statx", [target, "", ["AT_EMPTY_PATH"], ["STATX_MODE"], pointerTo(building.statx)], origin, "look at the folder that it covers"),
-      compute([found, 0, 0, 0o7777], origin, "take over its mode", { out: mode }),
-    ],
-    after: [
-      step("openat", [made, ".", ["O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the new folder", { out: inside }),
-      step("fchmod", [inside, mode], origin, `set the mode of ${destination}`),
-      step("close", [inside], origin, "done with it"),
-    ],
-  };
+  return [
+    step("statx", [target, "", ["AT_EMPTY_PATH"], ["STATX_MODE"], pointerTo(building.statx)], origin, "look at the folder that it covers"),
+    compute([found, 0, 0, 0o7777], origin, "take over its mode", { out: mode }),
+    step("openat", [made, ".", ["O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the new folder", { out: inside }),
+    step("fchmod", [inside, mode], origin, `set the mode of ${destination}`),
+    step("close", [inside], origin, "done with it"),
+  ];
 }
 
 export type FilesystemWanted = {

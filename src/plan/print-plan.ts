@@ -1,7 +1,7 @@
 // A plan as text and as JSON: every step in the order in which it begins, with who makes it, the call, where it comes
 // from and why. Alternatives are shown below the step that they belong to.
 
-import { printStep } from "../tape/print.ts";
+import { escapeControls, printStep } from "../tape/print.ts";
 import type { Step } from "../tape/step.ts";
 import type { Actor, Plan, Section } from "./plan.ts";
 
@@ -63,7 +63,7 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
 }
 
 export function printPlan(plan: Plan): string {
-  const lines: string[] = plan.notes.map((note) => `note: ${note}`);
+  const lines: string[] = plan.notes.map((note) => `note: ${escapeControls(note)}`);
   const depths = new Map<number, number>();
   let title = "";
   for (const step of listSteps(plan)) {
@@ -74,7 +74,7 @@ export function printPlan(plan: Plan): string {
     depths.set(step.number, depth);
     const when = step.when === undefined ? "" : `[${step.when}] `;
     lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}`);
-    lines.push(`      ${"    ".repeat(depth)}  ${step.origin}: ${step.why}`);
+    lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${step.origin}: ${step.why}`)}`);
   }
   return lines.join("\n").trimStart();
 }

@@ -176,7 +176,7 @@ export function executeProgram(building: Building, process: Process): Step[] {
   const env = environment(building, process);
   const name = args[0] as string;
   const origin = "process.args[0]";
-  const may = (path: string, more?: Pick<Step, "onError" | "ok">): Step =>
+  const may = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
     step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], origin, `execute ${path}`, { failed: "execute", ...more });
   if (name.includes("/")) return [may(name), ...becomeProgram(building, name, args, env)];
   const refused = newSlot(building.child.variables, "int", "refused");

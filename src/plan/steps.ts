@@ -41,13 +41,13 @@ export const openInRoot = (
   origin: string,
   why: string,
   out: Slot<"fd">,
-  more?: Pick<Step, "onError" | "ok">,
+  more?: Pick<StepOptions, "onError" | "ok">,
 ): Step => step("openat2", [root, path, howToOpen[kind], OPEN_HOW_BYTES], origin, why, { out, ...more });
 
 /**
  * Opens `path` inside `root`, making what is missing: folders 0755, and for a file an empty one. When it all exists,
- * that is one step, followed by `found`; else a mkdirat and an open for each component, below a descriptor and never
- * along a path. That one exists is no error: it may, or another container on the same root has just made it.
+ * that is one step; else a mkdirat and an open for each component, below a descriptor and never along a path. That one
+ * exists is no error: it was there, or another container on the same root has just made it.
  */
 export function ensureInRoot(
   child: ChildVariables,
@@ -56,7 +56,6 @@ export function ensureInRoot(
   kind: Exclude<Kind, "any">,
   origin: string,
   out: Slot<"fd">,
-  found: readonly Step[] = [],
 ): Step {
   const parts = components(path);
   const place = kind === "plain folder" ? "the container's root, without following a link" : "the container's root";
@@ -73,7 +72,7 @@ export function ensureInRoot(
     missing.push(makeHere(parent, name, prefix, kindHere, origin), openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here));
     parent = here;
   }
-  return openInRoot(root, parts.join("/"), kind, origin, why, out, { onError: [["ENOENT", missing]], ok: found });
+  return openInRoot(root, parts.join("/"), kind, origin, why, out, { onError: [["ENOENT", missing]] });
 }
 
 const exists: ErrorTable = [["EEXIST", []]];

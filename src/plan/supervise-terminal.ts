@@ -99,8 +99,8 @@ function prepare(loop: Loop): Step[] {
     compute([pollfd(loop, "signals"), wanting(POLLIN), 0, -1], origin, "look for signals", { out: pollfd(loop, "signals") }),
     set(loop.stdin, wanting(POLLIN), "look for input"),
     set(loop.master, own.terminal, "look at the container's terminal"),
-    set(loop.input.left, 0, "no input yet"),
-    set(loop.output.left, 0, "no output yet"),
+    ...emptied(loop.input, "no input yet"),
+    ...emptied(loop.output, "no output yet"),
     set(loop.out, 1, "output goes to stdout"),
   ];
 }
@@ -241,6 +241,8 @@ const advance = ({ at, left }: Flow, done: Slot<"int">): Step[] => [
   compute([at, done, 0, -1], origin, "go on behind it", { out: at }),
   compute([left, 0, done, -1], origin, "with the rest", { out: left }),
 ];
+
+const emptied = ({ bytes, at, left }: Flow, why: string): Step[] => [compute([address(bytes), 0, 0, -1], origin, why, { out: at }), set(left, 0, why)];
 
 const filled = ({ bytes, at, left }: Flow, count: Slot<"int"> | number): Step[] => [
   compute([address(bytes), 0, 0, -1], origin, "begin at its start", { out: at }),

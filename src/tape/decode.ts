@@ -69,8 +69,18 @@ const pointees: { readonly [N in CallName]?: { readonly [index: number]: StructN
 
 /** Fields of structs that hold addresses. */
 const addressFields: ReadonlySet<string> = new Set([
-  "iovec.iov_base", "msghdr.msg_name", "msghdr.msg_iov", "msghdr.msg_control", "sigaction.handler", "sigaction.restorer",
-  "clone_args.pidfd", "clone_args.child_tid", "clone_args.parent_tid", "clone_args.stack", "clone_args.tls", "clone_args.set_tid",
+  "iovec.iov_base",
+  "msghdr.msg_name",
+  "msghdr.msg_iov",
+  "msghdr.msg_control",
+  "sigaction.handler",
+  "sigaction.restorer",
+  "clone_args.pidfd",
+  "clone_args.child_tid",
+  "clone_args.parent_tid",
+  "clone_args.stack",
+  "clone_args.tls",
+  "clone_args.set_tid",
 ]);
 
 type State = {
@@ -89,7 +99,8 @@ export function decodeTape(image: Uint8Array, source: Source): DecodedRecord[] {
   const names = callNames(source.machine);
   const first = source.recordsAddress - source.base;
   const out: DecodedRecord[] = [];
-  for (let at = first; at >= 0 && at + record.bytes <= image.length; at += record.bytes) out.push(decodeRecord(state, names, at, out.length));
+  for (let at = first; at >= 0 && at + record.bytes <= image.length; at += record.bytes)
+    out.push(decodeRecord(state, names, at, out.length));
   return out;
 }
 
@@ -138,7 +149,10 @@ function decodeArgs(state: State, call: DecodedRecord["call"], at: number, mask:
 
 function decodeArg(state: State, kind: ArgKind, value: bigint, pointee: StructName | undefined): DecodedArg {
   if (kind.startsWith("flags:")) return decodeFlags(state, kind.slice(6) as FlagGroup, value);
-  if (kind === "dev") return value > 0xffff_ffffn ? hex(value) : { major: Number((value >> 8n) & 0xfffn), minor: Number((value & 0xffn) | ((value >> 12n) & 0xfff00n)) };
+  if (kind === "dev")
+    return value > 0xffff_ffffn
+      ? hex(value)
+      : { major: Number((value >> 8n) & 0xfffn), minor: Number((value & 0xffn) | ((value >> 12n) & 0xfff00n)) };
   if (kind !== "string" && kind !== "argv" && kind !== "pointer") return { number: signed(value) };
   if (value === 0n) return { number: 0 };
   const variable = addressArg(state, value);
@@ -155,7 +169,7 @@ function decodeArgv(state: State, address: bigint): DecodedArg {
   const texts: string[] = [];
   for (let at = address; ; at += 8n) {
     const offset = constantAt(state, at, 8);
-    if (offset === undefined || (state.budget -= 8) < 0) return hex(address);
+    if (offset === undefined || !spend(state, 8)) return hex(address);
     const element = state.view.getBigUint64(offset, true);
     if (element === 0n) return { texts };
     const text = readText(state, element);
@@ -197,13 +211,18 @@ function constantAt({ source, image }: State, address: bigint, bytes: number): n
   return offset >= first && offset + BigInt(bytes) <= image.length ? Number(offset) : undefined;
 }
 
+function spend(state: State, bytes: number): boolean {
+  state.budget -= bytes;
+  return state.budget >= 0;
+}
+
 function readText(state: State, address: bigint): string | undefined {
   const at = constantAt(state, address, 1);
   if (at === undefined) return undefined;
   const known = state.texts.get(at);
   if (known !== undefined) return known;
   const end = state.image.indexOf(0, at);
-  if (end < 0 || (state.budget -= end - at) < 0) return undefined;
+  if (end < 0 || !spend(state, end - at)) return undefined;
   const text = new TextDecoder().decode(state.image.subarray(at, end));
   state.texts.set(at, text);
   return text;
@@ -214,7 +233,7 @@ function sizedText(state: State, address: bigint, size: bigint): DecodedArg {
   if (variable !== undefined) return variable;
   const bytes = Number(size);
   const at = constantAt(state, address, bytes);
-  if (at === undefined || (state.budget -= bytes) < 0) return hex(address);
+  if (at === undefined || !spend(state, bytes)) return hex(address);
   return { text: new TextDecoder().decode(state.image.subarray(at, at + bytes)) };
 }
 
@@ -248,7 +267,10 @@ function namedPlace(variables: Variables, place: number, shared: boolean): Place
   return named(buffer.place === place ? buffer.buffer : `${buffer.buffer}+${place - buffer.place}`);
 }
 
-const headerNames: Readonly<Record<number, string>> = { [header.lastErrno]: "the last errno", [header.lastRecord]: "the last failed record" };
+const headerNames: Readonly<Record<number, string>> = {
+  [header.lastErrno]: "the last errno",
+  [header.lastRecord]: "the last failed record",
+};
 
 const headerName = (offset: number): string =>
   headerNames[offset] ?? (offset >= header.saved ? `saved errno ${(offset - header.saved) / 8}` : `header+${offset}`);
@@ -289,7 +311,9 @@ function printDecoded(arg: DecodedArg, kind: ArgKind): string {
   if ("load" in arg) return "hex" in arg.load ? `*${arg.load.hex}` : printPlace(arg.load);
   if ("address" in arg) return `&${printPlace(arg.address)}`;
   if ("hex" in arg) return arg.hex;
-  return `{${Object.entries(arg.fields).map(([name, field]) => `${name}: ${printDecoded(field, "int")}`).join(", ")}}`;
+  return `{${Object.entries(arg.fields)
+    .map(([name, field]) => `${name}: ${printDecoded(field, "int")}`)
+    .join(", ")}}`;
 }
 
 function printPlain(value: number, kind: ArgKind): string {

@@ -441,7 +441,7 @@ function flagsValue(machine: Machine, table: FlagTable, names: readonly string[]
 }
 
 /** makedev(3): the kernel's encoding of a device number in 64 bits, of which mknod takes the low 32. */
-export const makedev = ({ major, minor }: Device): number =>
+const makedev = ({ major, minor }: Device): number =>
   ((minor & 0xff) | ((major & 0xfff) << 8)) + (minor >>> 8) * 0x10_0000;
 
 function textAddress(state: State, text: string): number {

@@ -106,6 +106,11 @@ export class Running implements Disposable {
     if (!this.stdout.includes(text)) throw new Error(`ended with ${this.child.exitCode} before it said ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
   }
 
+  /** Waits until box is no more than the container's supervisor. */
+  async supervises(): Promise<void> {
+    await until(() => readlinkOrEmpty(`/proc/${this.pid}/exe`) !== binary, "box to become the supervisor", this.#limitMs);
+  }
+
   /** Waits for its end. `exitCode` is 128 and the signal for one that a signal ended, as a shell says it. */
   async outcome(): Promise<Outcome> {
     const exitCode = await Promise.race([this.child.exited, Bun.sleep(this.#limitMs)]);
@@ -226,7 +231,7 @@ export class Bundle implements Disposable {
     this.change((spec) => (spec.process.args = ["sh", "-c", script]));
     const running = this.start(["run", this.id], options);
     await running.says("ready");
-    await until(() => readlinkOrEmpty(`/proc/${running.pid}/exe`) !== binary, "box to become the supervisor");
+    await running.supervises();
     return running;
   }
 

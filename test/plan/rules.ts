@@ -32,16 +32,18 @@ const inStruct = (arg: AnyArg | undefined, field: string, flag: string): boolean
 const isSlot = (arg: AnyArg | undefined): arg is Slot => typeof arg === "object" && arg !== null && "slot" in arg;
 const sameSlot = (one: AnyArg | undefined, other: Slot | undefined): boolean => isSlot(one) && other !== undefined && one.place === other.place;
 
-/** Everything that `later` chooses has a certain step that `earlier` chooses before it. */
+/** Everything that `later` chooses has a certain step that `earlier` chooses before it; else the first that has none is told. */
 function precedes(steps: readonly Placed[], earlier: (one: Placed) => boolean, later: (one: Placed) => boolean, fault: string): string[] {
   const first = steps.findIndex((one) => one.certain && earlier(one));
-  return steps.flatMap((one, index) => (later(one) && (first < 0 || index <= first) ? [say(one, fault)] : []));
+  const wrong = steps.find((one, index) => (first < 0 || index <= first) && later(one));
+  return wrong === undefined ? [] : [say(wrong, fault)];
 }
 
-/** Nothing that `later` chooses comes after the first step that `earlier` chooses. */
+/** Nothing that `later` chooses comes after the first step that `earlier` chooses; else the first that does is told. */
 function endsBefore(steps: readonly Placed[], later: (one: Placed) => boolean, earlier: (one: Placed) => boolean, fault: string): string[] {
   const first = steps.findIndex(earlier);
-  return first < 0 ? [] : steps.flatMap((one, index) => (index > first && later(one) ? [say(one, fault)] : []));
+  const wrong = first < 0 ? undefined : steps.find((one, index) => index > first && later(one));
+  return wrong === undefined ? [] : [say(wrong, fault)];
 }
 
 /** By call, where a folder stands that the kernel resolves the argument after it against. */
@@ -356,11 +358,12 @@ const rootIsFilledFirst: Rule = (plan, { spec }) => {
   return [
     ...precedes(steps, call("umask", 0), creating, "is made under the caller's umask"),
     ...endsBefore(steps, changes, seals, "comes after the root is read-only"),
-    ...endsBefore(steps, (one) => changes(one) || mounting(one) && !setsPropagation(one), call("pivot_root"), "comes after the root is entered").filter((fault) => !fault.startsWith("umount2(\".\"")),
+    ...endsBefore(steps, (one) => changes(one) || (mounting(one) && !setsPropagation(one) && !letsGo(one)), call("pivot_root"), "comes after the root is entered"),
     ...(spec.root.readonly === true && !joined && !steps.some(seals) ? ["root: it is not made read-only"] : []),
-    ...(joined ? [] : precedes(steps, call("umount2", ".", ["MNT_DETACH"]), (one) => one.step.call === "execve", "still sees the host's mounts")),
+    ...(joined ? [] : precedes(steps, letsGo, (one) => one.step.call === "execve", "still sees the host's mounts")),
   ];
 };
+const letsGo = call("umount2", ".", ["MNT_DETACH"]);
 const setsPropagation = ({ step }: Placed): boolean => step.origin === "linux.rootfsPropagation";
 
 /** Every descriptor that a step uses has been opened by then, on every path. */
@@ -371,6 +374,7 @@ const descriptorsExist: Rule = (plan) => {
     steps: plan.child.flatMap(({ steps }) => steps),
     explanations: { context: context.steps, program: program.steps },
     given: [],
+    optional: [],
   });
   return faults.map(({ step, slot, fault }) => `${printStep(step)}: ${slot} is ${fault}`);
 };

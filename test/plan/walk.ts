@@ -88,7 +88,7 @@ export function movedBefore(plan: Plan, choice: Choice, place: Choice): Plan {
   const step = all.find(choice);
   const target = all.find(place);
   if (step === undefined || target === undefined) throw new Error("the plan has no such step to move, or no such place");
-  return withBefore(without(plan, (one) => one === step), sameAs(target), step);
+  return withBefore(without(plan, sameAs(step)), sameAs(target), step);
 }
 
 /** Changing a plan copies its steps, so they are found again by what they say. */

@@ -4,7 +4,7 @@ import type { Machine } from "../../src/linux/syscalls.ts";
 import { decodeTape, printRecord } from "../../src/tape/decode.ts";
 import { encodeTape } from "../../src/tape/encode.ts";
 import { record } from "../../src/tape/layout.ts";
-import { address, compute, newBuffer, newSlot, newVariables, slotIn, type Step, step, type Variables } from "../../src/tape/step.ts";
+import { address, compute, newBuffer, newSlot, newVariables, type Step, slotIn, step, type Variables } from "../../src/tape/step.ts";
 import { planNames, planOf, tapesOf } from "./plans.ts";
 import { randomCalls, randomVariables } from "./random-calls.ts";
 import { checkRoundTrip, decodeEncoded } from "./round-trip.ts";
@@ -14,7 +14,8 @@ const machines = ["x64", "arm64"] as const;
 
 describe.each(machines)("on %s", (machine) => {
   test.each(planNames)("the plan comes back: %s", (name) => {
-    for (const { lists, variables, options } of Object.values(tapesOf(planOf(name, machine)))) checkRoundTrip(machine, lists, variables, options);
+    for (const { lists, variables, options } of Object.values(tapesOf(planOf(name, machine))))
+      checkRoundTrip(machine, lists, variables, options);
   });
 
   test("any calls come back", () => {
@@ -29,7 +30,9 @@ describe.each(machines)("on %s", (machine) => {
 
 /** The lines of an encoded tape. */
 function print(machine: Machine, lists: readonly (readonly Step[])[], variables: Variables, options = {}): string {
-  return decodeEncoded(encodeTape(lists, variables, stagePlaces(machine), options), machine, variables).map(printRecord).join("\n");
+  return decodeEncoded(encodeTape(lists, variables, stagePlaces(machine), options), machine, variables)
+    .map(printRecord)
+    .join("\n");
 }
 
 describe("printed", () => {
@@ -38,14 +41,20 @@ describe("printed", () => {
   const statx = newBuffer(variables, "statx", 256);
   const reported = newSlot(variables, "int", "reported", true);
   const steps = [
-    step("openat2", [root, "proc", { struct: "open_how", flags: ["O_PATH", "O_DIRECTORY"], resolve: ["RESOLVE_IN_ROOT"] }, 24], "test", "open", {
-      out: found,
-      onError: [
-        ["ENOENT", [step("mkdirat", [root, "proc", 0o755], "test", "make", { goto: "again" })]],
-        ["ENOSYS", [step("openat", [root, "proc", ["O_PATH", "O_NOFOLLOW"], 0], "test", "open", { out: found })], "fallback"],
-      ],
-      label: "again",
-    }),
+    step(
+      "openat2",
+      [root, "proc", { struct: "open_how", flags: ["O_PATH", "O_DIRECTORY"], resolve: ["RESOLVE_IN_ROOT"] }, 24],
+      "test",
+      "open",
+      {
+        out: found,
+        onError: [
+          ["ENOENT", [step("mkdirat", [root, "proc", 0o755], "test", "make", { goto: "again" })]],
+          ["ENOSYS", [step("openat", [root, "proc", ["O_PATH", "O_NOFOLLOW"], 0], "test", "open", { out: found })], "fallback"],
+        ],
+        label: "again",
+      },
+    ),
     step("statx", [found, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], address(statx)], "test", "look", { onError: "ignore" }),
     compute([slotIn("int", statx, 28, "mode"), 0, 0, 0o170000], "test", "check", { expect: { value: 0o040000, refused: "no folder" } }),
     step("mknodat", ["AT_FDCWD", "null", 0o020666, { major: 1, minor: 259 }], "test", "make"),
@@ -137,9 +146,9 @@ describe("hostile bytes", () => {
   });
 
   test("unknown calls, slots, results, and places to go on", () => {
-    expect(decodeWords([0xfffn | (0x43n << 32n), 5n, base + 96n, 7n, 0n, 0n, 0n, 9n, -3n, base + 1n, base + BigInt(recordsAt) + 8n, base + 96n])).toBe(
-      "#0 syscall 4095(*0x5, slot, 0x7, NULL, NULL, NULL) → 0x9, if -3 0x40010001, on error 0x40010208, then where slot says",
-    );
+    expect(
+      decodeWords([0xfffn | (0x43n << 32n), 5n, base + 96n, 7n, 0n, 0n, 0n, 9n, -3n, base + 1n, base + BigInt(recordsAt) + 8n, base + 96n]),
+    ).toBe("#0 syscall 4095(*0x5, slot, 0x7, NULL, NULL, NULL) → 0x9, if -3 0x40010001, on error 0x40010208, then where slot says");
   });
 
   test("text of a size that does not fit is none", () => {
@@ -168,7 +177,9 @@ describe("hostile bytes", () => {
     image.fill(0, at - 1);
     view.setBigUint64(at, execve, true);
     view.setBigUint64(at + 16, base + BigInt(first), true);
-    const decoded = decodeTape(image, { ...source, recordsAddress: source.base + at }).map(printRecord).join("\n");
+    const decoded = decodeTape(image, { ...source, recordsAddress: source.base + at })
+      .map(printRecord)
+      .join("\n");
     expect(decoded).toBe("#0 execve(NULL, 0x40010100, NULL), then end");
   });
 

@@ -3,7 +3,19 @@ import type { Machine } from "../../src/linux/syscalls.ts";
 import { type EncodeOptions, encodeTape } from "../../src/tape/encode.ts";
 import { TAPE_BYTES_MAX } from "../../src/tape/layout.ts";
 import {
-  address, compute, lastErrno, lastRecord, newBuffer, newSlot, newVariables, slotIn, type Step, type StepOptions, type Struct, step, type Variables,
+  address,
+  compute,
+  lastErrno,
+  lastRecord,
+  newBuffer,
+  newSlot,
+  newVariables,
+  type Step,
+  type StepOptions,
+  type Struct,
+  slotIn,
+  step,
+  type Variables,
 } from "../../src/tape/step.ts";
 import { emulator } from "../stage/run-tape.ts";
 import { type Outcome, runSteps, stagePlaces } from "./run-steps.ts";
@@ -52,22 +64,49 @@ describe.each(machines)("in the stage of %s", (machine) => {
 
     it("leads to the alternative that names it", () => {
       const steps = [
-        findNothing({ onError: [["EBADF", [say("not")]], ["ENOENT", [say("a"), say("b")]]], ok: [say("not")] }),
+        findNothing({
+          onError: [
+            ["EBADF", [say("not")]],
+            ["ENOENT", [say("a"), say("b")]],
+          ],
+          ok: [say("not")],
+        }),
         say("c"),
-        closeNothing({ onError: [["EBADF", []], ["ENOENT", [say("not")]]] }),
+        closeNothing({
+          onError: [
+            ["EBADF", []],
+            ["ENOENT", [say("not")]],
+          ],
+        }),
         say("d"),
       ];
       expect(run(steps)).toEqual({ ...ended, stdout: "abcd" });
     });
 
     it("that no alternative names stops the tape", () => {
-      const fails = findNothing({ onError: [["EBADF", [say("not")]], ["EEXIST", [], "fallback"]] });
+      const fails = findNothing({
+        onError: [
+          ["EBADF", [say("not")]],
+          ["EEXIST", [], "fallback"],
+        ],
+      });
       expect(run([fails, say("not")])).toEqual({ ...stopped(fails, "ENOENT"), stdout: "" });
     });
 
     it("that means nothing may be the last of a tape", () => {
       expect(run([say("a"), closeNothing({ onError: [["EBADF", []]] })])).toEqual({ ...ended, stdout: "a" });
-      expect(run([say("a"), closeNothing({ onError: [["ENOENT", []], ["EBADF", []]], ok: [say("not")] })])).toEqual({ ...ended, stdout: "a" });
+      expect(
+        run([
+          say("a"),
+          closeNothing({
+            onError: [
+              ["ENOENT", []],
+              ["EBADF", []],
+            ],
+            ok: [say("not")],
+          }),
+        ]),
+      ).toEqual({ ...ended, stdout: "a" });
     });
 
     it("of an alternative is its own", () => {
@@ -81,14 +120,19 @@ describe.each(machines)("in the stage of %s", (machine) => {
     });
 
     it("of a fallback within a fallback counts as the very first", () => {
-      const inner = findNothing({ onError: [["ENOENT", [say("b"), step("getcwd", [null, 0], "test", "fail with ERANGE or EFAULT")], "fallback"]] });
+      const inner = findNothing({
+        onError: [["ENOENT", [say("b"), step("getcwd", [null, 0], "test", "fail with ERANGE or EFAULT")], "fallback"]],
+      });
       const outer = closeNothing({ onError: [["EBADF", [say("a"), inner], "fallback"]] });
       expect(run([outer])).toEqual({ ...stopped(outer, "EBADF"), stdout: "ab" });
     });
 
     it("after a fallback that worked is the new one", () => {
       const fails = findNothing();
-      expect(run([closeNothing({ onError: [["EBADF", [say("a")], "fallback"]] }), fails])).toEqual({ ...stopped(fails, "ENOENT"), stdout: "a" });
+      expect(run([closeNothing({ onError: [["EBADF", [say("a")], "fallback"]] }), fails])).toEqual({
+        ...stopped(fails, "ENOENT"),
+        stdout: "a",
+      });
     });
 
     it("that nothing handles runs the list for failures", () => {
@@ -128,7 +172,10 @@ describe.each(machines)("in the stage of %s", (machine) => {
 
   describe("a result", () => {
     it("leads to steps for success alone", () => {
-      expect(run([say("a", { ok: [say("b", { ok: [say("c")] })] }), say("d", { ok: [] }), say("e")])).toEqual({ ...ended, stdout: "abcde" });
+      expect(run([say("a", { ok: [say("b", { ok: [say("c")] })] }), say("d", { ok: [] }), say("e")])).toEqual({
+        ...ended,
+        stdout: "abcde",
+      });
     });
 
     it("leads elsewhere when it equals", () => {
@@ -143,7 +190,10 @@ describe.each(machines)("in the stage of %s", (machine) => {
 
     it("that is expected goes on, as the last of a tape too", () => {
       const expected = (value: number): StepOptions => ({ expect: { value, refused: "it is not" } });
-      expect(run([say("ab", expected(2)), say("c", { ...expected(1), ok: [say("d")] }), say("e", expected(1))])).toEqual({ ...ended, stdout: "abcde" });
+      expect(run([say("ab", expected(2)), say("c", { ...expected(1), ok: [say("d")] }), say("e", expected(1))])).toEqual({
+        ...ended,
+        stdout: "abcde",
+      });
       const refused = say("ab", { ...expected(3), ok: [say("not")] });
       expect(run([refused, say("not")])).toEqual({ ...stopped(refused, "EPERM"), stdout: "ab" });
     });
@@ -152,14 +202,21 @@ describe.each(machines)("in the stage of %s", (machine) => {
       const values = [-4096, -(2 ** 31), -(2 ** 32), -(2 ** 40) - 1, 2 ** 31, 2 ** 32, 2 ** 40 + 3, 2 ** 53 - 1, -(2 ** 53)];
       const variables = newVariables();
       const slots = values.map((value) => newSlot(variables, "int", String(value), true));
-      const outcome = runSteps(machine, [values.map((value, index) => compute([value, 0, 0, -1], "test", "keep", { out: slots[index] as (typeof slots)[0] }))], variables);
+      const outcome = runSteps(
+        machine,
+        [values.map((value, index) => compute([value, 0, 0, -1], "test", "keep", { out: slots[index] as (typeof slots)[0] }))],
+        variables,
+      );
       expect(slots.map((slot) => outcome.word(slot))).toEqual(values.map(BigInt));
     });
 
     it("of 32 bits with a sign is compared with all 64", () => {
       const steps = [compute([-5000, 0, 0, -1], "test", "compare", { equal: { value: -5000, steps: [say("a")] } })];
       expect(run(steps)).toEqual({ ...ended, stdout: "a" });
-      expect(run([compute([2 ** 40, 0, 0, -1], "test", "compare", { equal: { value: 0, steps: [say("not")] } })])).toEqual({ ...ended, stdout: "" });
+      expect(run([compute([2 ** 40, 0, 0, -1], "test", "compare", { equal: { value: 0, steps: [say("not")] } })])).toEqual({
+        ...ended,
+        stdout: "",
+      });
     });
   });
 
@@ -191,7 +248,9 @@ describe.each(machines)("in the stage of %s", (machine) => {
           equal: { value: 0, steps: child, onFailure: [say("failed "), step("exit_group", [7], "test", "end")] },
         }),
         step("waitid", [["P_PID"], pid, address(info), ["WEXITED"], null], "test", "wait"),
-        compute([slotIn("int", info, 24, "status"), 0, 0, 0xffff_ffff], "test", "check", { expect: { value: 7, refused: "it is another" } }),
+        compute([slotIn("int", info, 24, "status"), 0, 0, 0xffff_ffff], "test", "check", {
+          expect: { value: 7, refused: "it is another" },
+        }),
         say("parent"),
       ];
     });
@@ -208,7 +267,10 @@ describe.each(machines)("in the stage of %s", (machine) => {
       const [reading, writing] = [newSlot(variables, "fd", "reading"), newSlot(variables, "fd", "writing")];
       return [
         step("openat", ["AT_FDCWD", "/dev", ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], "test", "open a folder", { out: folder }),
-        step("openat", [folder, "null", ["O_DIRECTORY"], 0], "test", "be refused", { onError: [["ENOTDIR", [say("a")]]], ok: [say("not")] }),
+        step("openat", [folder, "null", ["O_DIRECTORY"], 0], "test", "be refused", {
+          onError: [["ENOTDIR", [say("a")]]],
+          ok: [say("not")],
+        }),
         step("openat", [folder, "fd", ["O_NOFOLLOW"], 0], "test", "be refused", { onError: [["ELOOP", [say("b")]]], ok: [say("not")] }),
         step("pipe2", [address(pair), ["O_CLOEXEC"]], "test", "make a pipe"),
         compute([slotIn("int", pair, 0, "first"), 0, 0, 0xffff_ffff], "test", "take it apart", { out: reading }),
@@ -227,9 +289,13 @@ describe.each(machines)("in the stage of %s", (machine) => {
 
   it("a tape may be large", () => {
     const steps = Array.from({ length: 3000 }, (_, index) => findNothing({ onError: [["ENOENT", []]], label: `step ${index}` }));
-    const texts = Array.from({ length: 500 }, (_, index) => step("chdir", [`/${"ü".repeat(200)}/${index}`], "test", "look", { onError: "ignore" }));
+    const texts = Array.from({ length: 500 }, (_, index) =>
+      step("chdir", [`/${"ü".repeat(200)}/${index}`], "test", "look", { onError: "ignore" }),
+    );
     const arrays = Array.from({ length: 100 }, (_, index) =>
-      step("execve", ["/no/such/program", Array.from({ length: 100 }, (_, at) => `${index}.${at}`), []], "test", "be refused", { onError: "ignore" }),
+      step("execve", ["/no/such/program", Array.from({ length: 100 }, (_, at) => `${index}.${at}`), []], "test", "be refused", {
+        onError: "ignore",
+      }),
     );
     expect(run([...steps, ...texts, ...arrays, say("end")])).toEqual({ ...ended, stdout: "end" });
   });
@@ -238,7 +304,8 @@ describe.each(machines)("in the stage of %s", (machine) => {
 describe("encoding", () => {
   const encode = (steps: readonly Step[], variables = newVariables(), machine: Machine = "x64", options?: EncodeOptions) =>
     encodeTape([steps], variables, stagePlaces(machine), options);
-  const occurrences = (image: Uint8Array, text: string): number => Buffer.from(image).toString("latin1").split(Buffer.from(text).toString("latin1")).length - 1;
+  const occurrences = (image: Uint8Array, text: string): number =>
+    Buffer.from(image).toString("latin1").split(Buffer.from(text).toString("latin1")).length - 1;
 
   test("equal strings are one string, in arguments, arrays and structs", () => {
     const variables = newVariables();
@@ -282,7 +349,10 @@ describe("encoding", () => {
     const event = newBuffer(variables, "event", 16, { struct: "epoll_event", events: 1, data: 0x1_0000_0002 });
     const view = (machine: Machine, of: typeof slot | typeof bytes, length: number) => {
       const { image, addressOf } = encode([say("a")], variables, machine);
-      return Buffer.from(image).subarray(addressOf(of) - stagePlaces(machine).base).subarray(0, length).toString("hex");
+      return Buffer.from(image)
+        .subarray(addressOf(of) - stagePlaces(machine).base)
+        .subarray(0, length)
+        .toString("hex");
     };
     for (const machine of machines) {
       expect(view(machine, slot, 8)).toBe("ffffffffffffffff");
@@ -296,7 +366,10 @@ describe("encoding", () => {
     const { entries } = encodeTape([[], [say("a")], []], newVariables(), stagePlaces("x64"));
     expect(entries.map((entry) => entry === 0)).toEqual([true, false, true]);
     const fails = findNothing();
-    expect(summary(runSteps(process.arch as Machine, [[fails], []], newVariables(), { failureList: 1 }))).toEqual({ ...stopped(fails, "ENOENT"), stdout: "" });
+    expect(summary(runSteps(process.arch as Machine, [[fails], []], newVariables(), { failureList: 1 }))).toEqual({
+      ...stopped(fails, "ENOENT"),
+      stdout: "",
+    });
   });
 
   const nested = (depth: number): Step => closeNothing(depth === 0 ? {} : { onError: [["EBADF", [nested(depth - 1)], "fallback"]] });
@@ -305,11 +378,23 @@ describe("encoding", () => {
   test.each<[name: string, steps: () => readonly Step[], message: string]>([
     ["an unknown label", () => [say("a", { goto: "nowhere" })], "tape: no step has the label nowhere"],
     ["a label twice", () => [say("a", { label: "here" }), say("b", { label: "here" })], "tape: two steps have the label here"],
-    ["expect and equal", () => [say("a", { expect: { value: 1, refused: "" }, equal: { value: 1, steps: [] } })], "tape: a step has both expect and equal"],
+    [
+      "expect and equal",
+      () => [say("a", { expect: { value: 1, refused: "" }, equal: { value: 1, steps: [] } })],
+      "tape: a step has both expect and equal",
+    ],
     ["ok and goto", () => [say("a", { label: "a", ok: [say("b")], goto: "a" })], "tape: a step has both ok and goto"],
     ["alternatives nested too deeply", () => [nested(9)], "tape: alternatives are nested too deeply"],
-    ["a field that the struct lacks", () => [step("openat2", ["AT_FDCWD", "a", badField, 24], "test", "open")], "tape: struct open_how has no field flag"],
-    ["names for a field of numbers", () => [step("openat2", ["AT_FDCWD", "a", badNames, 24], "test", "open")], "tape: open_how.mode takes no flag names"],
+    [
+      "a field that the struct lacks",
+      () => [step("openat2", ["AT_FDCWD", "a", badField, 24], "test", "open")],
+      "tape: struct open_how has no field flag",
+    ],
+    [
+      "names for a field of numbers",
+      () => [step("openat2", ["AT_FDCWD", "a", badNames, 24], "test", "open")],
+      "tape: open_how.mode takes no flag names",
+    ],
     ["too many steps", () => Array.from({ length: TAPE_BYTES_MAX / 96 }, () => closeNothing()), "tape: 4206624 bytes, more than 4194304"],
     ["too much text", () => [say("a".repeat(TAPE_BYTES_MAX + 1))], "tape: larger than 4194304 bytes"],
   ])("refuses %s", (_, steps, message) => {

@@ -28,11 +28,7 @@ class Explained {
   }
 }
 
-export function runModel(
-  lists: readonly (readonly Step[])[],
-  options: EncodeOptions,
-  fates: ReadonlyMap<Step, Fate>,
-): End {
+export function runModel(lists: readonly (readonly Step[])[], options: EncodeOptions, fates: ReadonlyMap<Step, Fate>): End {
   let written = "";
   const fail = (step: Step, name: Errno): never => {
     const list = step.explain === undefined ? undefined : options.explanations?.[step.explain];

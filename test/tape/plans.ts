@@ -35,7 +35,8 @@ const hostFacts = (machine: Machine, uid: number, cgroups: CgroupFacts): HostFac
   openFiles: { soft: 1024, hard: 4096 },
 });
 
-const withoutTerminal = (spec: Spec): Spec => (spec.process === undefined ? spec : { ...spec, process: { ...spec.process, terminal: false } });
+const withoutTerminal = (spec: Spec): Spec =>
+  spec.process === undefined ? spec : { ...spec, process: { ...spec.process, terminal: false } };
 
 function joining(spec: Spec, types: readonly Namespace["type"][]): Spec {
   const rest = (spec.linux?.namespaces ?? []).filter(({ type }) => !types.includes(type));
@@ -48,7 +49,12 @@ function demanding(): Spec {
   return {
     ...spec,
     hostname: "größe-☃",
-    process: { ...spec.process, user: { uid: 1000, gid: 1000, additionalGids: [4, 27] }, cwd: "/a/b", args: ["/bin/ünïcode", "ß"] } as Spec["process"] & {},
+    process: {
+      ...spec.process,
+      user: { uid: 1000, gid: 1000, additionalGids: [4, 27] },
+      cwd: "/a/b",
+      args: ["/bin/ünïcode", "ß"],
+    } as Spec["process"] & {},
     mounts: [
       ...(spec.mounts ?? []),
       { destination: "/data", type: "bind", source: "/srv/data", options: ["rbind", "ro", "rshared"] },
@@ -74,7 +80,11 @@ const cases: Readonly<Record<string, Case>> = {
   "user namespace made by root": [withoutTerminal(defaultSpec({ rootless })), 0],
   "joined pid and network": [withoutTerminal(joining(defaultSpec(), ["pid", "network"]))],
   "joined user, without root": [joining(defaultSpec({ rootless }), ["user", "ipc"]), 1000, "none"],
-  "everything joined": [withoutTerminal(joining(defaultSpec(), ["pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time"])), 0, "v2"],
+  "everything joined": [
+    withoutTerminal(joining(defaultSpec(), ["pid", "network", "ipc", "uts", "mount", "cgroup", "user", "time"])),
+    0,
+    "v2",
+  ],
   "host's pids": [{ ...withoutTerminal(defaultSpec()), linux: { namespaces: [{ type: "mount" }] } }],
   demanding: [demanding()],
   "embedded root": [embedded(false), 0, "hybrid", true],
@@ -96,17 +106,31 @@ export type PlannedTape = {
   readonly lists: readonly (readonly Step[])[];
   readonly options: EncodeOptions;
   readonly given: readonly (Slot | Buffer)[];
+  /** Slots that stay -1 where there is nothing to use. */
+  readonly optional?: readonly Slot[];
 };
 
 export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervisor", PlannedTape>> {
   const { box, supervisor, explanations } = plan;
   const sections = [
-    plan.prepare, plan.awaitHelper, plan.observe, plan.writeIdMaps, plan.record, plan.release, plan.becomeSupervisor, plan.startSupervisor,
+    plan.prepare,
+    plan.awaitHelper,
+    plan.observe,
+    plan.writeIdMaps,
+    plan.record,
+    plan.release,
+    plan.becomeSupervisor,
+    plan.startSupervisor,
   ];
   const { stageBytes, tapeBytes, state } = box;
   const bytes = [stageBytes, tapeBytes, state].flatMap(({ address, length }) => [address, length]);
   return {
-    box: { variables: box.variables, lists: sections.map(({ steps }) => steps), options: {}, given: [...bytes, box.processPath, box.initPid] },
+    box: {
+      variables: box.variables,
+      lists: sections.map(({ steps }) => steps),
+      options: {},
+      given: [...bytes, box.processPath, box.initPid],
+    },
     child: {
       variables: plan.childVariables.variables,
       lists: [plan.child.flatMap(({ steps }) => steps), ...explanations.map(({ steps }) => steps)],
@@ -117,7 +141,9 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
       variables: supervisor.variables,
       lists: [plan.supervise.steps, plan.handOver.steps],
       options: { failureList: 1 },
-      given: [supervisor.init, supervisor.stateRoot, supervisor.stateFolder, supervisor.box, supervisor.terminal, supervisor.settings],
+      given: [supervisor.init, supervisor.stateRoot, supervisor.stateFolder, supervisor.box, supervisor.terminal],
+      // The caller may have no terminal.
+      optional: [supervisor.caller],
     },
   };
 }

@@ -18,6 +18,8 @@ export type Tape = {
   readonly failureList?: readonly Step[];
   readonly explanations?: { readonly [kind in Explanation]?: readonly Step[] };
   readonly given: readonly (Slot | Buffer)[];
+  /** Slots that stay -1 where there is nothing to use: a step that ignores errors may read them all the same. */
+  readonly optional?: readonly Slot[];
 };
 
 export type Finding = {
@@ -59,14 +61,15 @@ export function proveSlots(tape: Tape): { readonly faults: Finding[]; readonly u
       if (index >= firstOwn) unreachable.push(step);
     } else
       for (const [slot, key] of reads(step))
-        if (!holds(tape.variables, written, slot, key))
+        if (!(step.onError === "ignore" && tape.optional?.includes(slot) === true) && !holds(tape.variables, written, slot, key))
           faults.push({
             step,
             slot: slot.slot,
             fault: holds(tape.variables, keeping[index] as Written, slot, key) ? "closed on some path" : "not written on every path",
           });
   }
-  return { faults, unreachable };
+  // Nodes stand from the last step to the first.
+  return { faults: faults.toReversed(), unreachable: unreachable.toReversed() };
 }
 
 /** Adds `steps` to the graph, from the last to the first, and returns the entry. */
@@ -154,9 +157,27 @@ function afterSuccess(step: Step, before: Written, closing: boolean): Written {
 
 /** The arguments that point at what a call fills. */
 const fills: { readonly [N in CallName | "compute"]?: readonly number[] } = {
-  read: [1], pread64: [1], recvmsg: [1], socketpair: [3], pipe2: [0], getcwd: [0], clone: [2, 3, 4], capget: [0, 1],
-  rt_sigtimedwait: [1], rt_sigprocmask: [2], rt_sigaction: [2], waitid: [2, 4], readlinkat: [2], epoll_pwait: [1], prlimit64: [3],
-  statx: [4], fstatfs: [1], statfs: [1], ioctl: [2], clone3: [0], ppoll: [0],
+  read: [1],
+  pread64: [1],
+  recvmsg: [1],
+  socketpair: [3],
+  pipe2: [0],
+  getcwd: [0],
+  clone: [2, 3, 4],
+  capget: [0, 1],
+  rt_sigtimedwait: [1],
+  rt_sigprocmask: [2],
+  rt_sigaction: [2],
+  waitid: [2, 4],
+  readlinkat: [2],
+  epoll_pwait: [1],
+  prlimit64: [3],
+  statx: [4],
+  fstatfs: [1],
+  statfs: [1],
+  ioctl: [2],
+  clone3: [0],
+  ppoll: [0],
 };
 
 /** A variable whose address is given, and those that its contents point at (a message's data and control). */

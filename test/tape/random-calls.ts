@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type FlagGroup, flags } from "../../src/linux/flags.ts";
 import { type StructName, structFields } from "../../src/linux/structs.ts";
 import { type ArgKind, type CallName, syscalls } from "../../src/linux/syscalls.ts";
-import { address, type AnyArg, newBuffer, newSlot, newVariables, type Step, type Struct, slotIn, step } from "../../src/tape/step.ts";
+import { type AnyArg, address, newBuffer, newSlot, newVariables, type Step, type Struct, slotIn, step } from "../../src/tape/step.ts";
 import { structFieldGroup } from "../../src/tape/struct-flags.ts";
 
 export const randomVariables = newVariables();
@@ -45,11 +45,15 @@ function randomField(struct: StructName, name: string): fc.Arbitrary<Struct[stri
 const addresses = new Set(["clone_args", "msghdr"]);
 
 function randomStruct(struct: StructName): fc.Arbitrary<Struct> {
-  const names = Object.keys(structFields[struct].fields).filter((name) => structFieldGroup(struct, name) !== undefined || !addresses.has(struct));
-  return fc.record(Object.fromEntries(names.map((name) => [name, randomField(struct, name)])), { requiredKeys: [] }).map((fields) => ({ struct, ...fields }));
+  const names = Object.keys(structFields[struct].fields).filter(
+    (name) => structFieldGroup(struct, name) !== undefined || !addresses.has(struct),
+  );
+  return fc
+    .record(Object.fromEntries(names.map((name) => [name, randomField(struct, name)])), { requiredKeys: [] })
+    .map((fields) => ({ struct, ...fields }));
 }
 
-const valueOf = (value: number | { readonly x64: number }): bigint => BigInt(typeof value === "number" ? value : value.x64);
+const bitsOf = (value: number | { readonly x64: number }): bigint => BigInt(typeof value === "number" ? value : value.x64);
 
 /** Names that share no bits: the encoder adds. */
 function randomFlags(group: FlagGroup): fc.Arbitrary<readonly string[]> {
@@ -58,7 +62,7 @@ function randomFlags(group: FlagGroup): fc.Arbitrary<readonly string[]> {
   return fc.subarray(names, { maxLength: Math.min(4, names.length) }).map((chosen) => {
     let taken = 0n;
     return chosen.filter((name) => {
-      const value = valueOf(table[name] as number);
+      const value = bitsOf(table[name] as number);
       // O_DIRECTORY of one machine is O_DIRECT of the other.
       const free = (taken & value) === 0n && (group !== "O" || !name.includes("TMPFILE"));
       if (free) taken |= value;
@@ -74,7 +78,11 @@ function randomArg(kind: ArgKind): fc.Arbitrary<AnyArg> {
   if (kind === "pointer") return pointer;
   if (kind === "dev") return fc.record({ major: fc.nat(4095), minor: fc.nat(2 ** 20 - 1) });
   if (kind.startsWith("flags:")) return randomFlags(kind.slice(6) as FlagGroup) as fc.Arbitrary<AnyArg>;
-  return fc.oneof(fc.constantFrom(...ints, inBuffer), fc.integer(), fc.integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }));
+  return fc.oneof(
+    fc.constantFrom(...ints, inBuffer),
+    fc.integer(),
+    fc.integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
+  );
 }
 
 function randomCall(call: CallName): fc.Arbitrary<Step> {
@@ -88,7 +96,7 @@ function randomCall(call: CallName): fc.Arbitrary<Step> {
     .map(([made, slot]) => step(call, made as never, "test", "test", slot === undefined ? {} : { out: slot }));
 }
 
-export const randomCalls: fc.Arbitrary<Step[]> = fc.array(
-  fc.constantFrom(...(Object.keys(syscalls) as CallName[])).chain(randomCall),
-  { minLength: 1, maxLength: 20 },
-);
+export const randomCalls: fc.Arbitrary<Step[]> = fc.array(fc.constantFrom(...(Object.keys(syscalls) as CallName[])).chain(randomCall), {
+  minLength: 1,
+  maxLength: 20,
+});

@@ -47,13 +47,16 @@ export function checkRoundTrip(
 /** Places where a record may go on that are no record. */
 const lostTargets = ({ index, match, onError, next }: DecodedRecord, count: number): string[] =>
   [match?.target, onError, next].flatMap((target) =>
-    target === undefined || typeof target === "string" || ("record" in target && target.record < count) ? [] : [`#${index} leads to ${JSON.stringify(target)}`],
+    target === undefined || typeof target === "string" || ("record" in target && target.record < count)
+      ? []
+      : [`#${index} leads to ${JSON.stringify(target)}`],
   );
 
 const computeKinds: readonly ArgKind[] = ["int", "int", "int", "int"];
 const kindsOf = (step: Step): readonly (ArgKind | undefined)[] => (step.call === "compute" ? computeKinds : syscalls[step.call].args);
 
-const groupOf = (kind: ArgKind | undefined): FlagGroup | undefined => (kind?.startsWith("flags:") ? (kind.slice(6) as FlagGroup) : undefined);
+const groupOf = (kind: ArgKind | undefined): FlagGroup | undefined =>
+  kind?.startsWith("flags:") ? (kind.slice(6) as FlagGroup) : undefined;
 
 const sum = (machine: Machine, group: FlagGroup, names: readonly string[]): number =>
   names.reduce((value, name) => value + (name.startsWith("0x") ? Number(name) : flagValue(group, name, machine)), 0);
@@ -99,7 +102,8 @@ function fromStruct(machine: Machine, { struct, ...fields }: Struct): Plain {
     if (Array.isArray(field)) {
       const flags = sum(machine, group as FlagGroup, field as readonly string[]);
       if (flags !== 0) out[name] = { flags };
-    } else if (typeof field === "object") out[name] = "text" in field ? { text: (field as Text).text } : { address: placeOf(field as unknown as Slot | Buffer) };
+    } else if (typeof field === "object")
+      out[name] = "text" in field ? { text: (field as Text).text } : { address: placeOf(field as unknown as Slot | Buffer) };
     else if (BigInt(field as number) !== 0n) out[name] = numberField(struct, name, BigInt(field as number));
   }
   return { struct, fields: out };

@@ -8,7 +8,7 @@ import type { Machine } from "../../src/linux/syscalls.ts";
 import { buildStage } from "../../src/stage/build-stage.ts";
 import { type Encoded, type EncodeOptions, encodeTape } from "../../src/tape/encode.ts";
 import { record, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS, TAPE_FILE_OFFSET } from "../../src/tape/layout.ts";
-import type { Buffer as TapeBuffer, Slot, Step, Variables } from "../../src/tape/step.ts";
+import type { Slot, Step, Buffer as TapeBuffer, Variables } from "../../src/tape/step.ts";
 import { emulator } from "../stage/run-tape.ts";
 
 export type Outcome = {

@@ -1,0 +1,84 @@
+// box killed with -9 at any moment: box delete --force, or a run with the same id, puts everything right.
+
+import { expect } from "bun:test";
+import { Bundle, machine, type RichSpec, testWith, until } from "./harness.ts";
+
+const test = testWith();
+const STARTS = 60;
+const LATEST_MS = 10;
+
+/** The container's program would run until it is ended. */
+const endless = (change: (spec: RichSpec) => void = () => {}): Bundle =>
+  new Bundle((spec) => {
+    spec.process.args = ["sleep", "1000"];
+    change(spec);
+  });
+
+/** Starts box and kills it after `delayMs`, with whatever it has made until then left. */
+async function killedAfter(bundle: Bundle, delayMs: number): Promise<void> {
+  using running = bundle.start(["run", bundle.id]);
+  // A busy wait: a timer's millisecond is too coarse for what is to be hit.
+  const end = performance.now() + delayMs;
+  while (performance.now() < end);
+  running.child.kill("SIGKILL");
+  await running.child.exited;
+}
+
+const delays = Array.from({ length: STARTS }, (_, index) => (LATEST_MS * index) / STARTS);
+const layouts: [title: string, change: (spec: RichSpec) => void][] = [
+  ["new namespaces", () => {}],
+  ["no pid namespace", (spec) => (spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "pid"))],
+];
+
+for (const [title, change] of layouts) {
+  test(`${title}: killed at ${STARTS} moments of its start, then box delete --force`, async () => {
+    using bundle = endless(change);
+    const before = machine(bundle);
+    for (const delay of delays) {
+      await killedAfter(bundle, delay);
+      expect(await bundle.box(["delete", "--force", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+      await until(() => machine(bundle).processes.length === before.processes.length, `the end of all processes after ${delay} ms`);
+      expect([delay, machine(bundle)]).toEqual([delay, before]);
+    }
+  }, 60_000);
+
+  test(`${title}: killed at ${STARTS} moments of its start, then run again with the same id`, async () => {
+    using bundle = endless(change);
+    const before = machine(bundle);
+    for (const delay of delays) {
+      bundle.change((spec) => (spec.process.args = ["sleep", "1000"]));
+      await killedAfter(bundle, delay);
+      expect([delay, await bundle.run(["echo", "again"])]).toEqual([delay, { exitCode: 0, stdout: "again\n", stderr: "" }]);
+      await until(() => machine(bundle).processes.length === before.processes.length, `the end of all processes after ${delay} ms`);
+      expect([delay, machine(bundle)]).toEqual([delay, before]);
+    }
+  }, 60_000);
+}
+
+test("killed while the container runs, without a pid namespace and with children that ignore signals", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "pid");
+    spec.mounts = spec.mounts.filter(({ type }) => type !== "proc");
+  });
+  const before = machine(bundle);
+  {
+    using running = await bundle.startSh("trap '' TERM HUP INT; sleep 1000 & sleep 1000 & echo ready; while :; do sleep 0.05; done");
+    running.child.kill("SIGKILL");
+    await running.child.exited;
+    expect(await bundle.box(["delete", "--force", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  }
+  await until(() => machine(bundle).processes.length === before.processes.length, "the end of all processes");
+  expect(machine(bundle)).toEqual(before);
+});
+
+test("killed while the container runs: the same id runs anew, the old one is ended", async () => {
+  using bundle = new Bundle();
+  const before = machine(bundle);
+  using running = await bundle.startSh("echo ready; exec sleep 1000");
+  const old = bundle.initPid;
+  running.child.kill("SIGKILL");
+  await running.child.exited;
+  expect(await bundle.run(["echo", "new"])).toEqual({ exitCode: 0, stdout: "new\n", stderr: "" });
+  await until(() => !machine(bundle).processes.some((one) => one.startsWith(`${old} `)), "the end of the old container");
+  expect(machine(bundle)).toEqual(before);
+});

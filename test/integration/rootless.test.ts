@@ -1,0 +1,92 @@
+// An ordinary user: a bundle from `box spec --rootless`, and box run without a bundle.
+
+import { expect } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Spec } from "../../src/config/spec.ts";
+import { asUser, Bundle, binary, execute, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
+
+const test = testWith("setpriv", "user namespaces for users");
+
+/** A bundle of that user, as the user made it. */
+async function bundleOfUser(): Promise<Bundle> {
+  const bundle = new Bundle();
+  bundle.giveTo(userId);
+  const target = `${bundle.folder}/made`;
+  const made = await execute([...asUser, "sh", "-c", `mkdir ${target} && cd ${target} && ${binary} spec --rootless`]);
+  expect(made).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  const spec = JSON.parse(readFileSync(`${target}/config.json`, "utf8")) as Spec;
+  Object.assign(bundle.spec, spec, { process: { ...spec.process, terminal: false } });
+  bundle.change(() => {});
+  return bundle;
+}
+
+/** Runs box as the user, whose state folder is the one that box finds without --root. */
+const boxAs = async (bundle: Bundle, args: readonly string[]): Promise<Outcome> =>
+  await execute([binary, ...args], { before: asUser, cwd: bundle.folder, env: { XDG_RUNTIME_DIR: bundle.states } });
+
+test("a bundle of box spec --rootless runs", async () => {
+  using bundle = await bundleOfUser();
+  bundle.change((spec) => (spec.process.args = ["sh", "-c", "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map; hostname; echo $$; echo > /dev/null; exit 3"]));
+  const before = machine(bundle);
+  const { exitCode, stdout, stderr } = await boxAs(bundle, ["run", bundle.id]);
+  expect({ exitCode, stderr, lines: linesOf(stdout).map((line) => line.trim().replace(/ +/g, " ")) }).toEqual({
+    exitCode: 3,
+    stderr: "",
+    lines: ["0", "0", `0 ${userId} 1`, `0 ${userId} 1`, "runc", "1"],
+  });
+  expect({ ...machine(bundle), states: readStates(bundle) }).toEqual({ ...before, states: [] });
+});
+
+const readStates = (bundle: Bundle): string[] => linesOf(Bun.spawnSync(["ls", `${bundle.states}/box`]).stdout.toString());
+
+test("root in that container has no power over files of others", async () => {
+  using bundle = await bundleOfUser();
+  writeFileSync(`${bundle.rootfs}/etc/roots`, "secret\n", { mode: 0o600 });
+  bundle.change((spec) => (spec.process.args = ["cat", "/etc/roots"]));
+  expect(await boxAs(bundle, ["run", bundle.id])).toEqual({ exitCode: 1, stdout: "", stderr: "cat: can't open '/etc/roots': Permission denied\n" });
+});
+
+test("box run without a bundle: copy-on-write over this machine's /", async () => {
+  using bundle = await bundleOfUser();
+  const { exitCode, stdout, stderr } = await boxAs(bundle, ["run", "--", "sh", "-c", "id -u; echo x > /tmp/written-inside && cat /tmp/written-inside"]);
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: "0\nx\n", stderr: "" });
+  expect(readStates(bundle)).toEqual([]);
+});
+
+test("a bundle that asks for no user namespace is refused with what helps", async () => {
+  using bundle = new Bundle();
+  bundle.giveTo(userId);
+  const { exitCode, stderr } = await boxAs(bundle, ["run", bundle.id]);
+  expect(exitCode).toBe(125);
+  expect(stderr).toContain("\nhint: without root, a container needs a user namespace: box spec --rootless\n");
+  expect(readStates(bundle)).toEqual([]);
+});
+
+test("without XDG_RUNTIME_DIR the state is in /tmp, for the user alone", async () => {
+  using bundle = await bundleOfUser();
+  bundle.change((spec) => (spec.process.args = ["true"]));
+  const { exitCode, stderr } = await execute([binary, "run", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"], cwd: bundle.folder });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+});
+
+test("signals reach init, and SIGKILL of box is cleaned up after by delete --force", async () => {
+  using bundle = await bundleOfUser();
+  const options = { before: asUser, env: { XDG_RUNTIME_DIR: bundle.states } };
+  bundle.change((spec) => (spec.process.args = ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"]));
+  {
+    using running = bundle.start(["run", bundle.id], options);
+    await running.says("ready");
+    await running.supervises();
+    process.kill(running.pid, "SIGTERM");
+    expect((await running.outcome()).exitCode).toBe(5);
+  }
+  const before = machine(bundle);
+  {
+    using running = bundle.start(["run", bundle.id], options);
+    await running.says("ready");
+    running.child.kill("SIGKILL");
+    await running.child.exited;
+    expect(await bundle.box(["delete", "--force", bundle.id], options)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  }
+  expect(machine(bundle)).toEqual(before);
+});

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test";
+import { calls, planWith, section } from "./plan-for.ts";
+
+const only = { maskedPaths: ["/proc/keys"], readonlyPaths: ["/proc/sys"] };
+const paths = (linux: { maskedPaths: string[]; readonlyPaths: string[] }): string => section(planWith({ linux }), "init: masked and read-only paths");
+
+test("a masked path: a folder, a file, or nothing", () => {
+  expect(paths({ ...only, readonlyPaths: [] })).toMatchInlineSnapshot(`
+    "openat2(root, "proc/keys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path
+            linux.maskedPaths[0]: look for the folder /proc/keys
+        [done] open_tree(empty folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → cover
+                linux.maskedPaths[0]: copy the empty folder as a mount
+        [done] move_mount(cover, "", masked path, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+                linux.maskedPaths[0]: mask /proc/keys
+        [done] close(cover)
+                linux.maskedPaths[0]: done with it
+        [done] close(masked path)
+                linux.maskedPaths[0]: done with it
+        [ENOTDIR] openat2(root, "proc/keys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path
+                linux.maskedPaths[0]: look for the file /proc/keys
+            [done] open_tree(/dev/null, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → cover
+                    linux.maskedPaths[0]: copy /dev/null as a mount
+            [done] move_mount(cover, "", masked path, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+                    linux.maskedPaths[0]: mask /proc/keys
+            [done] close(cover)
+                    linux.maskedPaths[0]: done with it
+            [done] close(masked path)
+                    linux.maskedPaths[0]: done with it"
+  `);
+});
+
+test("a read-only path, or nothing", () => {
+  expect(
+    paths({ ...only, maskedPaths: [] })
+      .split("\n")
+      .filter((line) => !line.includes("ENOSYS") && !/^ +linux/.test(line))
+      .join("\n"),
+  ).toMatchInlineSnapshot(`
+    "openat2(root, "proc/sys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → read-only path
+        [done] open_tree(read-only path, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → copy
+        [done] move_mount(copy, "", read-only path, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+        [done] mount_setattr(copy, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
+                [if 8192] compute flags to remount with + 256 → flags to remount with
+                [done] mount("none", ".", NULL, flags to remount with, NULL)
+                [ENOTDIR] dup3(copy, 900, O_CLOEXEC)
+                [ENOTDIR] mount("none", "/proc/self/fd/900", NULL, flags to remount with, NULL)
+                [ENOTDIR] close(900)
+        [done] close(copy)
+        [done] close(read-only path)"
+  `);
+});
+
+test("the null device is verified, and an empty folder made, before the root is laid over them", () => {
+  expect(
+    calls(planWith({ linux: only }), "init: root")
+      .split("\n")
+      .slice(3)
+      .join("\n"),
+  ).toMatchInlineSnapshot(`
+    "openat(AT_FDCWD, "/dev/null", O_PATH|O_NOFOLLOW|O_CLOEXEC, 0) → /dev/null
+    statx(/dev/null, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
+    compute (mode of /dev/null) & 0xf000
+    compute device number of /dev/null
+    fsopen("tmpfs", FSOPEN_CLOEXEC) → context of the empty folder
+    fsconfig(context of the empty folder, FSCONFIG_SET_STRING, "source", "tmpfs", 0)
+    fsconfig(context of the empty folder, FSCONFIG_SET_STRING, "nr_inodes", "1", 0)
+    fsconfig(context of the empty folder, FSCONFIG_SET_STRING, "mode", "755", 0)
+    fsconfig(context of the empty folder, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+    fsmount(context of the empty folder, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC) → empty folder
+    move_mount(empty folder, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+    move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)"
+  `);
+});
+
+test("without masks neither is needed", () => expect(calls(planWith({ linux: { ...only, maskedPaths: [] } }), "init: root")).not.toContain("/dev/null"));

@@ -1,0 +1,272 @@
+// The security rules hold for every plan, and each of them notices a plan that breaks it.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { checkSpec } from "../../src/config/check-spec.ts";
+import { checkSupported } from "../../src/config/unsupported.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { type Step, step } from "../../src/tape/step.ts";
+import { hosts } from "./arbitrary-spec.ts";
+import { type Changes, cgroupLayouts, plainFacts, planOf, planWith, specWith, userFacts } from "./plan-for.ts";
+import { rules } from "./rules.ts";
+import { movedBefore, replaced, withAfter, withBefore, without } from "./walk.ts";
+
+type RuleName = keyof typeof rules;
+
+const { descriptorsExist, ...quick } = rules;
+
+test("every rule holds for every configuration", () => {
+  fc.assert(
+    fc.property(hosts, ({ spec, facts, hostRoot }) => {
+      checkSupported(checkSpec(structuredClone(spec)));
+      const plan = planOf(spec, facts, hostRoot);
+      const broken = Object.entries(quick).flatMap(([name, rule]) => rule(plan, { spec, facts }).map((fault) => `${name}: ${fault}`));
+      expect(broken).toEqual([]);
+    }),
+    { numRuns: 1500 },
+  );
+}, 120_000);
+
+test("every descriptor exists when it is used", () => {
+  fc.assert(
+    fc.property(hosts, ({ spec, facts, hostRoot }) => {
+      expect(descriptorsExist(planOf(spec, facts, hostRoot), { spec, facts })).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+}, 120_000);
+
+/** `rule` has nothing against the plan for `changes`, and says `faults` once `breaking` has changed it. */
+function notices(title: string, rule: RuleName, changes: Changes, breaking: (plan: Plan) => Plan, ...faults: readonly string[]): void {
+  test(title, () => {
+    const container = { spec: specWith(changes), facts: { ...plainFacts, ...changes.facts } };
+    const plan = planWith(changes);
+    expect(rules[rule](plan, container)).toEqual([]);
+    expect(rules[rule](breaking(plan), container)).toEqual([...faults]);
+  });
+}
+
+const why =
+  (text: string) =>
+  (one: Step): boolean =>
+    one.why === text;
+const calling =
+  (name: Step["call"], ...args: readonly unknown[]) =>
+  (one: Step): boolean =>
+    one.call === name && args.every((arg, index) => arg === undefined || JSON.stringify(one.args[index]) === JSON.stringify(arg));
+const withArgs =
+  (...args: Step["args"]) =>
+  (one: Step): Step => ({ ...one, args: one.args.map((old, index) => args[index] ?? old) });
+
+const stranger = (call: "mkdirat", path: string): Step => step(call, ["AT_FDCWD", path, 0o755], "test", "be a stranger");
+const runsTrue: Changes = { process: { args: ["/bin/true"], env: [] } };
+const masked: Changes = { linux: { maskedPaths: ["/proc/keys"] } };
+const terminal: Changes = { process: { terminal: true } };
+const v1: Changes = { facts: { cgroups: cgroupLayouts.hybrid } };
+const joinsNetwork: Changes = { linux: { namespaces: [{ type: "mount" }, { type: "network", path: "/run/netns/web" }] } };
+const ids = [{ containerID: 0, hostID: 1000, size: 1 }];
+const rootless: Changes = {
+  facts: userFacts,
+  linux: { namespaces: [{ type: "mount" }, { type: "pid" }, { type: "user" }], uidMappings: ids, gidMappings: ids },
+};
+
+describe("a path is walked in the root", () => {
+  notices(
+    "by a call that follows links",
+    "pathsStayInside",
+    {},
+    (plan) => replaced(plan, calling("mknodat", undefined, "null", 0o020666), withArgs(undefined as never, "pts/null")),
+    'mknodat(/dev, "pts/null", 020666, makedev(1, 3)): walks a path in the root',
+  );
+  notices(
+    "by openat2 without a bound",
+    "pathsStayInside",
+    {},
+    (plan) => replaced(plan, why("look for /proc/sys"), (one) => ({ ...one, args: [one.args[0] as number, "proc/sys", { struct: "open_how", flags: ["O_PATH", "O_CLOEXEC"] }, 24] })),
+    'openat2(root, "proc/sys", {flags: O_PATH|O_CLOEXEC}, 24) → read-only path: walks a path in the root',
+  );
+  notices(
+    "from the working folder",
+    "pathsStayInside",
+    {},
+    (plan) => withAfter(plan, why("enter the container's root"), step("openat", ["AT_FDCWD", "etc", ["O_CLOEXEC"], 0], "test", "be a stranger")),
+    'openat(AT_FDCWD, "etc", O_CLOEXEC, 0): depends on the working folder',
+  );
+  notices(
+    "to make something",
+    "pathsStayInside",
+    {},
+    (plan) => withBefore(plan, calling("pivot_root"), stranger("mkdirat", "/srv/web/rootfs/new")),
+    'mkdirat(AT_FDCWD, "/srv/web/rootfs/new", 0755): makes something along a path of the host',
+  );
+  notices(
+    "by mount",
+    "mountsByDescriptor",
+    {},
+    (plan) => withBefore(plan, calling("pivot_root"), step("mount", ["proc", "/srv/web/rootfs/proc", "proc", [], null], "test", "be a stranger")),
+    'mount("proc", "/srv/web/rootfs/proc", "proc", 0, NULL): walks a path in the root',
+  );
+});
+
+describe("a descriptor reaches the program", () => {
+  notices(
+    "opened without close-on-exec",
+    "descriptorsClose",
+    {},
+    (plan) => replaced(plan, why("open the root folder /srv/web/rootfs"), (one) => ({ ...one, args: [...one.args.slice(0, 2), ["O_PATH"], 0] as Step["args"] })),
+    'openat(AT_FDCWD, "/srv/web/rootfs", O_PATH, 0) → root folder: stays open over execve',
+  );
+  notices(
+    "since box's are not closed",
+    "descriptorsClose",
+    { mounts: [], linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] }, spec: { hostname: "" }, facts: { cgroups: cgroupLayouts.none } },
+    (plan) => movedBefore(plan, calling("close_range", 5), calling("close_range", 3)),
+    `openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder: comes before box's descriptors are closed`,
+  );
+  notices(
+    "as the line to box",
+    "descriptorsClose",
+    { mounts: [], linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] }, spec: { hostname: "" }, facts: { cgroups: cgroupLayouts.none } },
+    (plan) => movedBefore(plan, calling("fcntl", 4), calling("move_mount")),
+    `openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder: comes before the line to box is made to close`,
+  );
+});
+
+describe("tracing", () => {
+  notices(
+    "is possible when a namespace is joined",
+    "untraceable",
+    joinsNetwork,
+    (plan) => without(plan, calling("prctl", ["PR_SET_DUMPABLE"])),
+    "setns(network namespace, CLONE_NEWNET): comes before the process is closed to tracing",
+  );
+  notices("is allowed again", "untraceable", {}, (plan) => replaced(plan, calling("prctl", ["PR_SET_DUMPABLE"]), withArgs(undefined as never, 1)), "prctl(PR_SET_DUMPABLE, 1, 0, 0, 0): opens the process to tracing", 'mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL): comes before the process is closed to tracing');
+  notices(
+    "is closed before box can write the id maps",
+    "untraceable",
+    rootless,
+    (plan) => movedBefore(plan, calling("prctl", ["PR_SET_DUMPABLE"]), why("ask box for the id maps")),
+    "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0): comes before box could write the id maps",
+  );
+});
+
+describe("the host's mounts are changed", () => {
+  notices(
+    "by box",
+    "hostMountsStay",
+    {},
+    (plan) => withBefore(plan, calling("clone3"), step("mount", ["none", "/mnt", null, ["MS_BIND"], null], "test", "be a stranger")),
+    'mount("none", "/mnt", NULL, MS_BIND, NULL): changes a mount of the host',
+  );
+  notices(
+    "by the stage",
+    "hostMountsStay",
+    joinsNetwork,
+    (plan) => withBefore(plan, calling("clone"), step("umount2", ["/mnt", []], "test", "be a stranger")),
+    'umount2("/mnt", 0): changes a mount of the host',
+    'umount2("/mnt", 0): comes before mounts are cut off from the host\'s',
+  );
+  notices(
+    "through what is still shared",
+    "hostMountsStay",
+    { mounts: [], linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] }, spec: { hostname: "" } },
+    (plan) => movedBefore(plan, calling("mount", "none", "/"), calling("pivot_root")),
+    'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before mounts are cut off from the host\'s',
+  );
+});
+
+describe("a mask", () => {
+  notices("of an unverified device", "masksAreVerified", masked, (plan) => without(plan, why("check that /dev/null is device 1:3")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be 1:3');
+  notices("verified too late", "masksAreVerified", masked, (plan) => movedBefore(plan, why("check that /dev/null is a character device"), why("enter the container's root")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be a device');
+  notices(
+    "taken from the container",
+    "masksAreVerified",
+    masked,
+    (plan) => replaced(plan, why("copy /dev/null as a mount"), (one) => ({ ...one, args: [9, ...one.args.slice(1)] })),
+    'open_tree(9, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → cover: masks with something unverified',
+  );
+});
+
+describe("a terminal", () => {
+  notices("of an unverified devpts", "terminalIsOwn", terminal, (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts is not a filesystem of pseudoterminals"), 'openat2(/dev/pts, "ptmx", {flags: O_RDWR|O_NOCTTY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV}, 24) → terminal: opens what may be any device');
+  notices("from an unverified multiplexer", "terminalIsOwn", terminal, (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts/ptmx is not a pseudoterminal multiplexer"), "ioctl(terminal, TIOCGPTPEER, flags) → terminal: comes before the master is known to be a multiplexer");
+  notices(
+    "opened by name",
+    "terminalIsOwn",
+    terminal,
+    (plan) => withBefore(plan, why("copy the slave as a mount"), step("openat", ["AT_FDCWD", "/dev/pts/0", ["O_RDWR", "O_CLOEXEC"], 0], "test", "be a stranger")),
+    'openat(AT_FDCWD, "/dev/pts/0", O_RDWR|O_CLOEXEC, 0): opens a terminal by its name',
+  );
+  notices(
+    "that is not the slave's",
+    "terminalIsOwn",
+    terminal,
+    (plan) => replaced(plan, why("copy the slave as a mount"), (one) => ({ ...one, args: [9, ...one.args.slice(1)] })),
+    'open_tree(9, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → /dev/console: takes something else for the terminal',
+  );
+});
+
+describe("a cgroup", () => {
+  notices(
+    "is entered after its namespace is made",
+    "cgroupsFirst",
+    v1,
+    (plan) => movedBefore(plan, calling("unshare"), why("close the arena, now mapped")),
+    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpu,cpuacct/web is entered", "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered", "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/systemd/user.slice/web is entered",
+  );
+  notices("is left out", "cgroupsFirst", v1, (plan) => without(plan, why("enter the cgroup /sys/fs/cgroup/cpuset/web")), "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered");
+});
+
+describe("the program runs", () => {
+  notices("with descriptors open", "endsClean", runsTrue, (plan) => without(plan, calling("close_range", 3)), 'execve("/bin/true", ["/bin/true"], []): comes before other descriptors are closed');
+  notices("in an unchecked folder", "endsClean", runsTrue, (plan) => without(plan, calling("getcwd")), 'execve("/bin/true", ["/bin/true"], []): comes before the working folder is checked');
+  notices("in another folder than was checked", "endsClean", runsTrue, (plan) => withBefore(plan, calling("close_range", 3), step("chdir", ["/tmp"], "test", "be a stranger")), 'chdir("/tmp"): comes after the working folder was checked');
+  notices("with signals blocked", "endsClean", runsTrue, (plan) => without(plan, why("block no signal")), 'execve("/bin/true", ["/bin/true"], []): runs with signals blocked');
+  notices("with signals ignored", "endsClean", runsTrue, (plan) => without(plan, calling("rt_sigaction", 13)), 'execve("/bin/true", ["/bin/true"], []): runs with signal 13 ignored');
+  notices("after limits that its own set-up meets", "endsClean", runsTrue, (plan) => withAfter(plan, calling("prlimit64"), step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], "test", "be a stranger")), 'fsopen("tmpfs", FSOPEN_CLOEXEC): opens a descriptor after the limits are set');
+  notices("with a way to gain privileges", "endsClean", runsTrue, (plan) => without(plan, calling("prctl", ["PR_SET_NO_NEW_PRIVS"])), 'execve("/bin/true", ["/bin/true"], []): may gain privileges');
+});
+
+describe("capabilities", () => {
+  const inheritable = new Uint8Array(24).fill(0xff, 8, 12);
+  notices("that are inheritable", "capabilitiesAsAsked", {}, (plan) => replaced(plan, calling("capset"), withArgs(undefined as never, inheritable)), "capset: the sets are not those of the configuration");
+  notices("left in the bounding set", "capabilitiesAsAsked", {}, (plan) => without(plan, why("drop CAP_SYS_ADMIN")), "bounding set: capability 21 is left in");
+  notices("set before the user is changed", "capabilitiesAsAsked", {}, (plan) => movedBefore(plan, calling("capset"), why("become user 0")), "capset({version: 537396514, pid: 0}, 24 bytes): comes before the user is changed");
+  notices("that are ambient", "capabilitiesAsAsked", {}, (plan) => withAfter(plan, calling("capset"), step("prctl", [["PR_CAP_AMBIENT"], 2, 5, 0, 0], "test", "be a stranger")), "ambient set: it is not that of the configuration");
+});
+
+describe("groups", () => {
+  notices("are not given up", "groupsAreGivenUp", rootless, (plan) => without(plan, why("write init's setgroups")), 'openat(the child in /proc, "gid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before groups are given up');
+  notices("are mapped after users", "groupsAreGivenUp", rootless, (plan) => movedBefore(plan, why("open init's uid_map"), why("open init's gid_map")), 'openat(the child in /proc, "uid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before the map of groups');
+});
+
+describe("something on the host", () => {
+  notices(
+    "is made before the state says so",
+    "stateComesFirst",
+    {},
+    (plan) => movedBefore(plan, why("make the cgroup /sys/fs/cgroup/user.slice"), why("write the state")),
+    'mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice", 0755): comes before the state is written',
+  );
+  notices(
+    "is made that the state does not name",
+    "stateComesFirst",
+    {},
+    (plan) => withBefore(plan, calling("clone3"), stranger("mkdirat", "/sys/fs/cgroup/other")),
+    'mkdirat(AT_FDCWD, "/sys/fs/cgroup/other", 0755): makes a cgroup that the state does not name',
+  );
+  notices("is claimed that somebody else may use", "stateComesFirst", {}, (plan) => without(plan, calling("openat", "AT_FDCWD", "/sys/fs/cgroup/user.slice/web/cgroup.procs")), 'renameat2(state folder, "state.new", state folder, "state.json", 0): claims /sys/fs/cgroup/user.slice/web before it is known to be unused');
+});
+
+describe("the root", () => {
+  notices("is filled after it is read-only", "rootIsFilledFirst", {}, (plan) => movedBefore(plan, why("make the container's root read-only"), why("link /dev/fd to /proc/self/fd")), 'symlinkat("/proc/self/fd", /dev, "fd"): comes after the root is read-only');
+  notices("is filled under the caller's umask", "rootIsFilledFirst", { mounts: [] }, (plan) => without(plan, calling("umask", 0)), `mkdirat(root, "dev", 0755): is made under the caller's umask`);
+  notices("keeps the host's mounts", "rootIsFilledFirst", runsTrue, (plan) => without(plan, calling("umount2")), `execve("/bin/true", ["/bin/true"], []): still sees the host's mounts`);
+});
+
+describe("a descriptor", () => {
+  notices("is used before it is opened", "descriptorsExist", {}, (plan) => without(plan, why("open the root folder /srv/web/rootfs")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path', 'move_mount(empty folder, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path', 'open_tree(root folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → root: root folder is not written on every path');
+  notices("is used after it is closed", "descriptorsExist", {}, (plan) => withBefore(plan, calling("pivot_root"), ...closeRoot(plan)), "close(root): root is closed on some path");
+});
+
+const closeRoot = (plan: Plan): Step[] => plan.child.flatMap(({ steps }) => steps).filter((one) => one.call === "close" && one.origin === "root.path");
