@@ -145,7 +145,7 @@ function factsFor({ spec, bundle, hostRoot }: Container, stateRoot: string): Hos
     stateRoot,
     runtimeFolder: undefined,
     openFiles: !limits.some(({ type }) => type === "RLIMIT_NOFILE"),
-    home: env.some((entry) => entry.startsWith("HOME=")) ? undefined : homeOf(spec, bundle, hostRoot),
+    home: env.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=") ? undefined : homeOf(spec, bundle, hostRoot),
   });
 }
 

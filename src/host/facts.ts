@@ -21,6 +21,8 @@ export type CgroupFacts = {
 
 export type HostFacts = {
   readonly machine: Machine;
+  /** The kernel has mount_setattr(2): Linux 5.12 and later. */
+  readonly mountSetattr: boolean;
   readonly uid: number;
   readonly gid: number;
   /** Signals that box found ignored: what Bun and the caller left; the container gets defaults. */

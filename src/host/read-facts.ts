@@ -29,6 +29,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
   const uid = Number(field(status, "Uid").split("\t")[1]);
   return {
     machine: wanted.machine,
+    mountSetattr: isKernel(reader.read("/proc/sys/kernel/osrelease") ?? "", 5, 12),
     uid,
     gid: Number(field(status, "Gid").split("\t")[1]),
     ignoredSignals: bits(field(status, "SigIgn")).map((bit) => bit + 1),
@@ -38,6 +39,12 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
   };
+}
+
+/** Whether a release such as `6.1.0-18-amd64` is that version or a later one. */
+export function isKernel(release: string, major: number, minor: number): boolean {
+  const has = Number.parseInt(release, 10);
+  return has > major || (has === major && Number.parseInt(release.slice(release.indexOf(".") + 1), 10) >= minor);
 }
 
 /** Where containers' state lives unless --root says otherwise. */

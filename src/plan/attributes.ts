@@ -24,8 +24,8 @@ export function setAttributes(building: Building, mount: Slot<"fd">, attributes:
   const how: Flag<"AT">[] = reach === "this" ? ["AT_EMPTY_PATH"] : ["AT_EMPTY_PATH", "AT_RECURSIVE"];
   const args = [mount, "", how, value, MOUNT_ATTR_BYTES] as const;
   // No older call reaches the mounts below, and read-only on top alone is less than was asked for.
-  if (reach === "below") return [step("mount_setattr", args, origin, why)];
-  return [step("mount_setattr", args, origin, why, { onError: [["ENOSYS", remount(building, mount, attributes, origin, why), "fallback"]] })];
+  if (reach === "below" || building.facts.mountSetattr) return [step("mount_setattr", args, origin, why)];
+  return remount(building, mount, attributes, origin, why);
 }
 
 /** Flags that have the same number in the f_flags of statfs(2) and in mount(2), by the attribute that they stand for. */
@@ -54,7 +54,8 @@ export function remountBits({ set, clear }: Pick<Attributes, "set" | "clear">): 
   const modeChanges = clear.includes("MOUNT_ATTR__ATIME");
   const foldersChange = [...set, ...clear].includes("MOUNT_ATTR_NODIRATIME");
   let keep = 0;
-  for (const name in sameInBoth) if (!set.includes(name as Attribute) && !clear.includes(name as Attribute)) keep |= remountFlag[name as Attribute] as number;
+  for (const name in sameInBoth)
+    if (!set.includes(name as Attribute) && !clear.includes(name as Attribute)) keep |= remountFlag[name as Attribute] as number;
   if (modeChanges || !foldersChange) keep &= ~flags.MS.MS_NOATIME;
   if (!modeChanges) keep &= ~flags.MS.MS_NODIRATIME;
   let add = flags.MS.MS_REMOUNT | flags.MS.MS_BIND;
@@ -101,10 +102,17 @@ function onMount(mount: Slot<"fd">, how: Slot<"int"> | readonly Flag<"MS">[], or
   ];
 }
 
-/** The step that sets how a mount, and with `recursive` those under it, propagate (mount_namespaces(7)). */
-export function setPropagation(mount: Slot<"fd">, flag: Flag<"MS">, recursive: boolean, origin: string, why: string): Step {
+/** The steps that set how a mount, and with `recursive` those under it, propagate (mount_namespaces(7)). */
+export function setPropagation(
+  building: Building,
+  mount: Slot<"fd">,
+  flag: Flag<"MS">,
+  recursive: boolean,
+  origin: string,
+  why: string,
+): Step[] {
   const value: Struct = { struct: "mount_attr", propagation: [flag] };
   const how: Flag<"AT">[] = recursive ? ["AT_EMPTY_PATH", "AT_RECURSIVE"] : ["AT_EMPTY_PATH"];
-  const older = onMount(mount, recursive ? [flag, "MS_REC"] : [flag], origin, `${why}, on a kernel before 5.12`);
-  return step("mount_setattr", [mount, "", how, value, MOUNT_ATTR_BYTES], origin, why, { onError: [["ENOSYS", older, "fallback"]] });
+  if (building.facts.mountSetattr) return [step("mount_setattr", [mount, "", how, value, MOUNT_ATTR_BYTES], origin, why)];
+  return onMount(mount, recursive ? [flag, "MS_REC"] : [flag], origin, `${why}, on a kernel before 5.12`);
 }

@@ -9,8 +9,9 @@ import { type Slot, type Step, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
-import { makeFilesystem, propagate, type SortedOptions } from "./mounts.ts";
+import { makeFilesystem, propagate } from "./filesystem.ts";
 import { attach } from "./root.ts";
+import type { SortedOptions } from "./sort-options.ts";
 import { components, ensureInRoot } from "./steps.ts";
 
 /** undefined: nothing special here, an ordinary filesystem of that type. */
@@ -23,7 +24,7 @@ export function planCgroupMount(building: Building, mount: Mount, origin: string
   const end = [step("close", [target], origin, "done with it"), step("close", [made], origin, "done with it")];
   if (cgroups.v1.length === 0 || mount.type === "cgroup2") {
     if (cgroups.v2 === undefined) return undefined;
-    return [...cgroup2(building, origin, sorted, destination, target, made, open), ...propagate(made, sorted, origin), ...end];
+    return [...cgroup2(building, origin, sorted, destination, target, made, open), ...propagate(building, made, sorted, origin), ...end];
   }
   const why = `mount a tmpfs for the cgroup hierarchies on ${destination}`;
   const hierarchies = containerCgroups(building).filter(({ version }) => version === 1);
@@ -33,7 +34,7 @@ export function planCgroupMount(building: Building, mount: Mount, origin: string
     attach(made, target, origin, why),
     ...hierarchies.flatMap((hierarchy) => v1Hierarchy(building, origin, sorted, destination, made, hierarchy)),
     ...setAttributes(building, made, sorted.attributes, origin, `set the options of ${destination}`),
-    ...propagate(made, sorted, origin),
+    ...propagate(building, made, sorted, origin),
     ...end,
   ];
 }
@@ -87,10 +88,10 @@ function v1Hierarchy(
   const data = controllers[0]?.startsWith("name=") === true ? ["none", ...controllers] : controllers;
   const set = [...restricted, ...sorted.attributes.set.filter((name) => !restricted.some((one) => one === name))];
   const make = building.namespaces.made.has("cgroup")
-    ? { steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }), then: [] }
+    ? { steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }), after: [] }
     : {
         steps: [step("open_tree", ["AT_FDCWD", hierarchy.path, ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC"]], origin, why, { out: made })],
-        then: setAttributes(building, made, { ...sorted.attributes, set }, origin, `set the options of ${destination}/${name}`),
+        after: setAttributes(building, made, { ...sorted.attributes, set }, origin, `set the options of ${destination}/${name}`),
       };
   const links =
     controllers.length < 2
@@ -100,10 +101,12 @@ function v1Hierarchy(
         );
   return [
     step("mkdirat", [parent, name, 0o755], origin, `make the folder ${destination}/${name}`),
-    step("openat", [parent, name, ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, `open ${destination}/${name}`, { out: folder }),
+    step("openat", [parent, name, ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, `open ${destination}/${name}`, {
+      out: folder,
+    }),
     ...make.steps,
     attach(made, folder, origin, why),
-    ...make.then,
+    ...make.after,
     step("close", [folder], origin, "done with it"),
     step("close", [made], origin, "done with it"),
     ...links,

@@ -5,7 +5,7 @@
 // its pid to `cgroup.procs`: moving only itself, the kernel need not take the lock over all thread groups
 // (kernel/cgroup/cgroup.c, cgroup_procs_write_start), whose grace period costs 5 to 20 ms.
 
-import { containerCgroups as locate, type ContainerCgroup } from "../cgroup/paths.ts";
+import { type ContainerCgroup, containerCgroups as locate } from "../cgroup/paths.ts";
 import { structFields } from "../linux/structs.ts";
 import { newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
@@ -31,17 +31,30 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
   const links = slotIn("int", statx, structFields.statx.fields.nlink?.offset as number, "links of the cgroup");
   return cgroups.map(({ path }) => {
     const why = `use the cgroup ${path}`;
-    return step("openat", ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, `look into the cgroup ${path}, if it is there`, {
-      out: procs,
-      onError: [["ENOENT", []]],
-      ok: [
-        step("read", [procs, pointerTo(first), 1], origin, why, { expect: { value: 0, refused: "it exists already and holds processes" } }),
-        step("close", [procs], origin, "done with it"),
-        step("statx", ["AT_FDCWD", path, ["AT_SYMLINK_NOFOLLOW"], ["STATX_NLINK"], pointerTo(statx)], origin, `look for cgroups below ${path}`),
-        // A folder's links are its name, its "." and a ".." for each folder in it: here, its child cgroups.
-        expectEqual(links, UINT_MAX, 2, origin, why, "it exists already and has cgroups below it"),
-      ],
-    });
+    return step(
+      "openat",
+      ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0],
+      origin,
+      `look into the cgroup ${path}, if it is there`,
+      {
+        out: procs,
+        onError: [["ENOENT", []]],
+        ok: [
+          step("read", [procs, pointerTo(first), 1], origin, why, {
+            expect: { value: 0, refused: "it exists already and holds processes" },
+          }),
+          step("close", [procs], origin, "done with it"),
+          step(
+            "statx",
+            ["AT_FDCWD", path, ["AT_SYMLINK_NOFOLLOW"], ["STATX_NLINK"], pointerTo(statx)],
+            origin,
+            `look for cgroups below ${path}`,
+          ),
+          // A folder's links are its name, its "." and a ".." for each folder in it: here, its child cgroups.
+          expectEqual(links, UINT_MAX, 2, origin, why, "it exists already and has cgroups below it"),
+        ],
+      },
+    );
   });
 }
 
@@ -56,9 +69,7 @@ export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Vari
       const parent = path;
       path += `/${cgroup.parts[depth - 1]}`;
       const inherit = cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
-      steps.push(
-        step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, { ok: inherit, onError: [["EEXIST", []]] }),
-      );
+      steps.push(step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, { ok: inherit, onError: [["EEXIST", []]] }));
     }
     if (cgroup.version === 2)
       steps.push(

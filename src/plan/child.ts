@@ -1,6 +1,7 @@
 // The child's whole order on one screen: from the moment the stage maps its tape to execve.
 
 import type { Process, Spec } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
@@ -19,6 +20,8 @@ import { openTerminal, takeTerminal } from "./terminal.ts";
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
   const { spec, namespaces: spaces } = building;
+  if (spec.process === undefined) refuse("process");
+  if (spec.process.args.length === 0) refuse("process.args");
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
@@ -26,17 +29,24 @@ export function planChild(building: Building): Section[] {
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
     list.push(["let go of what came from box", "stage", [...settle(), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
-    list.push([spaces.joined.size > 0 ? "join namespaces" : "make init", "stage", [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)]]);
+    list.push([
+      spaces.joined.size > 0 ? "join namespaces" : "make init",
+      "stage",
+      [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
+    ]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
     list.push(["let go of what came from box", "init", settle()]);
     list.push(["enter the cgroups", "init", enterCgroups(building)]);
   }
   list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
-  if (spaces.made.has("user"))
-    list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
+  if (spaces.made.has("user")) list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
   if (spaces.joined.has("user")) list.push(["ids", "init", namespaces.becomeRootThere(building)]);
-  list.push(["identity", "init", [becomeUntraceable(), step("umask", [0], "process.user.umask", "make modes count as written"), ...names(spec)]]);
+  list.push([
+    "identity",
+    "init",
+    [becomeUntraceable(), step("umask", [0], "process.user.umask", "make modes count as written"), ...names(spec)],
+  ]);
   if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
@@ -44,6 +54,10 @@ export function planChild(building: Building): Section[] {
   } else list.push(...planRoot(building));
   list.push(...planProcess(building, spec.process as Process));
   return list.filter(([, , steps]) => steps.length > 0).map(([title, actor, steps]) => ({ title, actor, steps }));
+}
+
+function refuse(path: string): never {
+  throw new BoxError({ what: "the configuration is not valid", faults: [{ path, problem: "missing: there is nothing to run" }] });
 }
 
 const joinedMountNote =
@@ -88,25 +102,33 @@ function planRoot(building: Building): Parts {
   const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev), closeDev] : [];
   const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
   return [
-    ["root", "init", [
-      ...earlySteps,
-      leaveHostPropagation(),
-      ...planEmbeddedRoot(building),
-      openRootFolder(building, building.rootPath),
-      copyRoot(building),
-      ...(masks ? nullFile.steps : []),
-      ...(masks ? empty.steps : []),
-      ...attachRoot(building),
-    ]],
+    [
+      "root",
+      "init",
+      [
+        ...earlySteps,
+        leaveHostPropagation(),
+        ...planEmbeddedRoot(building),
+        openRootFolder(building, building.rootPath),
+        copyRoot(building),
+        ...(masks ? nullFile.steps : []),
+        ...(masks ? empty.steps : []),
+        ...attachRoot(building),
+      ],
+    ],
     ["mounts", "init", planned.flatMap(({ steps }) => steps)],
     ["devices", "init", devices],
     ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
-    ["masked and read-only paths", "init", [
-      ...process.ensureCwd(building, spec.process as Process),
-      ...planned.flatMap(({ late }) => late),
-      ...protectPaths(building),
-      ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
-    ]],
+    [
+      "masked and read-only paths",
+      "init",
+      [
+        ...process.ensureCwd(building, spec.process as Process),
+        ...planned.flatMap(({ late }) => late),
+        ...protectPaths(building),
+        ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
+      ],
+    ],
     ["enter the root", "init", [...enterRoot(building), step("close", [root], "root.path", "done with it")]],
   ];
 }
@@ -117,21 +139,25 @@ function planProcess(building: Building, init: Process): Parts {
   const umask = init.user.umask ?? 0o022;
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
-    ["process", "init", [
-      ...(init.terminal === true ? takeTerminal(building) : []),
-      ...cwd.asRoot,
-      ...process.limitResources(building, init),
-      ...process.dropBoundingSet(building, init),
-      ...process.changeUser(building, init),
-      ...process.setCapabilities(building, init),
-      ...cwd.asUser,
-      ...(init.noNewPrivileges === true ? [noNewPrivileges] : []),
-      step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
-      ...process.resetSignals(building),
-      step("close_range", [3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]], "process", "let execve close every other descriptor", {
-        onError: [["EINVAL", []]],
-      }),
-      ...process.executeProgram(building, init),
-    ]],
+    [
+      "process",
+      "init",
+      [
+        ...(init.terminal === true ? takeTerminal(building) : []),
+        ...cwd.asRoot,
+        ...process.limitResources(building, init),
+        ...process.dropBoundingSet(building, init),
+        ...process.changeUser(building, init),
+        ...process.setCapabilities(building, init),
+        ...cwd.asUser,
+        ...(init.noNewPrivileges === true ? [noNewPrivileges] : []),
+        step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
+        ...process.resetSignals(building),
+        step("close_range", [3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]], "process", "let execve close every other descriptor", {
+          onError: [["EINVAL", []]],
+        }),
+        ...process.executeProgram(building, init),
+      ],
+    ],
   ];
 }

@@ -4,8 +4,8 @@
 
 import { type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
-import { sortOptions } from "./mounts.ts";
 import { attach } from "./root.ts";
+import { sortOptions } from "./sort-options.ts";
 import { components, ensureInRoot } from "./steps.ts";
 
 const nodes = [
@@ -22,15 +22,13 @@ const links = [
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
   ["stderr", "/proc/self/fd/2"],
-  ["core", "/proc/kcore"],
 ] as const;
 
 /** A /dev that is bound from elsewhere is used as it is; in any other one box makes what is missing. */
 export const makesDevices = (building: Building): boolean =>
   !(building.spec.mounts ?? []).some(
     (mount) =>
-      components(mount.destination).join("/") === "dev" &&
-      (mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined),
+      components(mount.destination).join("/") === "dev" && (mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined),
   );
 
 const origin = "mounts";
@@ -58,14 +56,27 @@ export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
   }
   for (const [name, target] of links)
     steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]] }));
-  steps.push(linkMultiplexer(dev));
+  steps.push(linkMemory(dev), linkMultiplexer(dev));
   return steps;
+}
+
+/** /proc/kcore is there or not by how the kernel was built; the link is made only to what is (runc does the same). */
+function linkMemory(dev: Slot<"fd">): Step {
+  const link = step("symlinkat", ["/proc/kcore", dev, "core"], origin, "link /dev/core to /proc/kcore", { onError: [["EEXIST", []]] });
+  return step("faccessat2", ["AT_FDCWD", "/proc/kcore", ["F_OK"], []], origin, "see whether this kernel has /proc/kcore", {
+    ok: [link],
+    onError: [["ENOENT", []]],
+  });
 }
 
 /** Terminals of the container's own /dev/pts: a device that an image brought along would open the host's (runc replaces it too). */
 function linkMultiplexer(dev: Slot<"fd">): Step {
-  const link = (more?: Pick<StepOptions, "onError">): Step => step("symlinkat", ["pts/ptmx", dev, "ptmx"], origin, "link /dev/ptmx to pts/ptmx", more);
-  const replace = step("unlinkat", [dev, "ptmx", []], origin, "remove the /dev/ptmx that is there", { ok: [link()], onError: [["EROFS", []]] });
+  const link = (more?: Pick<StepOptions, "onError">): Step =>
+    step("symlinkat", ["pts/ptmx", dev, "ptmx"], origin, "link /dev/ptmx to pts/ptmx", more);
+  const replace = step("unlinkat", [dev, "ptmx", []], origin, "remove the /dev/ptmx that is there", {
+    ok: [link()],
+    onError: [["EROFS", []]],
+  });
   return link({ onError: [["EEXIST", [replace]]] });
 }
 

@@ -5,7 +5,7 @@
 
 import { type Step, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
-import { makeFilesystem } from "./mounts.ts";
+import { makeFilesystem } from "./filesystem.ts";
 import { attach } from "./root.ts";
 import { MOUNT_ATTR_BYTES } from "./steps.ts";
 
@@ -23,9 +23,13 @@ function bindReadOnly(building: Building): Step[] {
   building.notes.push("root: without root's rights the host's / is read-only here; only /tmp and /dev/shm take files");
   const readOnly = { struct: "mount_attr", attr_set: ["MOUNT_ATTR_RDONLY"] } as const;
   return [
-    step("open_tree", ["AT_FDCWD", "/", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_RECURSIVE"]], origin, "copy the host's mounts", { out: view }),
+    step("open_tree", ["AT_FDCWD", "/", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_RECURSIVE"]], origin, "copy the host's mounts", {
+      out: view,
+    }),
     step("mount_setattr", [view, "", ["AT_EMPTY_PATH", "AT_RECURSIVE"], readOnly, MOUNT_ATTR_BYTES], origin, "make the copies read-only"),
-    step("openat", ["AT_FDCWD", building.rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${building.rootPath}`, { out: below }),
+    step("openat", ["AT_FDCWD", building.rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${building.rootPath}`, {
+      out: below,
+    }),
     attach(view, below, origin, "mount the view where only this container sees it"),
   ];
 }
@@ -38,12 +42,28 @@ function layOverlay(building: Building): Step[] {
   const data = ["lowerdir=/", "upperdir=upper", "workdir=work"];
   return [
     step("openat", ["AT_FDCWD", path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${path}`, { out: below }),
-    ...makeFilesystem(building, { type: "tmpfs", source: "box", data: ["mode=755"], attributes: [], origin, why: "make a tmpfs for what the container writes", out: layers }),
+    ...makeFilesystem(building, {
+      type: "tmpfs",
+      source: "box",
+      data: ["mode=755"],
+      attributes: [],
+      origin,
+      why: "make a tmpfs for what the container writes",
+      out: layers,
+    }),
     attach(layers, below, origin, "mount it where only this container sees it"),
     step("mkdirat", [layers, "upper", 0o755], origin, "make the upper layer's folder"),
     step("mkdirat", [layers, "work", 0o700], origin, "make overlayfs's work folder"),
     step("fchdir", [layers], origin, "stand where the layers' relative names are meant"),
-    ...makeFilesystem(building, { type: "overlay", source: "box", data, attributes: [], origin, why: "lay a copy-on-write view over the host's /", out: view }),
+    ...makeFilesystem(building, {
+      type: "overlay",
+      source: "box",
+      data,
+      attributes: [],
+      origin,
+      why: "lay a copy-on-write view over the host's /",
+      out: view,
+    }),
     step("openat", ["AT_FDCWD", path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${path} again`, { out: below }),
     attach(view, below, origin, "mount the view over the layers"),
   ];

@@ -3,7 +3,7 @@
 // leak, and is passed over.
 
 import { structFields } from "../linux/structs.ts";
-import { type ErrorTable, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { type ErrorTable, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
@@ -79,9 +79,15 @@ export function protectPaths(building: Building): Step[] {
     return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
       onError: nothingThere,
       ok: [
-        step("open_tree", [target, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]], origin, `copy ${path} as a mount`, {
-          out: copy,
-        }),
+        step(
+          "open_tree",
+          [target, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH", "AT_RECURSIVE"]],
+          origin,
+          `copy ${path} as a mount`,
+          {
+            out: copy,
+          },
+        ),
         attach(copy, target, origin, why),
         ...setAttributes(building, copy, readOnly, origin, why),
         step("close", [copy], origin, "done with it"),

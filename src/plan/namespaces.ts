@@ -4,7 +4,7 @@
 
 import type { Spec } from "../config/spec.ts";
 import type { Flag } from "../linux/flags.ts";
-import { address, newBuffer, newSlot, type Slot, type Step, step } from "../tape/step.ts";
+import { address, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
 import type { Building, NamespacePlan } from "./builder.ts";
 import { SYNC_FD } from "./plan.ts";
 
@@ -38,8 +38,7 @@ export function sortNamespaces(spec: Spec): NamespacePlan {
 export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user");
 
 /** Whether the cgroup namespace is made by the clone itself: only if the child is in its cgroups by then. */
-export const cgroupNamespaceAtClone = (building: Building): boolean =>
-  building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
+const cgroupNamespaceAtClone = (building: Building): boolean => building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
 
 /** Flags of the clone that makes init. */
 export function newNamespaceFlags(building: Building): CloneFlag[] {
@@ -70,7 +69,9 @@ export function joinNamespaces(building: Building): Step[] {
     const file = newSlot(building.child.variables, "fd", `${type} namespace`);
     const flag = cloneFlags[type] as CloneFlag;
     open.push(
-      step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"], 0], origin, `open the ${type} namespace ${path}`, { out: file }),
+      step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"], 0], origin, `open the ${type} namespace ${path}`, {
+        out: file,
+      }),
       step("ioctl", [file, ["NS_GET_NSTYPE"], null], origin, `join the ${type} namespace ${path}`, {
         expect: { value: namespaceType[type] as number, refused: `it is not a ${type} namespace` },
         onError: [["ENOTTY", [refuse(origin, type, path)]]],
@@ -112,7 +113,14 @@ export function cloneInit(building: Building): Step {
 /** A cgroup namespace shows the cgroup that its maker is in as its root, so it is made after entering them. */
 export const unshareCgroup = (building: Building): Step[] =>
   building.namespaces.made.has("cgroup") && !cgroupNamespaceAtClone(building)
-    ? [step("unshare", [["CLONE_NEWCGROUP"]], originOf(building, "cgroup"), "make a cgroup namespace rooted at the container's own cgroups")]
+    ? [
+        step(
+          "unshare",
+          [["CLONE_NEWCGROUP"]],
+          originOf(building, "cgroup"),
+          "make a cgroup namespace rooted at the container's own cgroups",
+        ),
+      ]
     : [];
 
 const byteBuffer = (building: Building) => newBuffer(building.child.variables, "answer", 8);
@@ -149,5 +157,3 @@ export function becomeMappedRoot(building: Building): Step[] {
   if (maps(building.spec.linux?.uidMappings)) steps.push(step("setresuid", [0, 0, 0], origin, "become the namespace's user 0"));
   return steps;
 }
-
-export type SyncSlot = Slot<"fd">;

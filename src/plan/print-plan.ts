@@ -79,4 +79,7 @@ export function printPlan(plan: Plan): string {
   return lines.join("\n").trimStart();
 }
 
-export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({ notes: plan.notes, steps: listSteps(plan) });
+export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({
+  notes: plan.notes,
+  steps: listSteps(plan),
+});

@@ -5,7 +5,18 @@
 import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
 import type { Flag } from "../linux/flags.ts";
-import { compute, type ErrorTable, newBuffer, newSlot, type OnError, slotIn, type Step, type StepOptions, type Struct, step } from "../tape/step.ts";
+import {
+  compute,
+  type ErrorTable,
+  newBuffer,
+  newSlot,
+  type OnError,
+  type Step,
+  type StepOptions,
+  type Struct,
+  slotIn,
+  step,
+} from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { components, ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
@@ -45,7 +56,7 @@ export function limitResources(building: Building, process: Process): Step[] {
   const steps: Step[] = [];
   const list = process.rlimits ?? [];
   for (let index = 0; index < list.length; index++) {
-    const limit = list[index] as NonNullable<typeof list[number]>;
+    const limit = list[index] as NonNullable<(typeof list)[number]>;
     const value: Struct = { struct: "rlimit64", rlim_cur: limit.soft, rlim_max: limit.hard };
     const why = `limit ${limit.type} to ${limit.soft}:${limit.hard}`;
     steps.push(step("prlimit64", [0, [limit.type as Flag<"RLIMIT">], value, null], `process.rlimits[${index}]`, why));
@@ -53,7 +64,9 @@ export function limitResources(building: Building, process: Process): Step[] {
   const files = building.facts.openFiles;
   if (files !== undefined && !list.some(({ type }) => type === "RLIMIT_NOFILE")) {
     const value: Struct = { struct: "rlimit64", rlim_cur: files.soft, rlim_max: files.hard };
-    steps.push(step("prlimit64", [0, ["RLIMIT_NOFILE"], value, null], "process.rlimits", "give back the limit on open files that Bun raised"));
+    steps.push(
+      step("prlimit64", [0, ["RLIMIT_NOFILE"], value, null], "process.rlimits", "give back the limit on open files that Bun raised"),
+    );
   }
   return steps;
 }
@@ -84,7 +97,12 @@ export function changeUser(building: Building, process: Process): Step[] {
   if (!mayNot) {
     const list = new Uint8Array(new Uint32Array(groups).buffer);
     steps.push(
-      step("setgroups", [groups.length, groups.length === 0 ? null : list], "process.user.additionalGids", `set the groups to [${groups.join(", ")}]`),
+      step(
+        "setgroups",
+        [groups.length, groups.length === 0 ? null : list],
+        "process.user.additionalGids",
+        `set the groups to [${groups.join(", ")}]`,
+      ),
     );
   }
   steps.push(
@@ -124,11 +142,12 @@ export function setCapabilities(building: Building, process: Process): Step[] {
   const grantable = (name: string): boolean => sets?.inheritable?.includes(name) === true && sets.permitted?.includes(name) === true;
   const refused = (sets?.ambient ?? []).filter((name) => !grantable(name));
   if (refused.length > 0)
-    building.notes.push(`process.capabilities.ambient: ${refused.join(", ")} stays off: only a permitted and inheritable capability can be ambient`);
-  for (const name of sets?.ambient ?? [])
-    if (grantable(name)) steps.push(
-      step("prctl", [["PR_CAP_AMBIENT"], 2, capabilities[name as CapabilityName], 0, 0], `${origin}.ambient`, `raise ${name}`),
+    building.notes.push(
+      `process.capabilities.ambient: ${refused.join(", ")} stays off: only a permitted and inheritable capability can be ambient`,
     );
+  for (const name of sets?.ambient ?? [])
+    if (grantable(name))
+      steps.push(step("prctl", [["PR_CAP_AMBIENT"], 2, capabilities[name as CapabilityName], 0, 0], `${origin}.ambient`, `raise ${name}`));
   return steps;
 }
 
@@ -143,7 +162,7 @@ export function resetSignals(building: Building): Step[] {
 }
 
 /** The environment of the process: the last of two entries counts, and HOME is there even if only the passwd file knows it. */
-export function environment(building: Building, process: Process): string[] {
+function environment(building: Building, process: Process): string[] {
   const env = new Map<string, string>();
   for (const entry of process.env ?? []) {
     const name = entry.slice(0, entry.indexOf("="));
@@ -200,10 +219,18 @@ export function executeProgram(building: Building, process: Process): Step[] {
   ];
 }
 
-function becomeProgram(building: Building, path: string, args: readonly string[], env: readonly string[], onError: OnError = "stop"): Step[] {
+function becomeProgram(
+  building: Building,
+  path: string,
+  args: readonly string[],
+  env: readonly string[],
+  onError: OnError = "stop",
+): Step[] {
   const origin = "process.args[0]";
   return [
-    compute([{ text: path }, 0, 0, -1], origin, "keep the name, to look into the file if it cannot be executed", { out: building.child.program }),
+    compute([{ text: path }, 0, 0, -1], origin, "keep the name, to look into the file if it cannot be executed", {
+      out: building.child.program,
+    }),
     step("execve", [path, args, env], origin, `execute ${path}`, { failed: "execute", explain: "program", onError }),
   ];
 }

@@ -26,7 +26,9 @@ export const leaveHostPropagation = (): Step =>
 
 /** Opens the root folder on the host, before anything covers it. */
 export const openRootFolder = (building: Building, rootPath: string, out = building.rootFolder): Step =>
-  step("openat", ["AT_FDCWD", rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "root.path", `open the root folder ${rootPath}`, { out });
+  step("openat", ["AT_FDCWD", rootPath, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "root.path", `open the root folder ${rootPath}`, {
+    out,
+  });
 
 /** Copies the mounts at the root folder, before box lays anything of its own there. */
 export const copyRoot = (building: Building): Step =>
@@ -43,11 +45,14 @@ export const copyRoot = (building: Building): Step =>
  * which is what it stays unless the configuration says otherwise. Private is made before anything is mounted below, so
  * that a mount with a propagation of its own keeps it; shared only after pivot_root, which refuses a shared parent.
  */
-export function attachRoot({ root, rootFolder, spec }: Building): Step[] {
+export function attachRoot(building: Building): Step[] {
+  const { root, rootFolder, spec } = building;
   const wanted = propagationFlag(spec.linux?.rootfsPropagation ?? "");
   const steps = [attach(root, rootFolder, "root.path", "lay the container's root over its folder")];
   if (wanted?.flag === "MS_PRIVATE")
-    steps.push(setPropagation(root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "let no mount of the host come in"));
+    steps.push(
+      ...setPropagation(building, root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "let no mount of the host come in"),
+    );
   return steps;
 }
 
@@ -71,7 +76,7 @@ export function enterRoot(building: Building): Step[] {
   );
   const wanted = propagationFlag(spec.linux?.rootfsPropagation ?? "");
   if (wanted?.flag === "MS_SHARED" || wanted?.flag === "MS_UNBINDABLE")
-    steps.push(setPropagation(root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "set the root's propagation"));
+    steps.push(...setPropagation(building, root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "set the root's propagation"));
   return steps;
 }
 

@@ -1,7 +1,7 @@
 // The first records of every child: close the door to the arena, drop whatever box had open, and leave box's session.
 
-import { type Step, step } from "../tape/step.ts";
 import { ARENA_FD } from "../tape/layout.ts";
+import { type Step, step } from "../tape/step.ts";
 import { FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 
 const UINT_MAX = 0xffffffff;

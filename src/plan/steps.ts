@@ -1,7 +1,18 @@
 // The few idioms that every part of a plan uses: opening a path inside the container's root, and letting a fallback
 // speak for old kernels.
 
-import { address, type Buffer, compute, type ErrorTable, newSlot, type Slot, type Step, type StepOptions, type Struct, step } from "../tape/step.ts";
+import {
+  address,
+  type Buffer,
+  compute,
+  type ErrorTable,
+  newSlot,
+  type Slot,
+  type Step,
+  type StepOptions,
+  type Struct,
+  step,
+} from "../tape/step.ts";
 import type { ChildVariables } from "./plan.ts";
 
 export const OPEN_HOW_BYTES = 24;
@@ -69,7 +80,10 @@ export function ensureInRoot(
     const last = depth === parts.length;
     const here = last ? out : newSlot(child.variables, "fd", `/${prefix}`);
     const kindHere = last || kind === "plain folder" ? kind : "folder";
-    missing.push(makeHere(parent, name, prefix, kindHere, origin), openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here));
+    missing.push(
+      makeHere(parent, name, prefix, kindHere, origin),
+      openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here),
+    );
     parent = here;
   }
   return openInRoot(root, parts.join("/"), kind, origin, why, out, { onError: [["ENOENT", missing]] });
@@ -83,13 +97,7 @@ const makeHere = (parent: Slot<"fd">, name: string, prefix: string, kind: Kind, 
     : step("mkdirat", [parent, name, 0o755], origin, `make the folder /${prefix} in the container's root`, { onError: exists });
 
 /** Goes on only if `slot & mask` is `value`. */
-export const expectEqual = (
-  slot: Slot<"int">,
-  mask: number,
-  value: number,
-  origin: string,
-  why: string,
-  refused: string,
-): Step => compute([slot, 0, 0, mask], origin, why, { expect: { value, refused } });
+export const expectEqual = (slot: Slot<"int">, mask: number, value: number, origin: string, why: string, refused: string): Step =>
+  compute([slot, 0, 0, mask], origin, why, { expect: { value, refused } });
 
 export const pointerTo = (buffer: Buffer, offset = 0) => address(buffer, offset);

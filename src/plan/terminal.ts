@@ -2,21 +2,21 @@
 // (TIOCGPTPEER), never by its name, and is mounted on /dev/console by descriptor (CVE-2025-52565). The master goes to
 // box over the line between them.
 
-import { address, compute, newBuffer, type Slot, slotIn, type Step, type Struct, step } from "../tape/step.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import { structFields } from "../linux/structs.ts";
+import { address, compute, newBuffer, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
+import { statxOffset } from "./masks.ts";
 import { SYNC_FD } from "./plan.ts";
 import { attach } from "./root.ts";
 import { ensureInRoot, expectEqual, OPEN_HOW_BYTES, openInRoot, pointerTo } from "./steps.ts";
-import { statxOffset } from "./masks.ts";
 
 const origin = "process.terminal";
 const CONTROL_BYTES = 24;
 
 /** Makes the pseudoterminal and sends its master to box; with a root of the container's own, /dev/console is its slave. */
 export function openTerminal(building: Building): Step[] {
-  const master = newFd(building, "terminal");
+  const master = newFd(building, "master");
   const console = building.namespaces.joined.has("mount") ? [] : bindConsole(building);
   return [...openMaster(building, master), ...openSlave(building, master), ...console, ...sendMaster(building, master)];
 }
@@ -39,7 +39,14 @@ function openMaster(building: Building, master: Slot<"fd">): Step[] {
   return [
     openInRoot(building.root, "dev/pts", "folder", origin, "open /dev/pts", folder),
     step("fstatfs", [folder, pointerTo(statfs)], origin, "look at its filesystem"),
-    expectEqual(magic, -1, filesystemMagic.DEVPTS_SUPER_MAGIC, origin, "open a pseudoterminal", "/dev/pts is not a filesystem of pseudoterminals"),
+    expectEqual(
+      magic,
+      -1,
+      filesystemMagic.DEVPTS_SUPER_MAGIC,
+      origin,
+      "open a pseudoterminal",
+      "/dev/pts is not a filesystem of pseudoterminals",
+    ),
     step("openat2", [folder, "ptmx", how, OPEN_HOW_BYTES], origin, "open a pseudoterminal of the container's own", { out: master }),
     step("close", [folder], origin, "done with it"),
     step("statx", [master, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], pointerTo(building.statx)], origin, "look at its device number"),
@@ -65,7 +72,14 @@ function openSlave(building: Building, master: Slot<"fd">): Step[] {
     const buffer = newBuffer(building.child.variables, "winsize", 8, winsize);
     steps.push(ioctl(master, "TIOCSWINSZ", address(buffer), `set its size to ${size.width}x${size.height}`));
   }
-  steps.push(step("fchown", [slave, uid, -1], origin, `give it to user ${uid}`, { onError: [["EINVAL", []], ["EPERM", []]] }));
+  steps.push(
+    step("fchown", [slave, uid, -1], origin, `give it to user ${uid}`, {
+      onError: [
+        ["EINVAL", []],
+        ["EPERM", []],
+      ],
+    }),
+  );
   return steps;
 }
 
@@ -83,7 +97,13 @@ function bindConsole(building: Building): Step[] {
       onError: [["EEXIST", []]],
     }),
     step("openat", [dev, "console", ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the file /dev/console", { out: console }),
-    step("open_tree", [building.terminal, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, "copy the slave as a mount", { out: mount }),
+    step(
+      "open_tree",
+      [building.terminal, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]],
+      origin,
+      "copy the slave as a mount",
+      { out: mount },
+    ),
     attach(mount, console, origin, "mount the terminal on /dev/console"),
     step("close", [mount], origin, "done with it"),
     step("close", [console], origin, "done with it"),

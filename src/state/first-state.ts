@@ -1,11 +1,11 @@
 // The state that is written before anything is made: it names all that may have to be undone.
 
+import type { HostFacts } from "../host/facts.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
 import type { Container } from "../plan/plan-container.ts";
-import type { HostFacts } from "../host/facts.ts";
 import type { PluginUse, State } from "./state.ts";
 
-export const stateVersion = "1.3.0";
+const stateVersion = "1.3.0";
 
 export function firstState(container: Container, facts: HostFacts, plugins: readonly PluginUse[] = []): State {
   const { id, bundle, spec } = container;

@@ -51,8 +51,7 @@ export function parseState(text: string): State | undefined {
   return right ? (value as State) : undefined;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Box ends all processes in these folders and removes them, so nothing but a cgroup below a hierarchy's root may stand here. */
 function isCgroupPath(version: unknown, path: unknown): boolean {

@@ -43,7 +43,8 @@ export type EncodeOptions = {
 
 const TWO_32 = 4294967296;
 const RECORD_WORDS = record.bytes >>> 2;
-const FIRST_RECORDS = 1024;
+/** Records to make room for at first, for each step that is no alternative. */
+const RECORDS_PER_STEP = 3;
 
 /** Room in bytes for what stands before the records. */
 type Room = { readonly structs: number; readonly strings: number; readonly exactLengths: boolean };
@@ -96,12 +97,14 @@ function encodeOnce(
   options: EncodeOptions,
   room: Room,
 ): Encoded | Room {
+  let steps = 0;
+  for (let index = 0; index < lists.length; index++) steps += (lists[index] as readonly Step[]).length;
   const structsOffset = (header.bytes + variables.privateBytes + 7) & ~7;
   const textsOffset = structsOffset + room.structs;
   const recordsOffset = textsOffset + room.strings;
   const state: State = {
     where,
-    words: new Uint32Array((recordsOffset >>> 2) + FIRST_RECORDS * RECORD_WORDS),
+    words: new Uint32Array((recordsOffset >>> 2) + (steps + 1) * RECORDS_PER_STEP * RECORD_WORDS),
     owners: [],
     recordsOffset,
     addresses: new Map(),

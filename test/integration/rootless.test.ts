@@ -1,9 +1,9 @@
 // An ordinary user: a bundle from `box spec --rootless`, and box run without a bundle.
 
 import { expect } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Spec } from "../../src/config/spec.ts";
-import { asUser, Bundle, binary, execute, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
+import { asUser, Bundle, binary, execute, linesOf, machine, type Outcome, Running, testWith, userId } from "./harness.ts";
 
 const test = testWith("setpriv", "user namespaces for users");
 
@@ -56,17 +56,31 @@ test("box run without a bundle: copy-on-write over this machine's /", async () =
 test("a bundle that asks for no user namespace is refused with what helps", async () => {
   using bundle = new Bundle();
   bundle.giveTo(userId);
-  const { exitCode, stderr } = await boxAs(bundle, ["run", bundle.id]);
-  expect(exitCode).toBe(125);
-  expect(stderr).toContain("\nhint: without root, a container needs a user namespace: box spec --rootless\n");
+  expect(await boxAs(bundle, ["run", bundle.id])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      "box: linux.namespaces: cannot make the container's first process in new namespaces: clone3(&clone_args, 88): EPERM (operation not permitted)\n" +
+      "hint: without root, a container needs a user namespace: box spec --rootless\n",
+  });
   expect(readStates(bundle)).toEqual([]);
 });
 
-test("without XDG_RUNTIME_DIR the state is in /tmp, for the user alone", async () => {
+test("without XDG_RUNTIME_DIR the state is in a folder of the user in /tmp", async () => {
   using bundle = await bundleOfUser();
-  bundle.change((spec) => (spec.process.args = ["true"]));
-  const { exitCode, stderr } = await execute([binary, "run", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"], cwd: bundle.folder });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const folder = `/tmp/box-${userId}`;
+  bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; exec sleep 1000"]));
+  try {
+    using running = new Running([binary, "run", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"], cwd: bundle.folder });
+    await running.says("ready");
+    const { uid, mode } = statSync(`${folder}/${bundle.id}`);
+    expect([uid, mode & 0o777]).toEqual([userId, 0o700]);
+    expect(await execute([binary, "delete", "--force", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"] })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect((await running.outcome()).exitCode).toBe(137);
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("signals reach init, and SIGKILL of box is cleaned up after by delete --force", async () => {

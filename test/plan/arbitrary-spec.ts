@@ -22,7 +22,19 @@ const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.opt
 const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K] | undefined> }): fc.Arbitrary<T> =>
   fc.record<object>(fields).map((value) => Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T);
 
-const attributeOptions = ["ro", "rw", "nosuid", "suid", "nodev", "noexec", "noatime", "relatime", "strictatime", "nodiratime", "nosymfollow"];
+const attributeOptions = [
+  "ro",
+  "rw",
+  "nosuid",
+  "suid",
+  "nodev",
+  "noexec",
+  "noatime",
+  "relatime",
+  "strictatime",
+  "nodiratime",
+  "nosymfollow",
+];
 const recursiveOptions = ["rro", "rrw", "rnosuid", "rnoexec", "rnoatime"];
 const propagations = ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"];
 
@@ -123,6 +135,7 @@ const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
 
 const facts: fc.Arbitrary<HostFacts> = fc.record({
   machine: fc.constantFrom("x64" as const, "arm64" as const),
+  mountSetattr: fc.boolean(),
   uid: fc.constantFrom(0, 1000),
   gid: fc.constantFrom(0, 1000),
   ignoredSignals: some([1, 13, 25, 33]),

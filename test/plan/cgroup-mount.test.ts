@@ -7,13 +7,18 @@ const hosts: Namespace[] = [{ type: "mount" }];
 
 const callsOn = (cgroups: keyof typeof cgroupLayouts, namespaces: Namespace[], options: string[], changes: Changes = {}): string =>
   calls(
-    planWith({ ...changes, mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options }], linux: { namespaces }, facts: { cgroups: cgroupLayouts[cgroups], ...changes.facts } }),
+    planWith({
+      ...changes,
+      mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options }],
+      linux: { namespaces },
+      facts: { cgroups: cgroupLayouts[cgroups], ...changes.facts },
+    }),
     "init: mounts",
   );
 
 describe("on pure v2", () => {
   test("in a cgroup namespace a new mount shows the container's own cgroup", () => {
-  expect(callsOn("v2", own, ["nosuid", "ro"])).toMatchInlineSnapshot(`
+    expect(callsOn("v2", own, ["nosuid", "ro"])).toMatchInlineSnapshot(`
     "fsopen("cgroup2", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "cgroup", 0)
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
@@ -24,9 +29,9 @@ describe("on pure v2", () => {
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
   `);
-});
+  });
   test("without one its cgroup is bound, with the same options", () => {
-  expect(callsOn("v2", hosts, ["nosuid", "ro"])).toMatchInlineSnapshot(`
+    expect(callsOn("v2", hosts, ["nosuid", "ro"])).toMatchInlineSnapshot(`
     "open_tree(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /sys/fs/cgroup
     openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
@@ -34,12 +39,12 @@ describe("on pure v2", () => {
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
   `);
-});
+  });
 });
 
 describe("on v1", () => {
   test("in a cgroup namespace", () => {
-  expect(callsOn("v1", own, ["ro", "relatime"])).toMatchInlineSnapshot(`
+    expect(callsOn("v1", own, ["ro", "relatime"])).toMatchInlineSnapshot(`
     "fsopen("tmpfs", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "tmpfs", 0)
     fsconfig(mount context, FSCONFIG_SET_STRING, "mode", "755", 0)
@@ -63,9 +68,9 @@ describe("on v1", () => {
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
   `);
-});
+  });
   test("without one the container's cgroup is bound", () => {
-  expect(callsOn("v1", hosts, ["ro"])).toMatchInlineSnapshot(`
+    expect(callsOn("v1", hosts, ["ro"])).toMatchInlineSnapshot(`
     "fsopen("tmpfs", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "tmpfs", 0)
     fsconfig(mount context, FSCONFIG_SET_STRING, "mode", "755", 0)
@@ -85,7 +90,7 @@ describe("on v1", () => {
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
   `);
-});
+  });
 });
 
 test("on v1 beside v2: controllers that are mounted together, a hierarchy by name", () => {

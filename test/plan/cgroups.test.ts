@@ -2,7 +2,10 @@ import { expect, test } from "bun:test";
 import { calls, cgroupLayouts, planWith, section } from "./plan-for.ts";
 
 const made = (cgroups: keyof typeof cgroupLayouts, cgroupsPath?: string): string =>
-  section(planWith({ facts: { cgroups: cgroupLayouts[cgroups] }, linux: cgroupsPath === undefined ? {} : { cgroupsPath } }), "box: state, cgroups and the child")
+  section(
+    planWith({ facts: { cgroups: cgroupLayouts[cgroups] }, linux: cgroupsPath === undefined ? {} : { cgroupsPath } }),
+    "box: state, cgroups and the child",
+  )
     .split("\n")
     .filter((line) => line.includes("/sys/fs/cgroup") && !line.startsWith("      "))
     .join("\n");

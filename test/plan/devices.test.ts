@@ -15,7 +15,7 @@ test("nodes and links", () => {
     symlinkat("/proc/self/fd/0", /dev, "stdin")
     symlinkat("/proc/self/fd/1", /dev, "stdout")
     symlinkat("/proc/self/fd/2", /dev, "stderr")
-    symlinkat("/proc/kcore", /dev, "core")
+    faccessat2(AT_FDCWD, "/proc/kcore", F_OK, 0)
     symlinkat("pts/ptmx", /dev, "ptmx")
     close(/dev)"
   `);
@@ -73,12 +73,18 @@ test("a /dev bound from elsewhere is used as it is", () => {
     const plan = planWith({ mounts: [{ destination: "/dev/", source: "/dev", ...mount }] });
     return plan.child.some(({ title }) => title === "devices") ? "made" : "left alone";
   };
-  expect([devBound({ type: "bind" }), devBound({ options: ["rbind"] }), devBound({ type: "devtmpfs" })]).toEqual(["left alone", "left alone", "made"]);
+  expect([devBound({ type: "bind" }), devBound({ options: ["rbind"] }), devBound({ type: "devtmpfs" })]).toEqual([
+    "left alone",
+    "left alone",
+    "made",
+  ]);
 });
 
 test("without a mount on /dev the root's own folder is filled, before the root is read-only", () => {
   const plan = planWith({ mounts: [] });
   const titles = plan.child.map(({ title }) => title);
   expect(titles.indexOf("devices")).toBeLessThan(titles.indexOf("enter the root"));
-  expect(calls(plan, "init: enter the root").split("\n")[0]).toBe('mount_setattr(root, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)');
+  expect(calls(plan, "init: enter the root").split("\n")[0]).toBe(
+    'mount_setattr(root, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)',
+  );
 });

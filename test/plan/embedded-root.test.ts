@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { embeddedSpec } from "../../src/config/embedded-spec.ts";
 import { calls, plainFacts, planOf, userFacts } from "./plan-for.ts";
 
-const spec = (rootless?: { uid: number; gid: number }) => embeddedSpec({ root: "/run/box/web/root", hostname: "web", terminal: false, term: undefined, rootless });
+const spec = (rootless?: { uid: number; gid: number }) =>
+  embeddedSpec({ root: "/run/box/web/root", hostname: "web", terminal: false, term: undefined, rootless });
 
 test("a copy-on-write view of the host's /, gone with the mount namespace", () => {
   expect(calls(planOf(spec(), plainFacts, true), "init: root")).toMatchInlineSnapshot(`
@@ -45,8 +46,16 @@ test("a copy-on-write view of the host's /, gone with the mount namespace", () =
   `);
 });
 
-test("in a user namespace the overlay keeps its notes in user.* attributes", () =>
-  expect(calls(planOf(spec({ uid: 1000, gid: 1000 }), { ...plainFacts, ...userFacts }, true), "init: root")).toContain('fsconfig(mount context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)'));
+test("in a user namespace of its own it is the host's / itself, read-only with all below it", () => {
+  const plan = planOf(spec({ uid: 1000, gid: 1000 }), { ...plainFacts, ...userFacts }, true);
+  expect(calls(plan, "init: root").split("\n").slice(1, 5).join("\n")).toMatchInlineSnapshot(`
+    "open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE) → read-only view
+    mount_setattr(read-only view, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set: MOUNT_ATTR_RDONLY}, 32)
+    openat(AT_FDCWD, "/run/box/web/root", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → folder of the view
+    move_mount(read-only view, "", folder of the view, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)"
+  `);
+  expect(plan.notes).toContain("root: without root's rights the host's / is read-only here; only /tmp and /dev/shm take files");
+});
 
 test("its mount point is made in the state folder, and removed", () => {
   const lines = (heading: string): string =>

@@ -1,49 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import type { Mount } from "../../src/config/spec.ts";
-import { sortOptions } from "../../src/plan/mounts.ts";
 import { faultLines } from "../config/print-faults.ts";
 import { calls, planWith, section } from "./plan-for.ts";
 
 const callsFor = (...mounts: Mount[]): string => calls(planWith({ mounts }), "init: mounts");
 const refused = (mount: Mount): string[] => faultLines(() => planWith({ mounts: [mount] }));
 
-describe("options", () => {
-  function sorts(options: string, expected: string): void {
-    test(options, () => {
-      const { attributes, attributesBelow, propagation, bind, data, readOnlyFilesystem } = sortOptions(options.split(","));
-      const show = ({ set, clear }: typeof attributes): string =>
-        [...set.map((name) => `+${name.slice(11)}`), ...clear.map((name) => `-${name.slice(11)}`)].join(" ");
-      const parts = {
-        here: show(attributes),
-        below: show(attributesBelow),
-        propagation: propagation.map(({ flag, recursive }) => `${flag}${recursive ? " below too" : ""}`).join(" "),
-        bind: bind ?? "",
-        filesystem: [...data, ...(readOnlyFilesystem ? ["ro"] : [])].join(" "),
-      };
-      expect(
-        Object.entries(parts)
-          .filter(([, text]) => text !== "")
-          .map(([name, text]) => `${name}: ${text}`)
-          .join("; "),
-      ).toBe(expected);
-    });
-  }
-  sorts("defaults", "");
-  sorts("ro", "here: +RDONLY; filesystem: ro");
-  sorts("ro,rw", "here: -RDONLY");
-  sorts("rw,ro", "here: +RDONLY; filesystem: ro");
-  sorts("nosuid,noexec,suid", "here: +NOEXEC -NOSUID");
-  sorts("noatime", "here: +NOATIME -_ATIME");
-  sorts("noatime,relatime", "here: +RELATIME -_ATIME");
-  sorts("noatime,strictatime,nodiratime", "here: +STRICTATIME +NODIRATIME -_ATIME");
-  sorts("rbind,ro,rnosuid,rnoatime", "here: +RDONLY; below: +NOSUID +NOATIME -_ATIME; bind: rbind; filesystem: ro");
-  sorts("rslave,shared", "propagation: MS_SLAVE below too MS_SHARED");
-  sorts("size=64k,sync,mode=755,what", "filesystem: size=64k sync mode=755 what");
-});
-
 describe("a bind mount", () => {
   test("of a folder or a file, read-only", () => {
-  expect(section(planWith({ mounts: [{ destination: "/etc/hosts", type: "bind", source: "/srv/hosts", options: ["bind", "ro", "noatime"] }] }), "init: mounts")).toMatchInlineSnapshot(`
+    expect(
+      section(
+        planWith({ mounts: [{ destination: "/etc/hosts", type: "bind", source: "/srv/hosts", options: ["bind", "ro", "noatime"] }] }),
+        "init: mounts",
+      ),
+    ).toMatchInlineSnapshot(`
     "open_tree(AT_FDCWD, "/srv/hosts", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /etc/hosts
             mounts[0]: bind /srv/hosts to /etc/hosts
     statx(/etc/hosts, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
@@ -74,34 +44,14 @@ describe("a bind mount", () => {
             mounts[0]: bind /srv/hosts to /etc/hosts
     mount_setattr(/etc/hosts, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOATIME, attr_clr: MOUNT_ATTR__ATIME}, 32)
             mounts[0]: set the options of /etc/hosts
-        [ENOSYS] fstatfs(/etc/hosts, &statfs)
-                mounts[0]: see which flags the mount has
-        [ENOSYS] compute (flags of the mount) & 0x80e → flags to remount with
-                mounts[0]: keep what does not change
-        [ENOSYS] compute flags to remount with + 5153 → flags to remount with
-                mounts[0]: add what does
-        [ENOSYS] compute (flags of the mount) & 0x2000
-                mounts[0]: has it nosymfollow?
-            [if 8192] compute flags to remount with + 256 → flags to remount with
-                    mounts[0]: keep nosymfollow
-        [ENOSYS] fchdir(/etc/hosts)
-                mounts[0]: stand in the mount
-            [done] mount("none", ".", NULL, flags to remount with, NULL)
-                    mounts[0]: set the options of /etc/hosts, on a kernel before 5.12
-            [ENOTDIR] dup3(/etc/hosts, 900, O_CLOEXEC)
-                    mounts[0]: give the mount a known number
-            [ENOTDIR] mount("none", "/proc/self/fd/900", NULL, flags to remount with, NULL)
-                    mounts[0]: set the options of /etc/hosts, on a kernel before 5.12
-            [ENOTDIR] close(900)
-                    mounts[0]: done with it
     close(place of /etc/hosts)
             mounts[0]: done with it
     close(/etc/hosts)
             mounts[0]: done with it"
   `);
-});
+  });
   test("of all mounts below", () => {
-  expect(callsFor({ destination: "/data", source: "/srv/data", options: ["rbind", "rro", "rslave"] })).toMatchInlineSnapshot(`
+    expect(callsFor({ destination: "/data", source: "/srv/data", options: ["rbind", "rro", "rslave"] })).toMatchInlineSnapshot(`
     "open_tree(AT_FDCWD, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE) → /data
     statx(/data, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
     compute (mode of /srv/data) & 0xf000
@@ -111,9 +61,9 @@ describe("a bind mount", () => {
     close(place of /data)
     close(/data)"
   `);
-});
+  });
   test("of type none, with a source in the bundle", () => {
-  expect(callsFor({ destination: "/data", type: "none", source: "some/data", options: ["bind"] })).toMatchInlineSnapshot(`
+    expect(callsFor({ destination: "/data", type: "none", source: "some/data", options: ["bind"] })).toMatchInlineSnapshot(`
     "open_tree(AT_FDCWD, "/srv/web/some/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /data
     statx(/data, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
     compute (mode of some/data) & 0xf000
@@ -121,7 +71,7 @@ describe("a bind mount", () => {
     close(place of /data)
     close(/data)"
   `);
-});
+  });
   test("that stays a peer of the host's is copied before the mounts are cut off", () => {
     const plan = planWith({ mounts: [{ destination: "/data", type: "bind", source: "/srv/data", options: ["rbind", "rshared"] }] });
     expect(calls(plan, "init: root").split("\n").slice(0, 2).join("\n")).toMatchInlineSnapshot(`
@@ -139,7 +89,7 @@ describe("a bind mount", () => {
 
 describe("a filesystem", () => {
   test("tmpfs takes over the mode that it covers", () => {
-  expect(callsFor({ destination: "/run", type: "tmpfs", options: ["nosuid"] })).toMatchInlineSnapshot(`
+    expect(callsFor({ destination: "/run", type: "tmpfs", options: ["nosuid"] })).toMatchInlineSnapshot(`
     "fsopen("tmpfs", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "tmpfs", 0)
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
@@ -148,16 +98,18 @@ describe("a filesystem", () => {
     openat2(root, "run", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /run
     statx(place of /run, "", AT_EMPTY_PATH, STATX_MODE, &statx)
     compute (mode of /run) & 0xfff → mode for /run
-    openat(/run, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → /run, opened
-    fchmod(/run, opened, mode for /run)
-    close(/run, opened)
+    openat(/run, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → /run opened
+    fchmod(/run opened, mode for /run)
+    close(/run opened)
     move_mount(/run, "", place of /run, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /run)
     close(/run)"
   `);
-});
+  });
   test("tmpfs with a mode of its own", () => {
-  expect(callsFor({ destination: "/run", type: "tmpfs", source: "run", options: ["mode=700", "size=1m", "noexec"] })).toMatchInlineSnapshot(`
+    expect(
+      callsFor({ destination: "/run", type: "tmpfs", source: "run", options: ["mode=700", "size=1m", "noexec"] }),
+    ).toMatchInlineSnapshot(`
     "fsopen("tmpfs", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "run", 0)
     fsconfig(mount context, FSCONFIG_SET_STRING, "mode", "700", 0)
@@ -170,7 +122,7 @@ describe("a filesystem", () => {
     close(place of /run)
     close(/run)"
   `);
-});
+  });
   test("tmpfs is made read-only when all in it is made", () => {
     const plan = planWith({ mounts: [{ destination: "/ro", type: "tmpfs", options: ["ro", "mode=755"] }] });
     expect(calls(plan, "init: mounts")).not.toContain("MOUNT_ATTR_RDONLY");
@@ -180,7 +132,9 @@ describe("a filesystem", () => {
     `);
   });
   test("proc and sysfs follow no link", () => {
-  expect(callsFor({ destination: "/proc", type: "proc", options: ["hidepid=2"] }, { destination: "/sys", type: "sysfs", options: ["ro"] })).toMatchInlineSnapshot(`
+    expect(
+      callsFor({ destination: "/proc", type: "proc", options: ["hidepid=2"] }, { destination: "/sys", type: "sysfs", options: ["ro"] }),
+    ).toMatchInlineSnapshot(`
     "fsopen("proc", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "proc", 0)
     fsconfig(mount context, FSCONFIG_SET_STRING, "hidepid", "2", 0)
@@ -201,9 +155,9 @@ describe("a filesystem", () => {
     close(place of /sys)
     close(/sys)"
   `);
-});
+  });
   test("of a disk that cannot be written", () => {
-  expect(callsFor({ destination: "/disk", type: "ext4", source: "/dev/vdb", options: ["ro", "data=ordered"] })).toMatchInlineSnapshot(`
+    expect(callsFor({ destination: "/disk", type: "ext4", source: "/dev/vdb", options: ["ro", "data=ordered"] })).toMatchInlineSnapshot(`
     "fsopen("ext4", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "/dev/vdb", 0)
     fsconfig(mount context, FSCONFIG_SET_STRING, "data", "ordered", 0)
@@ -216,19 +170,29 @@ describe("a filesystem", () => {
     close(place of /disk)
     close(/disk)"
   `);
-});
+  });
   test("with a propagation of its own", () => {
-  expect(callsFor({ destination: "/x", type: "tmpfs", options: ["mode=755", "rshared"] }).split("\n").slice(-4).join("\n")).toMatchInlineSnapshot(`
+    expect(
+      callsFor({ destination: "/x", type: "tmpfs", options: ["mode=755", "rshared"] })
+        .split("\n")
+        .slice(-4)
+        .join("\n"),
+    ).toMatchInlineSnapshot(`
     "move_mount(/x, "", place of /x, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mount_setattr(/x, "", AT_EMPTY_PATH|AT_RECURSIVE, {propagation: MS_SHARED}, 32)
     close(place of /x)
     close(/x)"
   `);
-});
+  });
 });
 
 test("a mount point that is missing is made a name at a time", () => {
-  expect(section(planWith({ mounts: [{ destination: "/a/../b//c", type: "tmpfs", options: ["mode=755"] }] }), "init: mounts").split("\n").filter((line) => line.includes("b")).join("\n")).toMatchInlineSnapshot(`
+  expect(
+    section(planWith({ mounts: [{ destination: "/a/../b//c", type: "tmpfs", options: ["mode=755"] }] }), "init: mounts")
+      .split("\n")
+      .filter((line) => line.includes("b"))
+      .join("\n"),
+  ).toMatchInlineSnapshot(`
     "        mounts[0]: mount tmpfs on /b/c
             mounts[0]: mount tmpfs on /b/c
             mounts[0]: mount tmpfs on /b/c
@@ -254,3 +218,10 @@ test("a mount point that is missing is made a name at a time", () => {
 
 test("nothing is mounted over the root itself", () =>
   expect(refused({ destination: "/a/..", type: "tmpfs" })).toEqual(['mounts[0].destination: expected a path below /, got "/a/.."']));
+
+test("a new filesystem is no remount, a bind mount may be called one", () => {
+  expect(refused({ destination: "/a", type: "tmpfs", options: ["ro", "remount"] })).toEqual([
+    'mounts[0].options[1]: "remount" goes with a bind mount only',
+  ]);
+  expect(refused({ destination: "/a", source: "/srv", options: ["bind", "remount", "ro"] })).toEqual([]);
+});

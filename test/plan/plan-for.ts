@@ -3,8 +3,8 @@
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
-import { planContainer } from "../../src/plan/plan-container.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { planContainer } from "../../src/plan/plan-container.ts";
 import { printPlan } from "../../src/plan/print-plan.ts";
 
 const everyCapability = Array.from({ length: 41 }, (_, number) => number);
@@ -27,6 +27,7 @@ export const cgroupLayouts = {
 
 export const plainFacts: HostFacts = {
   machine: "x64",
+  mountSetattr: true,
   uid: 0,
   gid: 0,
   ignoredSignals: [13, 25],

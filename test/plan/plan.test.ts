@@ -82,14 +82,19 @@ describe("a path is walked in the root", () => {
     "by openat2 without a bound",
     "pathsStayInside",
     {},
-    (plan) => replaced(plan, why("look for /proc/sys"), (one) => ({ ...one, args: [one.args[0] as number, "proc/sys", { struct: "open_how", flags: ["O_PATH", "O_CLOEXEC"] }, 24] })),
+    (plan) =>
+      replaced(plan, why("look for /proc/sys"), (one) => ({
+        ...one,
+        args: [one.args[0] as number, "proc/sys", { struct: "open_how", flags: ["O_PATH", "O_CLOEXEC"] }, 24],
+      })),
     'openat2(root, "proc/sys", {flags: O_PATH|O_CLOEXEC}, 24) → read-only path: walks a path in the root',
   );
   notices(
     "from the working folder",
     "pathsStayInside",
     {},
-    (plan) => withAfter(plan, why("enter the container's root"), step("openat", ["AT_FDCWD", "etc", ["O_CLOEXEC"], 0], "test", "be a stranger")),
+    (plan) =>
+      withAfter(plan, why("enter the container's root"), step("openat", ["AT_FDCWD", "etc", ["O_CLOEXEC"], 0], "test", "be a stranger")),
     'openat(AT_FDCWD, "etc", O_CLOEXEC, 0): depends on the working folder',
   );
   notices(
@@ -103,7 +108,8 @@ describe("a path is walked in the root", () => {
     "by mount",
     "mountsByDescriptor",
     {},
-    (plan) => withBefore(plan, calling("pivot_root"), step("mount", ["proc", "/srv/web/rootfs/proc", "proc", [], null], "test", "be a stranger")),
+    (plan) =>
+      withBefore(plan, calling("pivot_root"), step("mount", ["proc", "/srv/web/rootfs/proc", "proc", [], null], "test", "be a stranger")),
     'mount("proc", "/srv/web/rootfs/proc", "proc", 0, NULL): walks a path in the root',
   );
 });
@@ -113,20 +119,34 @@ describe("a descriptor reaches the program", () => {
     "opened without close-on-exec",
     "descriptorsClose",
     {},
-    (plan) => replaced(plan, why("open the root folder /srv/web/rootfs"), (one) => ({ ...one, args: [...one.args.slice(0, 2), ["O_PATH"], 0] as Step["args"] })),
+    (plan) =>
+      replaced(plan, why("open the root folder /srv/web/rootfs"), (one) => ({
+        ...one,
+        args: [...one.args.slice(0, 2), ["O_PATH"], 0] as Step["args"],
+      })),
     'openat(AT_FDCWD, "/srv/web/rootfs", O_PATH, 0) → root folder: stays open over execve',
   );
   notices(
     "since box's are not closed",
     "descriptorsClose",
-    { mounts: [], linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] }, spec: { hostname: "" }, facts: { cgroups: cgroupLayouts.none } },
+    {
+      mounts: [],
+      linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] },
+      spec: { hostname: "" },
+      facts: { cgroups: cgroupLayouts.none },
+    },
     (plan) => movedBefore(plan, calling("close_range", 5), calling("close_range", 3)),
     `openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder: comes before box's descriptors are closed`,
   );
   notices(
     "as the line to box",
     "descriptorsClose",
-    { mounts: [], linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] }, spec: { hostname: "" }, facts: { cgroups: cgroupLayouts.none } },
+    {
+      mounts: [],
+      linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] },
+      spec: { hostname: "" },
+      facts: { cgroups: cgroupLayouts.none },
+    },
     (plan) => movedBefore(plan, calling("fcntl", 4), calling("move_mount")),
     `openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder: comes before the line to box is made to close`,
   );
@@ -140,7 +160,14 @@ describe("tracing", () => {
     (plan) => without(plan, calling("prctl", ["PR_SET_DUMPABLE"])),
     "setns(network namespace, CLONE_NEWNET): comes before the process is closed to tracing",
   );
-  notices("is allowed again", "untraceable", {}, (plan) => replaced(plan, calling("prctl", ["PR_SET_DUMPABLE"]), withArgs(undefined as never, 1)), "prctl(PR_SET_DUMPABLE, 1, 0, 0, 0): opens the process to tracing", 'mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL): comes before the process is closed to tracing');
+  notices(
+    "is allowed again",
+    "untraceable",
+    {},
+    (plan) => replaced(plan, calling("prctl", ["PR_SET_DUMPABLE"]), withArgs(undefined as never, 1)),
+    "prctl(PR_SET_DUMPABLE, 1, 0, 0, 0): opens the process to tracing",
+    'mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL): comes before the process is closed to tracing',
+  );
   notices(
     "is closed before box can write the id maps",
     "untraceable",
@@ -176,8 +203,20 @@ describe("the host's mounts are changed", () => {
 });
 
 describe("a mask", () => {
-  notices("of an unverified device", "masksAreVerified", masked, (plan) => without(plan, why("check that /dev/null is device 1:3")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be 1:3');
-  notices("verified too late", "masksAreVerified", masked, (plan) => movedBefore(plan, why("check that /dev/null is a character device"), why("enter the container's root")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be a device');
+  notices(
+    "of an unverified device",
+    "masksAreVerified",
+    masked,
+    (plan) => without(plan, why("check that /dev/null is device 1:3")),
+    'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be 1:3',
+  );
+  notices(
+    "verified too late",
+    "masksAreVerified",
+    masked,
+    (plan) => movedBefore(plan, why("check that /dev/null is a character device"), why("enter the container's root")),
+    'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): comes before the null device is known to be a device',
+  );
   notices(
     "taken from the container",
     "masksAreVerified",
@@ -188,13 +227,30 @@ describe("a mask", () => {
 });
 
 describe("a terminal", () => {
-  notices("of an unverified devpts", "terminalIsOwn", terminal, (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts is not a filesystem of pseudoterminals"), 'openat2(/dev/pts, "ptmx", {flags: O_RDWR|O_NOCTTY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV}, 24) → terminal: opens what may be any device');
-  notices("from an unverified multiplexer", "terminalIsOwn", terminal, (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts/ptmx is not a pseudoterminal multiplexer"), "ioctl(terminal, TIOCGPTPEER, flags) → terminal: comes before the master is known to be a multiplexer");
+  notices(
+    "of an unverified devpts",
+    "terminalIsOwn",
+    terminal,
+    (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts is not a filesystem of pseudoterminals"),
+    'openat2(/dev/pts, "ptmx", {flags: O_RDWR|O_NOCTTY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV}, 24) → master: opens what may be any device',
+  );
+  notices(
+    "from an unverified multiplexer",
+    "terminalIsOwn",
+    terminal,
+    (plan) => without(plan, (one) => one.expect?.refused === "/dev/pts/ptmx is not a pseudoterminal multiplexer"),
+    "ioctl(master, TIOCGPTPEER, flags) → terminal: comes before the master is known to be a multiplexer",
+  );
   notices(
     "opened by name",
     "terminalIsOwn",
     terminal,
-    (plan) => withBefore(plan, why("copy the slave as a mount"), step("openat", ["AT_FDCWD", "/dev/pts/0", ["O_RDWR", "O_CLOEXEC"], 0], "test", "be a stranger")),
+    (plan) =>
+      withBefore(
+        plan,
+        why("copy the slave as a mount"),
+        step("openat", ["AT_FDCWD", "/dev/pts/0", ["O_RDWR", "O_CLOEXEC"], 0], "test", "be a stranger"),
+      ),
     'openat(AT_FDCWD, "/dev/pts/0", O_RDWR|O_CLOEXEC, 0): opens a terminal by its name',
   );
   notices(
@@ -212,32 +268,118 @@ describe("a cgroup", () => {
     "cgroupsFirst",
     v1,
     (plan) => movedBefore(plan, calling("unshare"), why("close the arena, now mapped")),
-    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpu,cpuacct/web is entered", "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered", "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/systemd/user.slice/web is entered",
+    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpu,cpuacct/web is entered",
+    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered",
+    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/systemd/user.slice/web is entered",
   );
-  notices("is left out", "cgroupsFirst", v1, (plan) => without(plan, why("enter the cgroup /sys/fs/cgroup/cpuset/web")), "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered");
+  notices(
+    "is left out",
+    "cgroupsFirst",
+    v1,
+    (plan) => without(plan, why("enter the cgroup /sys/fs/cgroup/cpuset/web")),
+    "unshare(CLONE_NEWCGROUP): comes before /sys/fs/cgroup/cpuset/web is entered",
+  );
 });
 
 describe("the program runs", () => {
-  notices("with descriptors open", "endsClean", runsTrue, (plan) => without(plan, calling("close_range", 3)), 'execve("/bin/true", ["/bin/true"], []): comes before other descriptors are closed');
-  notices("in an unchecked folder", "endsClean", runsTrue, (plan) => without(plan, calling("getcwd")), 'execve("/bin/true", ["/bin/true"], []): comes before the working folder is checked');
-  notices("in another folder than was checked", "endsClean", runsTrue, (plan) => withBefore(plan, calling("close_range", 3), step("chdir", ["/tmp"], "test", "be a stranger")), 'chdir("/tmp"): comes after the working folder was checked');
-  notices("with signals blocked", "endsClean", runsTrue, (plan) => without(plan, why("block no signal")), 'execve("/bin/true", ["/bin/true"], []): runs with signals blocked');
-  notices("with signals ignored", "endsClean", runsTrue, (plan) => without(plan, calling("rt_sigaction", 13)), 'execve("/bin/true", ["/bin/true"], []): runs with signal 13 ignored');
-  notices("after limits that its own set-up meets", "endsClean", runsTrue, (plan) => withAfter(plan, calling("prlimit64"), step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], "test", "be a stranger")), 'fsopen("tmpfs", FSOPEN_CLOEXEC): opens a descriptor after the limits are set');
-  notices("with a way to gain privileges", "endsClean", runsTrue, (plan) => without(plan, calling("prctl", ["PR_SET_NO_NEW_PRIVS"])), 'execve("/bin/true", ["/bin/true"], []): may gain privileges');
+  notices(
+    "with descriptors open",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, calling("close_range", 3)),
+    'execve("/bin/true", ["/bin/true"], []): comes before other descriptors are closed',
+  );
+  notices(
+    "in an unchecked folder",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, calling("getcwd")),
+    'execve("/bin/true", ["/bin/true"], []): comes before the working folder is checked',
+  );
+  notices(
+    "in another folder than was checked",
+    "endsClean",
+    runsTrue,
+    (plan) => withBefore(plan, calling("close_range", 3), step("chdir", ["/tmp"], "test", "be a stranger")),
+    'chdir("/tmp"): comes after the working folder was checked',
+  );
+  notices(
+    "with signals blocked",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, why("block no signal")),
+    'execve("/bin/true", ["/bin/true"], []): runs with signals blocked',
+  );
+  notices(
+    "with signals ignored",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, calling("rt_sigaction", 13)),
+    'execve("/bin/true", ["/bin/true"], []): runs with signal 13 ignored',
+  );
+  notices(
+    "after limits that its own set-up meets",
+    "endsClean",
+    runsTrue,
+    (plan) => withAfter(plan, calling("prlimit64"), step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], "test", "be a stranger")),
+    'fsopen("tmpfs", FSOPEN_CLOEXEC): opens a descriptor after the limits are set',
+  );
+  notices(
+    "with a way to gain privileges",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, calling("prctl", ["PR_SET_NO_NEW_PRIVS"])),
+    'execve("/bin/true", ["/bin/true"], []): may gain privileges',
+  );
 });
 
 describe("capabilities", () => {
   const inheritable = new Uint8Array(24).fill(0xff, 8, 12);
-  notices("that are inheritable", "capabilitiesAsAsked", {}, (plan) => replaced(plan, calling("capset"), withArgs(undefined as never, inheritable)), "capset: the sets are not those of the configuration");
-  notices("left in the bounding set", "capabilitiesAsAsked", {}, (plan) => without(plan, why("drop CAP_SYS_ADMIN")), "bounding set: capability 21 is left in");
-  notices("set before the user is changed", "capabilitiesAsAsked", {}, (plan) => movedBefore(plan, calling("capset"), why("become user 0")), "capset({version: 537396514, pid: 0}, 24 bytes): comes before the user is changed");
-  notices("that are ambient", "capabilitiesAsAsked", {}, (plan) => withAfter(plan, calling("capset"), step("prctl", [["PR_CAP_AMBIENT"], 2, 5, 0, 0], "test", "be a stranger")), "ambient set: it is not that of the configuration");
+  notices(
+    "that are inheritable",
+    "capabilitiesAsAsked",
+    {},
+    (plan) => replaced(plan, calling("capset"), withArgs(undefined as never, inheritable)),
+    "capset: the sets are not those of the configuration",
+  );
+  notices(
+    "left in the bounding set",
+    "capabilitiesAsAsked",
+    {},
+    (plan) => without(plan, why("drop CAP_SYS_ADMIN")),
+    "bounding set: capability 21 is left in",
+  );
+  notices(
+    "set before the user is changed",
+    "capabilitiesAsAsked",
+    {},
+    (plan) => movedBefore(plan, calling("capset"), why("become user 0")),
+    "capset({version: 537396514, pid: 0}, 24 bytes): comes before the user is changed",
+  );
+  notices(
+    "that are ambient",
+    "capabilitiesAsAsked",
+    {},
+    (plan) => withAfter(plan, calling("capset"), step("prctl", [["PR_CAP_AMBIENT"], 2, 5, 0, 0], "test", "be a stranger")),
+    "ambient set: it is not that of the configuration",
+  );
 });
 
 describe("groups", () => {
-  notices("are not given up", "groupsAreGivenUp", rootless, (plan) => without(plan, why("write init's setgroups")), 'openat(the child in /proc, "gid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before groups are given up');
-  notices("are mapped after users", "groupsAreGivenUp", rootless, (plan) => movedBefore(plan, why("open init's uid_map"), why("open init's gid_map")), 'openat(the child in /proc, "uid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before the map of groups');
+  notices(
+    "are not given up",
+    "groupsAreGivenUp",
+    rootless,
+    (plan) => without(plan, why("write init's setgroups")),
+    'openat(the child in /proc, "gid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before groups are given up',
+  );
+  notices(
+    "are mapped after users",
+    "groupsAreGivenUp",
+    rootless,
+    (plan) => movedBefore(plan, why("open init's uid_map"), why("open init's gid_map")),
+    'openat(the child in /proc, "uid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before the map of groups',
+  );
 });
 
 describe("something on the host", () => {
@@ -255,18 +397,57 @@ describe("something on the host", () => {
     (plan) => withBefore(plan, calling("clone3"), stranger("mkdirat", "/sys/fs/cgroup/other")),
     'mkdirat(AT_FDCWD, "/sys/fs/cgroup/other", 0755): makes a cgroup that the state does not name',
   );
-  notices("is claimed that somebody else may use", "stateComesFirst", {}, (plan) => without(plan, calling("openat", "AT_FDCWD", "/sys/fs/cgroup/user.slice/web/cgroup.procs")), 'renameat2(state folder, "state.new", state folder, "state.json", 0): claims /sys/fs/cgroup/user.slice/web before it is known to be unused');
+  notices(
+    "is claimed that somebody else may use",
+    "stateComesFirst",
+    {},
+    (plan) => without(plan, calling("openat", "AT_FDCWD", "/sys/fs/cgroup/user.slice/web/cgroup.procs")),
+    'renameat2(state folder, "state.new", state folder, "state.json", 0): claims /sys/fs/cgroup/user.slice/web before it is known to be unused',
+  );
 });
 
 describe("the root", () => {
-  notices("is filled after it is read-only", "rootIsFilledFirst", {}, (plan) => movedBefore(plan, why("make the container's root read-only"), why("link /dev/fd to /proc/self/fd")), 'symlinkat("/proc/self/fd", /dev, "fd"): comes after the root is read-only');
-  notices("is filled under the caller's umask", "rootIsFilledFirst", { mounts: [] }, (plan) => without(plan, calling("umask", 0)), `mkdirat(root, "dev", 0755): is made under the caller's umask`);
-  notices("keeps the host's mounts", "rootIsFilledFirst", runsTrue, (plan) => without(plan, calling("umount2")), `execve("/bin/true", ["/bin/true"], []): still sees the host's mounts`);
+  notices(
+    "is filled after it is read-only",
+    "rootIsFilledFirst",
+    {},
+    (plan) => movedBefore(plan, why("make the container's root read-only"), why("link /dev/fd to /proc/self/fd")),
+    'symlinkat("/proc/self/fd", /dev, "fd"): comes after the root is read-only',
+  );
+  notices(
+    "is filled under the caller's umask",
+    "rootIsFilledFirst",
+    { mounts: [] },
+    (plan) => without(plan, calling("umask", 0)),
+    `mkdirat(root, "dev", 0755): is made under the caller's umask`,
+  );
+  notices(
+    "keeps the host's mounts",
+    "rootIsFilledFirst",
+    runsTrue,
+    (plan) => without(plan, calling("umount2")),
+    `execve("/bin/true", ["/bin/true"], []): still sees the host's mounts`,
+  );
 });
 
 describe("a descriptor", () => {
-  notices("is used before it is opened", "descriptorsExist", {}, (plan) => without(plan, why("open the root folder /srv/web/rootfs")), 'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path', 'move_mount(empty folder, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path', 'open_tree(root folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → root: root folder is not written on every path');
-  notices("is used after it is closed", "descriptorsExist", {}, (plan) => withBefore(plan, calling("pivot_root"), ...closeRoot(plan)), "close(root): root is closed on some path");
+  notices(
+    "is used before it is opened",
+    "descriptorsExist",
+    {},
+    (plan) => without(plan, why("open the root folder /srv/web/rootfs")),
+    'move_mount(empty folder, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path',
+    'move_mount(root, "", root folder, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH): root folder is not written on every path',
+    'open_tree(root folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → root: root folder is not written on every path',
+  );
+  notices(
+    "is used after it is closed",
+    "descriptorsExist",
+    {},
+    (plan) => withBefore(plan, calling("pivot_root"), ...closeRoot(plan)),
+    "close(root): root is closed on some path",
+  );
 });
 
-const closeRoot = (plan: Plan): Step[] => plan.child.flatMap(({ steps }) => steps).filter((one) => one.call === "close" && one.origin === "root.path");
+const closeRoot = (plan: Plan): Step[] =>
+  plan.child.flatMap(({ steps }) => steps).filter((one) => one.call === "close" && one.origin === "root.path");

@@ -20,7 +20,12 @@ test("a root is copied, laid over its folder, entered, and the host's tree let g
 });
 
 test("read-only is its last change", () => {
-  expect(calls(planWith({ spec: { root: { path: "/srv/root", readonly: true } }, linux: bare }), "init: enter the root").split("\n").slice(0, 3).join("\n")).toMatchInlineSnapshot(`
+  expect(
+    calls(planWith({ spec: { root: { path: "/srv/root", readonly: true } }, linux: bare }), "init: enter the root")
+      .split("\n")
+      .slice(0, 3)
+      .join("\n"),
+  ).toMatchInlineSnapshot(`
     "mount_setattr(root, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
     fchdir(root)
     pivot_root(".", ".")"
@@ -39,7 +44,8 @@ describe("propagation", () => {
       expect([changes("init: root"), changes("init: enter the root")]).toEqual([before, after]);
     });
   }
-  const change = (flag: string, recursive: string): string => `mount_setattr(root, "", AT_EMPTY_PATH${recursive}, {propagation: ${flag}}, 32)`;
+  const change = (flag: string, recursive: string): string =>
+    `mount_setattr(root, "", AT_EMPTY_PATH${recursive}, {propagation: ${flag}}, 32)`;
   propagates("private", change("MS_PRIVATE", ""), "");
   propagates("rprivate", change("MS_PRIVATE", "|AT_RECURSIVE"), "");
   propagates("slave", "", "");
@@ -49,5 +55,10 @@ describe("propagation", () => {
   propagates("unbindable", "", change("MS_UNBINDABLE", ""));
   propagates("runbindable", "", change("MS_UNBINDABLE", "|AT_RECURSIVE"));
 
-  test("words", () => expect([propagationFlag(""), propagationFlag("r"), propagationFlag("rslave")]).toEqual([undefined, undefined, { flag: "MS_SLAVE", recursive: true }]));
+  test("words", () =>
+    expect([propagationFlag(""), propagationFlag("r"), propagationFlag("rslave")]).toEqual([
+      undefined,
+      undefined,
+      { flag: "MS_SLAVE", recursive: true },
+    ]));
 });

@@ -24,13 +24,15 @@ const call =
     step.call === name && args.every((arg, index) => arg === undefined || same(step.args[index], arg));
 const same = (value: unknown, wanted: unknown): boolean => value === wanted || JSON.stringify(value) === JSON.stringify(wanted);
 const flagged = (arg: AnyArg | undefined, flag: string): boolean => Array.isArray(arg) && (arg as readonly string[]).includes(flag);
-const asStruct = (arg: AnyArg | undefined): Struct => (typeof arg === "object" && arg !== null && "struct" in arg ? (arg as Struct) : { struct: "statx" });
+const asStruct = (arg: AnyArg | undefined): Struct =>
+  typeof arg === "object" && arg !== null && "struct" in arg ? (arg as Struct) : { struct: "statx" };
 const inStruct = (arg: AnyArg | undefined, field: string, flag: string): boolean => {
   const value = asStruct(arg)[field];
   return Array.isArray(value) && (value as readonly string[]).includes(flag);
 };
 const isSlot = (arg: AnyArg | undefined): arg is Slot => typeof arg === "object" && arg !== null && "slot" in arg;
-const sameSlot = (one: AnyArg | undefined, other: Slot | undefined): boolean => isSlot(one) && other !== undefined && one.place === other.place;
+const sameSlot = (one: AnyArg | undefined, other: Slot | undefined): boolean =>
+  isSlot(one) && other !== undefined && one.place === other.place;
 
 /** Everything that `later` chooses has a certain step that `earlier` chooses before it; else the first that has none is told. */
 function precedes(steps: readonly Placed[], earlier: (one: Placed) => boolean, later: (one: Placed) => boolean, fault: string): string[] {
@@ -56,7 +58,8 @@ const folderAt = new Map<Step["call"], readonly number[]>(
 );
 
 const staysInside = (how: AnyArg | undefined): boolean =>
-  inStruct(how, "resolve", "RESOLVE_IN_ROOT") || (inStruct(how, "resolve", "RESOLVE_BENEATH") && inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS"));
+  inStruct(how, "resolve", "RESOLVE_IN_ROOT") ||
+  (inStruct(how, "resolve", "RESOLVE_BENEATH") && inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS"));
 
 const creates: readonly Step["call"][] = ["mkdirat", "mknodat", "symlinkat", "unlinkat", "renameat2"];
 const creating = ({ step }: Placed): boolean => creates.includes(step.call) || (step.call === "openat" && flagged(step.args[2], "O_CREAT"));
@@ -111,13 +114,19 @@ const opens = ({ step }: Placed): boolean => step.call in closedByExecve && !fla
 
 /** Every descriptor is closed by execve, but for stdio and the two that box hands to the stage, which sees to them first. */
 const descriptorsClose: Rule = (plan) => {
-  const handed = (one: Placed): boolean => one.actor === "box" && one.step.call === "dup3" && [ARENA_FD, SYNC_FD].includes(one.step.args[1] as number);
+  const handed = (one: Placed): boolean =>
+    one.actor === "box" && one.step.call === "dup3" && [ARENA_FD, SYNC_FD].includes(one.step.args[1] as number);
   const open = [...boxSteps(plan), ...childSteps(plan), ...explainingSteps(plan)].filter(
     (one) => closedByExecve[one.step.call]?.(one.step.args) === false && !handed(one),
   );
   const child = childSteps(plan);
   const peers = child.filter(call("ioctl", undefined, ["TIOCGPTPEER"]));
-  const openPeers = peers.filter(({ step }) => !child.some((one) => one.step.call === "compute" && sameSlot(step.args[2], one.step.out) && (Number(one.step.args[0]) & 0o2000000) !== 0));
+  const openPeers = peers.filter(
+    ({ step }) =>
+      !child.some(
+        (one) => one.step.call === "compute" && sameSlot(step.args[2], one.step.out) && (Number(one.step.args[0]) & 0o2000000) !== 0,
+      ),
+  );
   return [
     ...open.map((one) => say(one, "stays open over execve")),
     ...openPeers.map((one) => say(one, "stays open over execve")),
@@ -128,7 +137,16 @@ const descriptorsClose: Rule = (plan) => {
 };
 
 /** A list of all that would change a mount, wherever it is attached. */
-const mountCalls: readonly Step["call"][] = ["mount", "umount2", "move_mount", "pivot_root", "chroot", "mount_setattr", "fsmount", "open_tree"];
+const mountCalls: readonly Step["call"][] = [
+  "mount",
+  "umount2",
+  "move_mount",
+  "pivot_root",
+  "chroot",
+  "mount_setattr",
+  "fsmount",
+  "open_tree",
+];
 const mounting = ({ step }: Placed): boolean => mountCalls.includes(step.call);
 const attaching = ({ step }: Placed): boolean => ["mount", "umount2", "move_mount", "pivot_root"].includes(step.call);
 const waitsForBox = ({ step }: Placed): boolean => step.call === "read" && step.args[0] === SYNC_FD;
@@ -144,8 +162,15 @@ const untraceable: Rule = (plan, { spec }) => {
   const waits = (one: Placed): boolean => waitsForBox(one) && !(mapsIds && steps.indexOf(one) === ids);
   const early = steps.findIndex(closes);
   return [
-    ...steps.filter((one) => call("prctl", ["PR_SET_DUMPABLE"])(one) && one.step.args[1] !== 0).map((one) => say(one, "opens the process to tracing")),
-    ...precedes(steps, closes, (one) => call("setns")(one) || mounting(one) || waits(one) || one.step.call === "execve", "comes before the process is closed to tracing"),
+    ...steps
+      .filter((one) => call("prctl", ["PR_SET_DUMPABLE"])(one) && one.step.args[1] !== 0)
+      .map((one) => say(one, "opens the process to tracing")),
+    ...precedes(
+      steps,
+      closes,
+      (one) => call("setns")(one) || mounting(one) || waits(one) || one.step.call === "execve",
+      "comes before the process is closed to tracing",
+    ),
     ...(mapsIds && !joins && early < ids ? [say(steps[early] as Placed, "comes before box could write the id maps")] : []),
   ];
 };
@@ -155,21 +180,26 @@ const cloneFlags = (plan: Plan): { readonly actor: string; readonly flags: reado
     const flags = initial !== undefined && "struct" in initial && initial.struct === "clone_args" ? initial.flags : undefined;
     return Array.isArray(flags) ? [{ actor: "box", flags: flags as readonly string[] }] : [];
   });
-  const byStage = childSteps(plan).filter(call("clone")).map(({ step }) => ({ actor: "stage", flags: step.args[0] as unknown as readonly string[] }));
+  const byStage = childSteps(plan)
+    .filter(call("clone"))
+    .map(({ step }) => ({ actor: "stage", flags: step.args[0] as unknown as readonly string[] }));
   return [...byBox, ...byStage];
 };
 
 /** No mount is changed in the host's mount namespace; what box makes is attached nowhere. */
 const hostMountsStay: Rule = (plan) => {
   const box = boxSteps(plan);
-  const detached = box.filter(({ step }) => step.call === "fsmount" || (step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE")));
+  const detached = box.filter(
+    ({ step }) => step.call === "fsmount" || (step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE")),
+  );
   const touches = (one: Placed): boolean => {
     const { call: name, args } = one.step;
     if (!mounting(one) || detached.includes(one)) return false;
     return name !== "mount_setattr" || !detached.some(({ step }) => sameSlot(args[0], step.out));
   };
   const child = childSteps(plan);
-  const ownMounts = cloneFlags(plan).some(({ flags }) => flags.includes("CLONE_NEWNS")) || child.some(call("setns", undefined, ["CLONE_NEWNS"]));
+  const ownMounts =
+    cloneFlags(plan).some(({ flags }) => flags.includes("CLONE_NEWNS")) || child.some(call("setns", undefined, ["CLONE_NEWNS"]));
   const cut = call("mount", "none", "/", null, ["MS_REC", "MS_SLAVE"]);
   const joined = child.some(call("setns", undefined, ["CLONE_NEWNS"]));
   return [
@@ -185,7 +215,9 @@ const masksAreVerified: Rule = (plan) => {
   const steps = childSteps(plan);
   const copies = steps.filter((one) => one.step.call === "open_tree" && one.step.origin.startsWith("linux.maskedPaths["));
   if (copies.length === 0) return [];
-  const opened = steps.find((one) => one.certain && call("openat", "AT_FDCWD", "/dev/null")(one) && flagged(one.step.args[2], "O_NOFOLLOW"));
+  const opened = steps.find(
+    (one) => one.certain && call("openat", "AT_FDCWD", "/dev/null")(one) && flagged(one.step.args[2], "O_NOFOLLOW"),
+  );
   const empty = steps.find((one) => one.certain && one.step.call === "fsmount" && one.step.origin === "linux.maskedPaths");
   if (opened === undefined || empty === undefined) return ["masks: neither the null device nor an empty folder is made ready"];
   const looks = (one: Placed): boolean => one.step.call === "statx" && sameSlot(one.step.args[0], opened.step.out);
@@ -220,7 +252,9 @@ const terminalIsOwn: Rule = (plan, { spec }) => {
     ...precedes(steps, isDevpts, (one) => one === master, "opens what may be any device"),
     ...precedes(steps, isMultiplexer, (one) => one === peer, "comes before the master is known to be a multiplexer"),
     ...steps.filter(byName).map((one) => say(one, "opens a terminal by its name")),
-    ...[...taken, ...mounted].filter(({ step }) => !sameSlot(step.args[0], peer.step.out)).map((one) => say(one, "takes something else for the terminal")),
+    ...[...taken, ...mounted]
+      .filter(({ step }) => !sameSlot(step.args[0], peer.step.out))
+      .map((one) => say(one, "takes something else for the terminal")),
     ...(taken.length === 3 ? [] : ["terminal: it does not become all of stdio"]),
   ];
 };
@@ -228,14 +262,16 @@ const terminalIsOwn: Rule = (plan, { spec }) => {
 /** The container's cgroups are entered before a cgroup namespace takes its root from them, and before its program runs. */
 const cgroupsFirst: Rule = (plan, { spec, facts }) => {
   const steps = childSteps(plan);
-  const wanted = facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
+  const wanted =
+    facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
   const later = (one: Placed): boolean =>
     call("unshare", ["CLONE_NEWCGROUP"])(one) || one.step.call === "execve" || one.step.call === "setns" || one.step.call === "clone";
   const late = wanted
     .filter(({ version }) => version === 1)
     .flatMap(({ path }) => {
       const opened = steps.find((one) => one.certain && call("openat", "AT_FDCWD", `${path}/tasks`)(one))?.step.out;
-      const enters = (one: Placed): boolean => one.step.call === "write" && sameSlot(one.step.args[0], opened) && one.step.args[1] === "0" && one.step.why.endsWith(path);
+      const enters = (one: Placed): boolean =>
+        one.step.call === "write" && sameSlot(one.step.args[0], opened) && one.step.args[1] === "0" && one.step.why.endsWith(path);
       return precedes(steps, enters, later, `comes before ${path} is entered`);
     });
   const [first] = cloneFlags(plan);
@@ -244,7 +280,9 @@ const cgroupsFirst: Rule = (plan, { spec, facts }) => {
   return [
     ...late,
     ...(wanted.some(({ version }) => version === 2) && !into ? ["clone3: the process is not born in its cgroup"] : []),
-    ...(atClone?.actor === "box" && wanted.some(({ version }) => version === 1) ? ["clone3: the cgroup namespace is made before v1 is entered"] : []),
+    ...(atClone?.actor === "box" && wanted.some(({ version }) => version === 1)
+      ? ["clone3: the cgroup namespace is made before v1 is entered"]
+      : []),
   ];
 };
 
@@ -254,7 +292,8 @@ const endsClean: Rule = (plan, { spec, facts }) => {
   const runs = (one: Placed): boolean => one.step.call === "execve";
   const closes = call("close_range", 3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]);
   const inside = (one: Placed): boolean => one.step.expect?.value === 0x2f && one.step.args[3] === 0xff;
-  const unblocks = (one: Placed): boolean => call("rt_sigprocmask", ["SIG_SETMASK"])(one) && (one.step.args[1] as unknown as Uint8Array).every((byte) => byte === 0);
+  const unblocks = (one: Placed): boolean =>
+    call("rt_sigprocmask", ["SIG_SETMASK"])(one) && (one.step.args[1] as unknown as Uint8Array).every((byte) => byte === 0);
   const lastChange = steps.findLastIndex((one) => one.step.call === "chdir" || one.step.call === "fchdir");
   const limits = steps.findIndex(call("prlimit64"));
   const umask = spec.process?.user.umask ?? 0o022;
@@ -266,10 +305,16 @@ const endsClean: Rule = (plan, { spec, facts }) => {
     ...(lastChange > steps.findIndex(inside) ? [say(steps[lastChange] as Placed, "comes after the working folder was checked")] : []),
     ...precedes(steps, unblocks, runs, "runs with signals blocked"),
     ...endsBefore(steps, call("rt_sigprocmask"), unblocks, "comes after signals were unblocked"),
-    ...facts.ignoredSignals.flatMap((signal) => precedes(steps, call("rt_sigaction", signal, { struct: "sigaction" }), runs, `runs with signal ${signal} ignored`)),
-    ...steps.filter((one, index) => limits >= 0 && index > limits && opens(one) && !runs(one)).map((one) => say(one, "opens a descriptor after the limits are set")),
+    ...facts.ignoredSignals.flatMap((signal) =>
+      precedes(steps, call("rt_sigaction", signal, { struct: "sigaction" }), runs, `runs with signal ${signal} ignored`),
+    ),
+    ...steps
+      .filter((one, index) => limits >= 0 && index > limits && opens(one) && !runs(one))
+      .map((one) => say(one, "opens a descriptor after the limits are set")),
     ...precedes(steps, call("umask", umask), runs, "runs with another umask"),
-    ...(spec.process?.noNewPrivileges === true ? precedes(steps, call("prctl", ["PR_SET_NO_NEW_PRIVS"], 1), runs, "may gain privileges") : []),
+    ...(spec.process?.noNewPrivileges === true
+      ? precedes(steps, call("prctl", ["PR_SET_NO_NEW_PRIVS"], 1), runs, "may gain privileges")
+      : []),
     ...(steps.at(-1)?.step.call === "execve" || steps.at(-1)?.step.call === "compute" ? [] : ["execve: something comes after it"]),
   ];
 };
@@ -294,7 +339,7 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts }) => {
   const [p0 = 0, p1 = 0] = words(sets.permitted);
   const [i0 = 0, i1 = 0] = words(sets.inheritable);
   const wanted = [...new Uint8Array(new Uint32Array([e0, p0, i0, e1, p1, i1]).buffer)];
-  const right = set.length === 1 && same([...(set[0]?.step.args[1] as unknown as Uint8Array)], wanted);
+  const right = set.length === 1 && set.every(({ step }) => same([...(step.args[1] as unknown as Uint8Array)], wanted));
   const dropped = steps.filter(call("prctl", ["PR_CAPBSET_DROP"])).map(({ step }) => step.args[1] as number);
   const kept = (sets.bounding ?? []).map((name) => capabilities[name as CapabilityName]);
   const left = facts.boundingSet.filter((number) => !dropped.includes(number) && !kept.some((one) => one === number));
@@ -309,7 +354,12 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts }) => {
     ...left.map((number) => `bounding set: capability ${number} is left in`),
     ...lost.map((number) => `bounding set: capability ${number} is dropped`),
     ...(same(ambient, grantable) ? [] : ["ambient set: it is not that of the configuration"]),
-    ...precedes(steps, call("prctl", ["PR_CAP_AMBIENT"], 4), (one) => one.step.call === "execve", "runs with ambient capabilities that were inherited"),
+    ...precedes(
+      steps,
+      call("prctl", ["PR_CAP_AMBIENT"], 4),
+      (one) => one.step.call === "execve",
+      "runs with ambient capabilities that were inherited",
+    ),
     ...precedes(steps, call("prctl", ["PR_SET_KEEPCAPS"], 1), becomes, "loses the capabilities that are to be kept"),
     ...precedes(steps, becomes, (one) => one.step.call === "capset" || one.step.call === "execve", "comes before the user is changed"),
     ...endsBefore(steps, call("prctl", ["PR_CAPBSET_DROP"]), becomes, "comes when it is no longer allowed"),
@@ -335,9 +385,11 @@ const stateComesFirst: Rule = (plan, { spec, facts }) => {
   const steps = boxSteps(plan);
   const recorded = (one: Placed): boolean => one.step.call === "renameat2" && one.step.args[3] === "state.json";
   const ofState = ({ step }: Placed): boolean =>
-    (step.call === "mkdirat" && (step.args[1] === facts.stateRoot || step.args[1] === "web")) || (step.call === "openat" && step.args[1] === "state.new");
+    (step.call === "mkdirat" && (step.args[1] === facts.stateRoot || step.args[1] === "web")) ||
+    (step.call === "openat" && step.args[1] === "state.new");
   const makes = (one: Placed): boolean => creating(one) && !ofState(one) && !recorded(one);
-  const known = facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
+  const known =
+    facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
   const cgroups = steps.filter((one) => one.step.call === "mkdirat" && String(one.step.args[1]).startsWith("/sys/fs/cgroup"));
   const unknown = cgroups.filter(({ step }) => !known.some(({ path }) => `${path}/`.startsWith(`${String(step.args[1])}/`)));
   return [
@@ -352,13 +404,18 @@ const stateComesFirst: Rule = (plan, { spec, facts }) => {
 /** What is made in the root has the mode that is written, and all of it is made before the root is read-only. */
 const rootIsFilledFirst: Rule = (plan, { spec }) => {
   const steps = childSteps(plan);
-  const seals = (one: Placed): boolean => one.step.call === "mount_setattr" && one.step.origin === "root.readonly";
+  const seals = (one: Placed): boolean => ["mount_setattr", "mount"].includes(one.step.call) && one.step.origin === "root.readonly";
   const changes = (one: Placed): boolean => creating(one) || one.step.call === "fchmod";
   const joined = spec.linux?.namespaces?.some(({ type, path }) => type === "mount" && path !== undefined) === true;
   return [
     ...precedes(steps, call("umask", 0), creating, "is made under the caller's umask"),
     ...endsBefore(steps, changes, seals, "comes after the root is read-only"),
-    ...endsBefore(steps, (one) => changes(one) || (mounting(one) && !setsPropagation(one) && !letsGo(one)), call("pivot_root"), "comes after the root is entered"),
+    ...endsBefore(
+      steps,
+      (one) => changes(one) || (mounting(one) && !setsPropagation(one) && !letsGo(one)),
+      call("pivot_root"),
+      "comes after the root is entered",
+    ),
     ...(spec.root.readonly === true && !joined && !steps.some(seals) ? ["root: it is not made read-only"] : []),
     ...(joined ? [] : precedes(steps, letsGo, (one) => one.step.call === "execve", "still sees the host's mounts")),
   ];
@@ -376,7 +433,7 @@ const descriptorsExist: Rule = (plan) => {
     given: [],
     optional: [],
   });
-  return faults.map(({ step, slot, fault }) => `${printStep(step)}: ${slot} is ${fault}`);
+  return faults.map(({ step, slot, fault }) => `${printStep(step)}: ${slot} is ${fault}`).sort();
 };
 
 export const rules = {

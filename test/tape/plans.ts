@@ -25,6 +25,7 @@ const cgroupHosts = {
 
 const hostFacts = (machine: Machine, uid: number, cgroups: CgroupFacts): HostFacts => ({
   machine,
+  mountSetattr: true,
   uid,
   gid: uid,
   ignoredSignals: [13, 25],

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { newChildVariables } from "../../src/plan/builder.ts";
+import { branches } from "../../src/plan/print-plan.ts";
+import { components, ensureInRoot, type Kind } from "../../src/plan/steps.ts";
+import { printStep } from "../../src/tape/print.ts";
+import { newSlot } from "../../src/tape/step.ts";
+
+function parts(path: string, ...expected: string[]): void {
+  test(`components of ${JSON.stringify(path)}`, () => expect(components(path)).toEqual(expected));
+}
+parts("/");
+parts("", ...[]);
+parts("/a/b", "a", "b");
+parts("//a/./b//", "a", "b");
+parts("/a/../../b", "b");
+parts("/a/..");
+parts("/...", "...");
+
+function ensures(title: string, path: string, kind: Exclude<Kind, "any">, expected: string): void {
+  test(title, () => {
+    const child = newChildVariables();
+    const slot = (name: string) => newSlot(child.variables, "fd", name);
+    const one = ensureInRoot(child, slot("root"), path, kind, "test", slot("out"));
+    const short = (text: string): string => text.replaceAll(/O_PATH\|(?=O_DIRECTORY)|\|O_CLOEXEC|RESOLVE_|, 24/g, "");
+    const lines = [one, ...branches(one).flatMap(({ steps }) => steps)].map((step) => short(printStep(step)));
+    expect(lines.join("\n")).toBe(expected.trim().replace(/^ +/gm, ""));
+  });
+}
+ensures("the root itself", "/a/..", "folder", 'openat2(root, ".", {flags: O_DIRECTORY, resolve: IN_ROOT|NO_MAGICLINKS}) → out');
+ensures(
+  "a folder: looked for along its path in the root, made below descriptors",
+  "/a/b",
+  "folder",
+  `openat2(root, "a/b", {flags: O_DIRECTORY, resolve: IN_ROOT|NO_MAGICLINKS}) → out
+   mkdirat(root, "a", 0755)
+   openat2(root, "a", {flags: O_DIRECTORY, resolve: IN_ROOT|NO_MAGICLINKS}) → /a
+   mkdirat(/a, "b", 0755)
+   openat2(root, "a/b", {flags: O_DIRECTORY, resolve: IN_ROOT|NO_MAGICLINKS}) → out`,
+);
+ensures(
+  "a file: an empty one",
+  "/a/f",
+  "file",
+  `openat2(root, "a/f", {flags: O_PATH, resolve: IN_ROOT|NO_MAGICLINKS}) → out
+   mkdirat(root, "a", 0755)
+   openat2(root, "a", {flags: O_DIRECTORY, resolve: IN_ROOT|NO_MAGICLINKS}) → /a
+   mknodat(/a, "f", 0100644, makedev(0, 0))
+   openat2(root, "a/f", {flags: O_PATH, resolve: IN_ROOT|NO_MAGICLINKS}) → out`,
+);
+ensures(
+  "a plain folder: no link on the way",
+  "/proc",
+  "plain folder",
+  `openat2(root, "proc", {flags: O_DIRECTORY, resolve: BENEATH|NO_SYMLINKS}) → out
+   mkdirat(root, "proc", 0755)
+   openat2(root, "proc", {flags: O_DIRECTORY, resolve: BENEATH|NO_SYMLINKS}) → out`,
+);

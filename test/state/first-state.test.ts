@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { firstState } from "../../src/state/first-state.ts";
+import { parseState } from "../../src/state/state.ts";
+import { cgroupLayouts, plainFacts, specWith, userFacts } from "../plan/plan-for.ts";
+
+const container = { id: "web", bundle: "/srv/web", spec: specWith({ spec: { annotations: { a: "b" } } }), hostRoot: false };
+
+test("names all that may have to be undone, before anything is made", () => {
+  const { created, box, ...state } = firstState(container, { ...plainFacts, cgroups: cgroupLayouts.hybrid });
+  expect(state).toEqual({
+    ociVersion: "1.3.0",
+    id: "web",
+    status: "creating",
+    pid: 0,
+    bundle: "/srv/web",
+    rootfs: "/srv/web/rootfs",
+    owner: "root",
+    annotations: { a: "b" },
+  });
+  expect(new Date(created).toISOString()).toBe(created);
+  expect(box).toEqual({
+    startTime: 0,
+    supervisor: process.pid,
+    cgroups: [
+      { version: 1, path: "/sys/fs/cgroup/cpu,cpuacct/web" },
+      { version: 1, path: "/sys/fs/cgroup/cpuset/web" },
+      { version: 1, path: "/sys/fs/cgroup/systemd/user.slice/web" },
+      { version: 2, path: "/sys/fs/cgroup/unified/user.slice/web" },
+    ],
+    plugins: [],
+  });
+});
+
+test("is a state that can be read again", () => {
+  const state = firstState(container, plainFacts);
+  expect(parseState(JSON.stringify(state))).toEqual(state);
+});
+
+test("of a user who may make no cgroup names none", () => {
+  const { owner, box } = firstState(container, { ...plainFacts, ...userFacts });
+  expect([owner, box.cgroups]).toEqual(["1000", []]);
+});
