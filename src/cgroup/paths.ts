@@ -10,6 +10,8 @@ export type ContainerCgroup = {
   readonly mount: string;
   /** Folders to make below the mount point, in order: the cgroup's path as components. */
   readonly parts: readonly string[];
+  /** How many of them are there already: those of the cgroup that box itself is in. */
+  readonly present: number;
   /** The whole path on the host. */
   readonly path: string;
 };
@@ -40,7 +42,7 @@ export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undef
   const out: ContainerCgroup[] = [];
   const add = (version: 1 | 2, controllers: readonly string[], mount: string, base: readonly string[]): void => {
     const parts = wanted.startsWith("/") ? below : [...base, ...below];
-    out.push({ version, controllers, mount, parts, path: `${mount}/${parts.join("/")}` });
+    out.push({ version, controllers, mount, parts, present: parts.length - below.length, path: `${mount}/${parts.join("/")}` });
   };
   for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, clean(own));
   if (facts.v2 !== undefined) {

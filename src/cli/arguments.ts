@@ -22,7 +22,7 @@ export type Parsed = {
 };
 
 const usageError = (problem: string, command: string): BoxError =>
-  new BoxError({ what: `${problem}`, hint: `box ${command}${command === "" ? "" : " "}--help lists the flags`.replace("  ", " ") });
+  new BoxError({ what: problem, hint: `box ${command === "" ? "" : `${command} `}--help lists the flags` });
 
 /** Reads flags at the front of `argv`. Unknown flags and missing values are errors. */
 export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], command: string): Parsed {

@@ -159,5 +159,5 @@ function homeOf(spec: Spec, bundle: string, hostRoot: boolean): string {
     const parts = line.split(":");
     if (parts[2] === uid && parts[5] !== undefined && parts[5] !== "") return parts[5];
   }
-  return uid === "0" ? "/root" : "/";
+  return "/";
 }

@@ -13,12 +13,18 @@ export function overrideSpec(spec: Spec, parsed: Parsed, command: readonly strin
   const out: Spec = { ...spec, process: overrideProcess(spec.process ?? emptyProcess(), parsed, command, root) };
   if (values.rootfs !== undefined) out.root = { ...out.root, path: absolute(values.rootfs) };
   if (switches.has("read-only")) out.root = { ...out.root, path: out.root?.path ?? "rootfs", readonly: true };
-  if (values.hostname !== undefined) out.hostname = values.hostname;
+  if (values.hostname !== undefined) {
+    // Else it would be the host's name that changes.
+    if (!has(out, "uts")) throw new BoxError({ origin: "--hostname", what: "needs a uts namespace in linux.namespaces" });
+    out.hostname = values.hostname;
+  }
   const volumes = (lists.volume ?? []).map(parseVolume);
   if (volumes.length > 0) out.mounts = [...(out.mounts ?? []), ...volumes];
   if (values.net !== undefined) setNetwork(out, values.net);
   return out;
 }
+
+const has = (spec: Spec, type: NamespaceType): boolean => (spec.linux?.namespaces ?? []).some((one) => one.type === type);
 
 const emptyProcess = (): Process => ({ user: { uid: 0, gid: 0 }, cwd: "/", args: [] });
 
@@ -67,4 +73,11 @@ function setNetwork(spec: Spec, net: string): void {
   const others = (spec.linux?.namespaces ?? []).filter(({ type }) => type !== "network");
   const network: { type: NamespaceType }[] = net === "none" ? [{ type: "network" }] : [];
   spec.linux = { ...spec.linux, namespaces: [...others, ...network] };
+  if (net === "host" && has(spec, "user")) spec.mounts = (spec.mounts ?? []).map(hostSysfs);
 }
+
+/** A new sysfs belongs to a network namespace, and only to one's own may a user namespace mount it: else the host's serves. */
+const hostSysfs = (mount: Mount): Mount =>
+  mount.type === "sysfs"
+    ? { destination: mount.destination, type: "none", source: "/sys", options: ["rbind", "nosuid", "noexec", "nodev", "ro"] }
+    : mount;

@@ -8,9 +8,8 @@ import { escapeControls } from "../tape/print.ts";
 export const errorLines = (error: BoxError): string[] => wordsOf(error).map(escapeControls);
 
 function wordsOf(error: BoxError): string[] {
-  const { faults } = error.facts;
-  if (faults !== undefined) return faults.flatMap(faultLines);
-  const { origin, what, object, call, errno, hint } = error.facts;
+  const { faults, origin, what, object, call, errno, hint } = error.facts;
+  if (faults !== undefined) return faults.flatMap((fault) => faultLines(fault, what));
   const parts = ["box"];
   if (origin !== undefined) parts.push(origin);
   if (what !== undefined) parts.push(object === undefined ? what : `${what} ${object}`);
@@ -19,7 +18,9 @@ function wordsOf(error: BoxError): string[] {
   return [parts.join(": "), ...(hint === undefined ? [] : [`hint: ${hint}`])];
 }
 
-function faultLines({ path, expected, got, problem, hint }: ConfigFault): string[] {
+/** A fault of the whole document has no path: `what` says which document. */
+function faultLines({ path, expected, got, problem, hint }: ConfigFault, what: string | undefined): string[] {
   const words = problem ?? `expected ${expected}${got === undefined ? "" : `, got ${got}`}`;
-  return [`box: ${path === "" ? "the configuration" : path}: ${words}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
+  const place = path === "" ? what : path;
+  return [`box: ${place === undefined ? "" : `${place}: `}${words}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
 }

@@ -52,7 +52,12 @@ export function blame({ step, errno, explanation, before, refused }: Failed): Bo
   if (refused && step.expect !== undefined)
     return new BoxError({ what: `cannot ${step.why}: ${step.expect.refused}`, origin: step.origin, flight });
   if (step.failed === "search" && name === "ENOENT")
-    return new BoxError({ what: `cannot ${step.why}: executable file not found in $PATH`, origin: step.origin, exitCode: exitCodes.notFound, flight });
+    return new BoxError({
+      what: `cannot ${step.why}: executable file not found in $PATH`,
+      origin: step.origin,
+      exitCode: exitCodes.notFound,
+      flight,
+    });
   const hint = hintFor(step, name, explanation);
   return new BoxError({
     what: `cannot ${step.why}`,

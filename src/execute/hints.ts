@@ -17,6 +17,8 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return step.args[1]?.toString() === "RLIMIT_NOFILE"
       ? "a hard limit is raised only with CAP_SYS_RESOURCE, and this one never above the sysctl fs.nr_open"
       : "a hard limit is raised only with CAP_SYS_RESOURCE";
+  if ((step.call === "setresuid" || step.call === "setresgid") && errno === "EINVAL")
+    return `the container's user namespace maps no such id: see linux.${step.call === "setresuid" ? "uidMappings" : "gidMappings"}`;
   if (step.call === "sethostname" && errno === "EINVAL") return "the kernel takes 64 bytes at most";
   if (step.call === "openat2" && errno === "ENOENT" && (step.origin.startsWith("mounts[") || step.origin === "process.cwd"))
     return "there is a symbolic link in it that leads nowhere in the container's root";

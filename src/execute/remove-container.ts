@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { startTimeOf, type State } from "../state/state.ts";
+import { type State, startTimeOf } from "../state/state.ts";
 import { systemCall } from "./libc.ts";
 
 const SIGKILL = 9;
@@ -40,7 +40,8 @@ export function killInit(state: State): void {
 function withChildren(path: string): string[] {
   const out: string[] = [];
   try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) out.push(...withChildren(`${path}/${entry.name}`));
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) out.push(...withChildren(`${path}/${entry.name}`));
   } catch {
     return [];
   }
@@ -72,7 +73,12 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
     if (left.length === 0) return;
     if (performance.now() > until && !hadInit) return;
     if (performance.now() > until)
-      throw new BoxError({ what: "cannot remove the cgroup", object: left[0]?.path ?? "", errno: "EBUSY", hint: "a process in it cannot be killed; it may be waiting for a device" });
+      throw new BoxError({
+        what: "cannot remove the cgroup",
+        object: left[0]?.path ?? "",
+        errno: "EBUSY",
+        hint: "a process in it cannot be killed; it may be waiting for a device",
+      });
     await Bun.sleep(wait);
   }
 }

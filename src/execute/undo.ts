@@ -4,8 +4,8 @@
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
 import { readText } from "./files.ts";
-import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import { systemCall } from "./libc.ts";
+import { removeContainer, removeStateFolder } from "./remove-container.ts";
 
 const SIGKILL = 9;
 const P_PID = 1;

@@ -5,7 +5,7 @@ import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import { structFields } from "../linux/structs.ts";
 import type { Building } from "./builder.ts";
-import { containerCgroups, makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
+import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 import type { Flag } from "../linux/flags.ts";
@@ -58,7 +58,7 @@ export function openState(building: Building, box: BoxVariables): Step[] {
     }),
     step("flock", [box.stateFolder, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`),
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
-    ...refuseUsedCgroups(containerCgroups(building), box.variables),
+    ...refuseUsedCgroups(building.cgroups, box.variables),
     ...writeState(box),
     ...(building.hostRoot
       ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
@@ -157,7 +157,7 @@ const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
 /** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
 export function makeChild(building: Building, box: BoxVariables): { before: Step[]; clone: Step } {
   const helper = needsHelper(building.namespaces);
-  const cgroups = containerCgroups(building);
+  const { cgroups } = building;
   const v2 = cgroups.some(({ version }) => version === 2);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (!helper) flags.push(...newNamespaceFlags(building));

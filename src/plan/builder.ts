@@ -1,6 +1,7 @@
 // What the parts of a container's plan share while it is being built: the configuration, the host's facts, the child's
 // variables, and the few descriptors that several parts use.
 
+import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
@@ -26,6 +27,8 @@ export type Building = {
   readonly statx: Buffer;
   readonly notes: string[];
   readonly namespaces: NamespacePlan;
+  /** Empty when this user may make none. */
+  readonly cgroups: readonly ContainerCgroup[];
 };
 
 /** What becomes of each namespace type: made new, joined by path, or the host's. */

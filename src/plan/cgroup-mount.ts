@@ -8,7 +8,6 @@ import type { Mount } from "../config/spec.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
-import { containerCgroups } from "./cgroups.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { attach } from "./root.ts";
 import type { SortedOptions } from "./sort-options.ts";
@@ -27,7 +26,7 @@ export function planCgroupMount(building: Building, mount: Mount, origin: string
     return [...cgroup2(building, origin, sorted, destination, target, made, open), ...propagate(building, made, sorted, origin), ...end];
   }
   const why = `mount a tmpfs for the cgroup hierarchies on ${destination}`;
-  const hierarchies = containerCgroups(building).filter(({ version }) => version === 1);
+  const hierarchies = building.cgroups.filter(({ version }) => version === 1);
   return [
     ...makeFilesystem(building, { type: "tmpfs", source: "tmpfs", data: ["mode=755"], attributes: restricted, origin, why, out: made }),
     open,
@@ -50,7 +49,7 @@ function cgroup2(
   made: Slot<"fd">,
   open: Step,
 ): Step[] {
-  const own = containerCgroups(building).find(({ version }) => version === 2);
+  const own = building.cgroups.find(({ version }) => version === 2);
   if (building.namespaces.made.has("cgroup") || own === undefined) {
     const why = `mount cgroup2 on ${destination}`;
     const { set } = sorted.attributes;
@@ -107,8 +106,6 @@ function v1Hierarchy(
     ...make.steps,
     attach(made, folder, origin, why),
     ...make.after,
-    step("close", [folder], origin, "done with it"),
-    step("close", [made], origin, "done with it"),
     ...links,
   ];
 }

@@ -14,10 +14,8 @@ import { expectEqual, pointerTo } from "./steps.ts";
 const origin = "linux.cgroupsPath";
 
 /** None when this user may not make any. */
-export const containerCgroups = (building: Pick<Building, "facts" | "spec" | "id">): readonly ContainerCgroup[] =>
-  building.facts.cgroups.writable || building.spec.linux?.cgroupsPath
-    ? locate(building.facts.cgroups, building.spec.linux?.cgroupsPath, building.id)
-    : [];
+export const containerCgroups = ({ facts, spec, id }: Pick<Building, "facts" | "spec" | "id">): readonly ContainerCgroup[] =>
+  facts.cgroups.writable || spec.linux?.cgroupsPath ? locate(facts.cgroups, spec.linux?.cgroupsPath, id) : [];
 
 /**
  * Stops when one of the cgroups holds processes, itself or below it: it is somebody else's, and what is in the
@@ -68,6 +66,7 @@ export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Vari
     for (let depth = 1; depth <= cgroup.parts.length; depth++) {
       const parent = path;
       path += `/${cgroup.parts[depth - 1]}`;
+      if (depth <= cgroup.present) continue;
       const inherit = cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
       steps.push(step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, { ok: inherit, onError: [["EEXIST", []]] }));
     }
@@ -106,7 +105,7 @@ function inheritCpuset(variables: Variables, parent: string, path: string): Step
 export function enterCgroups(building: Building): Step[] {
   const tasks = newSlot(building.child.variables, "fd", "tasks");
   const steps: Step[] = [];
-  for (const { version, path } of containerCgroups(building)) {
+  for (const { version, path } of building.cgroups) {
     if (version !== 1) continue;
     const why = `enter the cgroup ${path}`;
     steps.push(

@@ -90,7 +90,7 @@ function planRoot(building: Building): Parts {
   const early = new Map<number, Slot<"fd">>();
   const earlySteps: Step[] = [];
   for (const [index, mount] of mounts.entries()) {
-    if (!keepsHostPeers(mount)) continue;
+    if (!keepsHostPeers(building, mount)) continue;
     const source = newFd(building, mount.destination);
     early.set(index, source);
     earlySteps.push(openBindSource(building, mount, `mounts[${index}]`, source));

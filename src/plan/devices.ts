@@ -2,7 +2,7 @@
 // They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
 // followed (CVE-2026-41579).
 
-import { type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
+import { compute, type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
 import { sortOptions } from "./sort-options.ts";
@@ -39,23 +39,13 @@ export const openDev = (building: Building, dev: Slot<"fd">): Step =>
 
 export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
   const steps: Step[] = [];
-  const mapped = building.namespaces.made.has("user");
-  for (const [name, major, minor] of nodes) {
-    const why = `make the device /dev/${name}`;
-    const bound = bindDevice(building, dev, name);
-    if (mapped) steps.push(...bound);
-    else
-      steps.push(
-        step("mknodat", [dev, name, 0o020666, { major, minor }], origin, why, {
-          onError: [
-            ["EEXIST", []],
-            ["EPERM", bound, "fallback"],
-          ],
-        }),
-      );
+  const bound = nodes.flatMap(([name]) => bindDevice(building, dev, name));
+  if (building.namespaces.made.has("user")) steps.push(...bound);
+  else steps.push(...makeNodes(dev, bound));
+  for (const [index, [name, target]] of links.entries()) {
+    const label = index === 0 ? { label: "devices made" } : {};
+    steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]], ...label }));
   }
-  for (const [name, target] of links)
-    steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]] }));
   steps.push(linkMemory(dev), linkMultiplexer(dev));
   return steps;
 }
@@ -68,6 +58,17 @@ function linkMemory(dev: Slot<"fd">): Step {
     onError: [["ENOENT", []]],
   });
 }
+
+/** The nodes; where the first may not be made none may, and all are bound instead. */
+const makeNodes = (dev: Slot<"fd">, bound: readonly Step[]): Step[] =>
+  nodes.map(([name, major, minor], index) =>
+    step("mknodat", [dev, name, 0o020666, { major, minor }], origin, `make the device /dev/${name}`, {
+      onError: [
+        ["EEXIST", []],
+        ...(index === 0 ? [["EPERM", [...bound, compute([0, 0, 0, -1], origin, "all are there", { goto: "devices made" })], "fallback"] as const] : []),
+      ],
+    }),
+  );
 
 /** Terminals of the container's own /dev/pts: a device that an image brought along would open the host's (runc replaces it too). */
 function linkMultiplexer(dev: Slot<"fd">): Step {

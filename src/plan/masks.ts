@@ -12,7 +12,7 @@ import { components, expectEqual, openInRoot, pointerTo } from "./steps.ts";
 /** Opens the host's /dev/null and makes sure that it is the character device 1:3. */
 export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"fd"> } {
   const origin = "linux.maskedPaths";
-  const nullFile = newFd(building, "/dev/null");
+  const nullFile = newFd(building, "the host's /dev/null");
   const rdev = slotIn("int", building.statx, statxOffset("rdev_major"), "device number of /dev/null");
   const mode = slotIn("int", building.statx, statxOffset("mode"), "mode of /dev/null");
   const refused = "the host's /dev/null is not the null device";
@@ -32,6 +32,8 @@ export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"f
 
 export const statxOffset = (field: string): number => structFields.statx.fields[field]?.offset as number;
 
+// Here and below nothing is closed: these few descriptors go with execve, and every step is time before the container.
+
 /** Covers each of linux.maskedPaths: what opens as a folder by the empty one, anything else by /dev/null. */
 export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<"fd">): Step[] {
   const paths = building.spec.linux?.maskedPaths ?? [];
@@ -45,8 +47,6 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
         out: cover,
       }),
       attach(cover, target, origin, `mask ${path}`),
-      step("close", [cover], origin, "done with it"),
-      step("close", [target], origin, "done with it"),
     ];
     const asFile = openInRoot(building.root, inside, "any", origin, `look for the file ${path}`, target, {
       onError: nothingThere,
@@ -90,8 +90,6 @@ export function protectPaths(building: Building): Step[] {
         ),
         attach(copy, target, origin, why),
         ...setAttributes(building, copy, readOnly, origin, why),
-        step("close", [copy], origin, "done with it"),
-        step("close", [target], origin, "done with it"),
       ],
     });
   });

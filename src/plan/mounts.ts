@@ -16,8 +16,12 @@ import { attach } from "./root.ts";
 import { attributesTogether, isMountOption, type SortedOptions, sortOptions } from "./sort-options.ts";
 import { components, ensureInRoot, pointerTo } from "./steps.ts";
 
-/** Whether a mount must keep its bond with the host's, so its source is opened before / is made a slave. */
-export const keepsHostPeers = (mount: Mount): boolean => {
+/**
+ * Whether a mount must keep its bond with the host's, so its source is opened before / is made a slave. As with runc
+ * that takes a shared root as well; without one, a shared mount shares only with mounts of the container.
+ */
+export const keepsHostPeers = ({ spec }: Building, mount: Mount): boolean => {
+  if (spec.linux?.rootfsPropagation?.endsWith("shared") !== true) return false;
   const sorted = sortOptions(mount.options ?? []);
   return sorted.bind !== undefined && sorted.propagation.some(({ flag }) => flag === "MS_SHARED");
 };

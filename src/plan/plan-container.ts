@@ -46,6 +46,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     statx: newBuffer(variables, "statx", structFields.statx.bytes),
     notes: [],
     namespaces: sortNamespaces(spec),
+    cgroups: containerCgroups({ facts, spec, id }),
   };
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables();
@@ -69,6 +70,6 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     childVariables: child,
     notes: building.notes,
   };
-  if (containerCgroups(building).length === 0) building.notes.push("no cgroup: this user may make none here");
+  if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
 }

@@ -34,6 +34,11 @@ export type PlannedStep = {
   readonly when?: string;
   /** Number of the step that it belongs to. */
   readonly of?: number;
+  /** A name that others go to, and where this one goes on instead of the step that follows. */
+  readonly label?: string;
+  readonly goto?: string;
+  /** The tape goes on after any error. */
+  readonly ignoresErrors?: true;
 };
 
 /** Every step, those in alternatives included, numbered in order. */
@@ -41,8 +46,13 @@ export function listSteps(plan: Plan): PlannedStep[] {
   const out: PlannedStep[] = [];
   const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined): void => {
     const number = out.length + 1;
-    const { origin, why, call } = step;
-    out.push({ number, actor: section.actor, section: section.title, call, text: printStep(step), origin, why, ...condition });
+    const { origin, why, call, label, goto, onError } = step;
+    out.push({
+      number, actor: section.actor, section: section.title, call, text: printStep(step), origin, why, ...condition,
+      ...(label === undefined ? {} : { label }),
+      ...(goto === undefined ? {} : { goto }),
+      ...(onError === "ignore" ? { ignoresErrors: true } : {}),
+    });
     for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number });
   };
   for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined);
@@ -73,10 +83,17 @@ export function printPlan(plan: Plan): string {
     const depth = step.of === undefined ? 0 : (depths.get(step.of) ?? 0) + 1;
     depths.set(step.number, depth);
     const when = step.when === undefined ? "" : `[${step.when}] `;
-    lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}`);
+    lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}${flowOf(step)}`);
     lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${step.origin}: ${step.why}`)}`);
   }
   return lines.join("\n").trimStart();
+}
+
+/** What a reader must know to follow loops: where a step can be reached from, and where it leads. */
+function flowOf({ label, goto, ignoresErrors }: PlannedStep): string {
+  const words = [label === undefined ? "" : `here: ${label}`, ignoresErrors === true ? "errors ignored" : "", goto === undefined ? "" : `then: ${goto}`];
+  const said = words.filter((word) => word !== "").join(", ");
+  return said === "" ? "" : `   (${said})`;
 }
 
 export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({

@@ -5,7 +5,6 @@
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { containerCgroups } from "./cgroups.ts";
 import { type BoxVariables, FIRST_FREE_FD, type SupervisorVariables } from "./plan.ts";
 
 const origin = "box";
@@ -71,7 +70,7 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   const steps: Step[] = [];
   const restore = building.spec.process?.terminal === true ? [restoreTerminal(own)] : [];
   const pause = { struct: "timespec", tv_sec: 0, tv_nsec: PAUSE_NS } as const;
-  for (const [index, { path }] of [...containerCgroups(building)].reverse().entries()) {
+  for (const [index, { path }] of building.cgroups.toReversed().entries()) {
     const label = `remove ${index}`;
     steps.push(
       step("unlinkat", ["AT_FDCWD", path, ["AT_REMOVEDIR"]], origin, `remove the cgroup ${path}`, {

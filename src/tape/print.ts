@@ -45,7 +45,12 @@ export function printArg(arg: AnyArg, kind: ArgKind): string {
   return list.length === 0 ? "0" : list.join("|");
 }
 
-const printAddress = ({ address, offset }: Address): string => `&${variableName(address)}${offset === 0 ? "" : `+${offset}`}`;
+/** With what is known of its contents: the flags of clone3 are there. */
+function printAddress({ address, offset }: Address): string {
+  const name = `&${variableName(address)}${offset === 0 ? "" : `+${offset}`}`;
+  if (offset !== 0 || !("initial" in address) || address.initial === undefined || !("struct" in address.initial)) return name;
+  return `${name} ${printStruct(address.initial)}`;
+}
 
 /** Names of variables hold paths of the configuration, so they are escaped like any of its strings. */
 const variableName = (of: Slot | Buffer): string => escapeControls("slot" in of ? of.slot : of.buffer);

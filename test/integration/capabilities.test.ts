@@ -16,8 +16,20 @@ const cases: [title: string, sets: Capabilities | undefined][] = [
   ["all five sets filled", { bounding: some, effective: some, permitted: some, inheritable: some, ambient: some }],
   ["bounding alone", { bounding: some }],
   ["inheritable without ambient", { bounding: some, effective: some, permitted: some, inheritable: some }],
-  ["more permitted than effective", { bounding: some, effective: ["CAP_KILL"], permitted: some, inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"] }],
-  ["one above 31", { bounding: ["CAP_SYSLOG", "CAP_CHOWN"], effective: ["CAP_SYSLOG"], permitted: ["CAP_SYSLOG", "CAP_CHOWN"], inheritable: ["CAP_SYSLOG"], ambient: ["CAP_SYSLOG"] }],
+  [
+    "more permitted than effective",
+    { bounding: some, effective: ["CAP_KILL"], permitted: some, inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"] },
+  ],
+  [
+    "one above 31",
+    {
+      bounding: ["CAP_SYSLOG", "CAP_CHOWN"],
+      effective: ["CAP_SYSLOG"],
+      permitted: ["CAP_SYSLOG", "CAP_CHOWN"],
+      inheritable: ["CAP_SYSLOG"],
+      ambient: ["CAP_SYSLOG"],
+    },
+  ],
 ];
 
 for (const uid of [0, 1000])
@@ -36,7 +48,13 @@ for (const uid of [0, 1000])
 test("as user 1000 ambient capabilities reach the program", async () => {
   using bundle = new Bundle((spec) => {
     spec.process.user = { uid: 1000, gid: 1000 };
-    spec.process.capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_KILL"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"] };
+    spec.process.capabilities = {
+      bounding: ["CAP_KILL"],
+      permitted: ["CAP_KILL"],
+      effective: ["CAP_KILL"],
+      inheritable: ["CAP_KILL"],
+      ambient: ["CAP_KILL"],
+    };
   });
   const kill = "0000000000000020";
   expect(await bundle.sh(show.join(" "))).toEqual(["Inh", "Prm", "Eff", "Bnd", "Amb"].map((set) => `Cap${set}:\t${kill}`));

@@ -14,7 +14,12 @@ const layouts: CgroupLayout[] = ["as is", "v1", "v2"];
 
 /** The hierarchies of a layout, by controllers, and the cgroup of a process of the tests in each. */
 async function ownCgroups(layout: CgroupLayout): Promise<Record<string, string>> {
-  const { stdout } = await execute([...inLayout(layout), "sh", "-c", "cat /proc/self/cgroup; echo; cut -d' ' -f5,9- /proc/self/mountinfo | grep ' cgroup\\|- cgroup'"]);
+  const { stdout } = await execute([
+    ...inLayout(layout),
+    "sh",
+    "-c",
+    "cat /proc/self/cgroup; echo; cut -d' ' -f5,9- /proc/self/mountinfo | grep ' cgroup\\|- cgroup'",
+  ]);
   const [cgroups = "", mounts = ""] = stdout.split("\n\n");
   const v1 = layout === "v2" ? [] : linesOf(cgroups).filter((line) => line.split(":")[1] !== "");
   const v2 = mounts.includes("cgroup2") ? linesOf(cgroups).filter((line) => line.split(":")[1] === "") : [];
@@ -33,7 +38,8 @@ for (const layout of layouts) {
     const seen = parse(lines);
     // On pure v2 it lies beside the caller's: a v2 cgroup with processes has no children with controllers.
     const base = (path: string): string => (layout === "v2" ? path.slice(0, path.lastIndexOf("/")) : path);
-    for (const [controllers, path] of Object.entries(own)) expect([controllers, seen[controllers]]).toEqual([controllers, child(base(path), bundle.id)]);
+    for (const [controllers, path] of Object.entries(own))
+      expect([controllers, seen[controllers]]).toEqual([controllers, child(base(path), bundle.id)]);
     expect(cgroupsOf("/sys/fs/cgroup", bundle.id)).toEqual([]);
   });
 
@@ -70,7 +76,8 @@ for (const layout of layouts) {
   test(`${layout}: in a cgroup namespace the container's cgroup is the root`, async () => {
     using bundle = new Bundle((spec) => spec.linux.namespaces.push({ type: "cgroup" }));
     const cgroups = parse(await bundle.sh("cat /proc/self/cgroup; cut -d' ' -f4 /proc/self/mountinfo | grep '^/\\.\\.'; true", { before }));
-    for (const controllers of Object.keys(await ownCgroups(layout))) expect([controllers, cgroups[controllers]]).toEqual([controllers, "/"]);
+    for (const controllers of Object.keys(await ownCgroups(layout)))
+      expect([controllers, cgroups[controllers]]).toEqual([controllers, "/"]);
   });
 }
 
@@ -113,7 +120,11 @@ for (const [path, expected] of [
 ] as const)
   test(`cgroupsPath ${path} is refused`, async () => {
     using bundle = new Bundle((spec) => (spec.linux.cgroupsPath = path));
-    expect(await bundle.run(["true"])).toEqual({ exitCode: 125, stdout: "", stderr: `box: linux.cgroupsPath: expected ${expected}, got "${path}"\n` });
+    expect(await bundle.run(["true"])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: linux.cgroupsPath: expected ${expected}, got "${path}"\n`,
+    });
   });
 
 test("a cgroup with others below it is refused, and they are left alone", async () => {

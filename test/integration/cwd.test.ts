@@ -23,7 +23,12 @@ for (const [cwd, seen] of [
 
 test("a missing one is made, even in a read-only root", async () => {
   using bundle = inFolder("/srv/a/b");
-  expect(await bundle.sh("pwd; stat -c '%a %u' /srv /srv/a/b; touch x 2>&1 || true")).toEqual(["/srv/a/b", "755 0", "755 0", "touch: x: Read-only file system"]);
+  expect(await bundle.sh("pwd; stat -c '%a %u' /srv /srv/a/b; touch x 2>&1 || true")).toEqual([
+    "/srv/a/b",
+    "755 0",
+    "755 0",
+    "touch: x: Read-only file system",
+  ]);
 });
 
 test("through a symbolic link, which leads inside", async () => {
@@ -47,8 +52,7 @@ test("a file is refused", async () => {
   expect(await bundle.run(["true"])).toEqual({
     exitCode: 125,
     stdout: "",
-    stderr:
-      `box: process.cwd: cannot open /etc/passwd in the container's root: openat2(root, "etc/passwd", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24): ENOTDIR (not a directory)\n`,
+    stderr: `box: process.cwd: cannot open /etc/passwd in the container's root: openat2(root, "etc/passwd", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24): ENOTDIR (not a directory)\n`,
   });
 });
 

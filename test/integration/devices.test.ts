@@ -31,7 +31,11 @@ test("the nodes do what they are for", async () => {
   using bundle = new Bundle();
   const script = "echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c; echo x 2>&1 > /dev/full || echo full";
   const { stdout } = await bundle.run(["sh", "-c", script]);
-  expect(linesOf(stdout).map((line) => line.trim()).filter((line) => !line.includes("No space"))).toEqual(["4", "4", "full"]);
+  expect(
+    linesOf(stdout)
+      .map((line) => line.trim())
+      .filter((line) => !line.includes("No space")),
+  ).toEqual(["4", "4", "full"]);
 });
 
 test("links lead to the process's own descriptors and terminals", async () => {
@@ -50,7 +54,11 @@ test("a /dev of the root folder without a mount gets the same", async () => {
   using bundle = new Bundle((spec) => {
     spec.mounts = spec.mounts.filter(({ destination }) => destination === "/proc");
   });
-  expect(await bundle.sh("stat -c '%n %t:%T' /dev/null /dev/zero; readlink /dev/fd")).toEqual(["/dev/null 1:3", "/dev/zero 1:5", "/proc/self/fd"]);
+  expect(await bundle.sh("stat -c '%n %t:%T' /dev/null /dev/zero; readlink /dev/fd")).toEqual([
+    "/dev/null 1:3",
+    "/dev/zero 1:5",
+    "/proc/self/fd",
+  ]);
 });
 
 test("a /dev that is bound from elsewhere is left alone", async () => {

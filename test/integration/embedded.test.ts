@@ -25,14 +25,22 @@ test("the command sees this machine's files and its own namespaces", async () =>
   using bundle = new Bundle();
   writeFileSync(`${bundle.folder}/seen`, "from the host\n");
   const names = ["pid", "mnt", "ipc", "uts", "net", "cgroup", "user"];
-  const [file, pid, ...namespaces] = await lines(bundle, [], `cat ${bundle.folder}/seen; echo $$; for n in ${names.join(" ")}; do readlink /proc/self/ns/$n; done`);
+  const [file, pid, ...namespaces] = await lines(
+    bundle,
+    [],
+    `cat ${bundle.folder}/seen; echo $$; for n in ${names.join(" ")}; do readlink /proc/self/ns/$n; done`,
+  );
   expect([file, pid]).toEqual(["from the host", "1"]);
   expect(names.filter((name, index) => namespaces[index] === readlinkSync(`/proc/self/ns/${name}`))).toEqual(["user"]);
 });
 
 test("exit code, and words after -- that look like flags", async () => {
   using bundle = new Bundle();
-  expect(await embedded(bundle, ["--rm"], ["sh", "-c", 'echo "$@"; exit 9', "sh", "-e", "--rm"])).toEqual({ exitCode: 9, stdout: "-e --rm\n", stderr: "" });
+  expect(await embedded(bundle, ["--rm"], ["sh", "-c", 'echo "$@"; exit 9', "sh", "-e", "--rm"])).toEqual({
+    exitCode: 9,
+    stdout: "-e --rm\n",
+    stderr: "",
+  });
 });
 
 test("what is written is gone afterwards and never on the host", async () => {
@@ -45,12 +53,16 @@ test("what is written is gone afterwards and never on the host", async () => {
 
 test("--read-only", async () => {
   using bundle = new Bundle();
-  expect(await lines(bundle, ["--read-only"], "touch /etc/new 2>&1; true")).toEqual(["touch: cannot touch '/etc/new': Read-only file system"]);
+  expect(await lines(bundle, ["--read-only"], "touch /etc/new 2>&1; true")).toEqual([
+    "touch: cannot touch '/etc/new': Read-only file system",
+  ]);
 });
 
 test("-e NAME=value, -e NAME, and nothing else of the caller's", async () => {
   using bundle = new Bundle();
-  const { stdout } = await embedded(bundle, ["-e", "A=1=2", "-e", "PASSED", "--env=B=", "-e", "UNSET_ONE"], ["/usr/bin/env"], { env: { PASSED: "on", SECRET: "x", TERM: "dumb" } });
+  const { stdout } = await embedded(bundle, ["-e", "A=1=2", "-e", "PASSED", "--env=B=", "-e", "UNSET_ONE"], ["/usr/bin/env"], {
+    env: { PASSED: "on", SECRET: "x", TERM: "dumb" },
+  });
   expect(linesOf(stdout).toSorted()).toEqual([
     "A=1=2",
     "B=",
@@ -87,7 +99,9 @@ test("-v SRC:DST and -v SRC:DST:ro", async () => {
   using bundle = new Bundle();
   for (const name of ["a", "b"]) mkdirSync(`${bundle.folder}/${name}`);
   const flags = ["-v", `${bundle.folder}/a:/mnt/a`, "-v", "./b:/mnt/b:ro"];
-  expect(await lines(bundle, flags, "echo x > /mnt/a/written; touch /mnt/b/x 2>&1; true")).toEqual(["touch: cannot touch '/mnt/b/x': Read-only file system"]);
+  expect(await lines(bundle, flags, "echo x > /mnt/a/written; touch /mnt/b/x 2>&1; true")).toEqual([
+    "touch: cannot touch '/mnt/b/x': Read-only file system",
+  ]);
   expect([existsSync(`${bundle.folder}/a/written`), existsSync("/mnt/a"), existsSync("/mnt/b")]).toEqual([true, false, false]);
 });
 
@@ -100,7 +114,10 @@ test("--net host and --net none", async () => {
 
 test("--rootfs DIR: a folder instead of this machine's /", async () => {
   using bundle = new Bundle();
-  expect(await lines(bundle, ["--rootfs", bundle.rootfs], "ls /; cat /etc/passwd | wc -l")).toEqual([..."bin dev etc proc root sys tmp".split(" "), "2"]);
+  expect(await lines(bundle, ["--rootfs", bundle.rootfs], "ls /; cat /etc/passwd | wc -l")).toEqual([
+    ..."bin dev etc proc root sys tmp".split(" "),
+    "2",
+  ]);
   expect(await lines(bundle, ["--rootfs", "rootfs", "-u", "user"], "id -u; id -g; echo $HOME")).toEqual(["1000", "1001", "/home/user"]);
 });
 
@@ -129,7 +146,11 @@ for (const [flags, stderr] of refusals)
 
 test("no command", async () => {
   using bundle = new Bundle();
-  expect(await embedded(bundle, [], [], { stdin: "echo from the shell\n" })).toEqual({ exitCode: 0, stdout: "from the shell\n", stderr: "" });
+  expect(await embedded(bundle, [], [], { stdin: "echo from the shell\n" })).toEqual({
+    exitCode: 0,
+    stdout: "from the shell\n",
+    stderr: "",
+  });
 });
 
 test("over a bundle, flags win over its configuration", async () => {
@@ -143,6 +164,18 @@ test("over a bundle, flags win over its configuration", async () => {
     exitCode: 0,
     stdout: "flag bundle /tmp 1000:1001:1001 1002 flag shared\n",
     stderr: "",
+  });
+});
+
+test("over a bundle that shares the host's name, -h is refused", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "uts");
+    delete spec.hostname;
+  });
+  expect(await bundle.box(["run", "-h", "x", bundle.id, "true"])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: "box: --hostname: needs a uts namespace in linux.namespaces\n",
   });
 });
 

@@ -3,7 +3,21 @@
 // container that hangs cannot hold up the test run.
 
 import { afterAll, test as plainTest } from "bun:test";
-import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import type { Process, Spec } from "../../src/config/spec.ts";
 import { systemCall } from "../../src/execute/libc.ts";
@@ -14,7 +28,50 @@ const repository = new URL("../..", import.meta.url).pathname.slice(0, -1);
 export const binary = process.env.BOX_BINARY ?? `${repository}/dist/box`;
 
 const busybox = "/bin/busybox";
-const applets = ["awk", "cat", "chmod", "cp", "cut", "dd", "echo", "env", "false", "find", "grep", "head", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "stty", "tail", "test", "touch", "tr", "true", "umount", "uname", "wc", "yes"];
+const applets = [
+  "awk",
+  "cat",
+  "chmod",
+  "cp",
+  "cut",
+  "dd",
+  "echo",
+  "env",
+  "false",
+  "find",
+  "grep",
+  "head",
+  "hostname",
+  "id",
+  "ip",
+  "kill",
+  "ln",
+  "ls",
+  "mkdir",
+  "mount",
+  "printf",
+  "ps",
+  "pwd",
+  "readlink",
+  "rm",
+  "rmdir",
+  "sed",
+  "seq",
+  "sh",
+  "sleep",
+  "sort",
+  "stat",
+  "stty",
+  "tail",
+  "test",
+  "touch",
+  "tr",
+  "true",
+  "umount",
+  "uname",
+  "wc",
+  "yes",
+];
 
 /** What the machine may lack, by the word that tests ask for it with. */
 const needs = {
@@ -103,7 +160,8 @@ export class Running implements Disposable {
   /** Waits until it has written `text` to stdout. */
   async says(text: string): Promise<void> {
     await until(() => this.stdout.includes(text) || this.child.exitCode !== null, `${JSON.stringify(text)} in the output`, this.#limitMs);
-    if (!this.stdout.includes(text)) throw new Error(`ended with ${this.child.exitCode} before it said ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
+    if (!this.stdout.includes(text))
+      throw new Error(`ended with ${this.child.exitCode} before it said ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
   }
 
   /** Waits until box is no more than the container's supervisor. */

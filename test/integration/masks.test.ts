@@ -12,8 +12,13 @@ test("masked files are empty, masked folders too", async () => {
   });
   mkdirSync(`${bundle.rootfs}/etc/deep`);
   writeFileSync(`${bundle.rootfs}/etc/deep/secret`, "");
-  const script = "cat /proc/keys /proc/timer_list /etc/passwd; ls -A /sys/firmware /etc/deep | grep -v :; stat -c '%F %t:%T' /proc/keys /etc/passwd; test -e /not || echo none";
-  expect((await bundle.sh(script)).filter((line) => line !== "")).toEqual(["character special file 1:3", "character special file 1:3", "none"]);
+  const script =
+    "cat /proc/keys /proc/timer_list /etc/passwd; ls -A /sys/firmware /etc/deep | grep -v :; stat -c '%F %t:%T' /proc/keys /etc/passwd; test -e /not || echo none";
+  expect((await bundle.sh(script)).filter((line) => line !== "")).toEqual([
+    "character special file 1:3",
+    "character special file 1:3",
+    "none",
+  ]);
 });
 
 test("writing to masked paths is refused or lost", async () => {
@@ -22,7 +27,9 @@ test("writing to masked paths is refused or lost", async () => {
     spec.linux.maskedPaths = ["/etc/passwd", "/etc/deep"];
   });
   mkdirSync(`${bundle.rootfs}/etc/deep`);
-  expect(await bundle.sh("echo x > /etc/passwd; cat /etc/passwd; touch /etc/deep/x 2>&1 || true")).toEqual(["touch: /etc/deep/x: Read-only file system"]);
+  expect(await bundle.sh("echo x > /etc/passwd; cat /etc/passwd; touch /etc/deep/x 2>&1 || true")).toEqual([
+    "touch: /etc/deep/x: Read-only file system",
+  ]);
 });
 
 test("a masked path through a link covers what the link names, inside the root", async () => {

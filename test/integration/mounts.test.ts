@@ -14,7 +14,8 @@ function mountOf(line: string): string {
   return [...own.split(" ").slice(3, 6), filesystem].join(" ");
 }
 
-const isMask = (mount: string): boolean => /^\S+ \/(proc|sys)\/(acpi|asound|kcore|keys|latency_stats|timer_list|timer_stats|sched_debug|firmware|scsi) /.test(mount);
+const isMask = (mount: string): boolean =>
+  /^\S+ \/(proc|sys)\/(acpi|asound|kcore|keys|latency_stats|timer_list|timer_stats|sched_debug|firmware|scsi) /.test(mount);
 
 testBesideRunc("the default mounts are those of runc, in its order", async () => {
   using bundle = new Bundle();
@@ -25,13 +26,19 @@ testBesideRunc("the default mounts are those of runc, in its order", async () =>
   // hierarchies' folders writable, which the configuration says should be read-only.
   const likeBox = (mount: string): string =>
     mount.replace(" sysfs sysfs ro", " sysfs sysfs rw").replace("/ /sys/fs/cgroup rw,", "/ /sys/fs/cgroup ro,");
-  const peers = linesOf(stdout).map(mountOf).filter((mount) => !isMask(mount));
+  const peers = linesOf(stdout)
+    .map(mountOf)
+    .filter((mount) => !isMask(mount));
   expect(own.map(mountOf).filter((mount) => !isMask(mount))).toEqual(peers.map(likeBox));
 });
 
 testBesideRunc("the same paths are masked as with runc", async () => {
   using bundle = new Bundle();
-  const points = (lines: readonly string[]): (string | undefined)[] => lines.map(mountOf).filter(isMask).map((mount) => mount.split(" ")[1]);
+  const points = (lines: readonly string[]): (string | undefined)[] =>
+    lines
+      .map(mountOf)
+      .filter(isMask)
+      .map((mount) => mount.split(" ")[1]);
   const own = await bundle.sh("cat /proc/self/mountinfo");
   const { stdout } = await bundle.runc(["cat", "/proc/self/mountinfo"]);
   expect(points(own)).toEqual(points(linesOf(stdout)));
@@ -79,7 +86,9 @@ for (const [options, seen] of binds)
   });
 
 test("bind of a file, made where it is missing", async () => {
-  using bundle = new Bundle((spec) => spec.mounts.push({ destination: "/etc/deep/er/name", type: "bind", source: "hosts", options: ["bind"] }));
+  using bundle = new Bundle((spec) =>
+    spec.mounts.push({ destination: "/etc/deep/er/name", type: "bind", source: "hosts", options: ["bind"] }),
+  );
   writeFileSync(`${bundle.folder}/hosts`, "from the bundle\n");
   expect(await bundle.sh("cat /etc/deep/er/name; stat -c %a /etc/deep")).toEqual(["from the bundle", "755"]);
   expect(statSync(`${bundle.rootfs}/etc/deep/er/name`).size).toBe(0);
@@ -104,7 +113,7 @@ test("rbind takes the mounts below along, bind does not", async () => {
       { destination: "/tmp/all", type: "bind", source: "/dev", options: ["rbind"] },
     ),
   );
-  expect(await bundle.sh("for m in one all; do grep -q \" /tmp/$m/pts \" /proc/self/mountinfo && echo $m; done; true")).toEqual(["all"]);
+  expect(await bundle.sh('for m in one all; do grep -q " /tmp/$m/pts " /proc/self/mountinfo && echo $m; done; true')).toEqual(["all"]);
 });
 
 test("a destination through links stays in the root", async () => {
@@ -119,7 +128,7 @@ test("a later mount covers an earlier one", async () => {
   using bundle = new Bundle((spec) => {
     spec.mounts.push({ destination: "/tmp", type: "tmpfs", source: "first" }, { destination: "/tmp", type: "tmpfs", source: "second" });
   });
-  expect((await bundle.sh("grep ' /tmp ' /proc/mounts | cut -d' ' -f1"))).toEqual(["first", "second"]);
+  expect(await bundle.sh("grep ' /tmp ' /proc/mounts | cut -d' ' -f1")).toEqual(["first", "second"]);
   expect(await bundle.sh("touch /tmp/x && echo written")).toEqual(["written"]);
 });
 
@@ -129,7 +138,9 @@ test("the propagation of each mount is as it asks", async () => {
       spec.mounts.push({ destination: `/tmp/${word}`, type: "tmpfs", source: "tmpfs", options: [word] });
   });
   const lines = await bundle.sh("awk '$5 ~ /^\\/tmp\\//' /proc/self/mountinfo");
-  const tags = lines.map((line) => [line.split(" ")[4], ...line.slice(0, line.indexOf(" - ")).split(" ").slice(6)].join(" ").replace(/:\d+/, ""));
+  const tags = lines.map((line) =>
+    [line.split(" ")[4], ...line.slice(0, line.indexOf(" - ")).split(" ").slice(6)].join(" ").replace(/:\d+/, ""),
+  );
   expect(tags).toEqual(["/tmp/shared shared", "/tmp/slave", "/tmp/private", "/tmp/unbindable unbindable"]);
 });
 

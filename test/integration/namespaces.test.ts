@@ -3,12 +3,20 @@
 import { expect } from "bun:test";
 import { readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import type { NamespaceType } from "../../src/config/spec.ts";
-import { Bundle, Running, until, testWith } from "./harness.ts";
+import { Bundle, type Running, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
 /** Names in /proc/PID/ns by the names of the specification. */
-const files: Partial<Record<NamespaceType, string>> = { pid: "pid", network: "net", ipc: "ipc", uts: "uts", mount: "mnt", cgroup: "cgroup", user: "user" };
+const files: Partial<Record<NamespaceType, string>> = {
+  pid: "pid",
+  network: "net",
+  ipc: "ipc",
+  uts: "uts",
+  mount: "mnt",
+  cgroup: "cgroup",
+  user: "user",
+};
 const types = Object.keys(files) as NamespaceType[];
 const inode = (pid: number | "self", type: NamespaceType): string => readlinkSync(`/proc/${pid}/ns/${files[type]}`);
 const showAll = `for n in ${Object.values(files).join(" ")}; do readlink /proc/self/ns/$n; done`;
@@ -62,7 +70,10 @@ test("a namespace that is not listed is the host's", async () => {
 async function startTarget(bundle: Bundle, user = false): Promise<Running> {
   const made: NamespaceType[] = ["pid", "network", "ipc", "uts", "mount", "cgroup"];
   if (user) made.push("user");
-  use(bundle, made.map((type) => ({ type })));
+  use(
+    bundle,
+    made.map((type) => ({ type })),
+  );
   return await bundle.startSh("echo ready; exec sleep 1000");
 }
 
@@ -109,7 +120,10 @@ test("every namespace of another container is joined at once", async () => {
   using target = new Bundle();
   using bundle = new Bundle();
   using _running = await startTarget(target, true);
-  use(bundle, types.map((type) => ({ type, path: `/proc/${target.initPid}/ns/${files[type]}` })));
+  use(
+    bundle,
+    types.map((type) => ({ type, path: `/proc/${target.initPid}/ns/${files[type]}` })),
+  );
   expect(await namespacesOf(bundle)).toEqual(Object.fromEntries(types.map((type) => [type, inode(target.initPid, type)])));
 });
 
@@ -160,16 +174,19 @@ test("loopback is up in a new network namespace", async () => {
 test("the process is pid 1 of its namespace and leads a session", async () => {
   using bundle = new Bundle();
   // Fields 1, 4, 5 and 6 of its stat: pid, parent, group, session.
-  expect(await bundle.sh("read pid name state parent group session rest < /proc/self/stat; echo $$ $parent $group $session")).toEqual(["1 0 1 1"]);
+  expect(await bundle.sh("read pid name state parent group session rest < /proc/self/stat; echo $$ $parent $group $session")).toEqual([
+    "1 0 1 1",
+  ]);
 });
 
 test("an orphan of the container ends with it", async () => {
   using bundle = new Bundle();
   using running = await bundle.startSh("sleep 1000 & echo ready; exec sleep 1000");
-  const children = Bun.spawnSync(["pgrep", "-P", String(bundle.initPid)]).stdout.toString().trim();
+  const children = Bun.spawnSync(["pgrep", "-P", String(bundle.initPid)])
+    .stdout.toString()
+    .trim();
   expect(children).toMatch(/^\d+$/);
   process.kill(bundle.initPid, "SIGKILL");
   expect((await running.outcome()).exitCode).toBe(137);
   await until(() => Bun.spawnSync(["kill", "-0", children]).exitCode !== 0, "the end of the orphan");
 });
-

@@ -16,7 +16,14 @@ test("each limit is set, soft and hard", async () => {
     ];
   });
   const lines = await bundle.sh("cat /proc/self/limits");
-  const limit = (name: string): string | undefined => lines.find((line) => line.startsWith(name))?.slice(name.length).trim().split(/\s+/).slice(0, 2).join(" ");
+  const limit = (name: string): string | undefined =>
+    lines
+      .find((line) => line.startsWith(name))
+      ?.slice(name.length)
+      .trim()
+      .split(/\s+/)
+      .slice(0, 2)
+      .join(" ");
   expect(["Max open files", "Max core file size", "Max stack size", "Max cpu time", "Max file size"].map(limit)).toEqual([
     "100 200",
     "0 0",
@@ -39,7 +46,9 @@ test("a hard limit below that of box's parent is kept", async () => {
 
 test("a limit above the hard one is refused, since this machine's root may not raise it", async () => {
   using bundle = new Bundle((spec) => (spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 100, hard: 5000 }]));
-  const { exitCode, stdout, stderr } = await bundle.run(["true"], { before: ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile=512:4096"] });
+  const { exitCode, stdout, stderr } = await bundle.run(["true"], {
+    before: ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile=512:4096"],
+  });
   expect({ exitCode, stdout, stderr }).toEqual({
     exitCode: 125,
     stdout: "",

@@ -44,9 +44,24 @@ refused(
   "box: linux.zzz: unknown key",
   'box: hostnam: unknown key, did you mean "hostname"?',
 );
-refused("args that are a string", changed((spec) => Object.assign(spec.process, { args: "sh -c true" })), FAILED, 'box: process.args: expected an array of strings, got "sh -c true"');
-refused("no args", changed((spec) => (spec.process.args = [])), FAILED, "box: process.args: expected at least one entry, got []");
-refused("a relative cwd", changed((spec) => (spec.process.cwd = "srv")), FAILED, 'box: process.cwd: expected an absolute path, got "srv"');
+refused(
+  "args that are a string",
+  changed((spec) => Object.assign(spec.process, { args: "sh -c true" })),
+  FAILED,
+  'box: process.args: expected an array of strings, got "sh -c true"',
+);
+refused(
+  "no args",
+  changed((spec) => (spec.process.args = [])),
+  FAILED,
+  "box: process.args: expected at least one entry, got []",
+);
+refused(
+  "a relative cwd",
+  changed((spec) => (spec.process.cwd = "srv")),
+  FAILED,
+  'box: process.cwd: expected an absolute path, got "srv"',
+);
 refused(
   "a user namespace without maps",
   changed((spec) => spec.linux.namespaces.push({ type: "user" })),
@@ -150,7 +165,12 @@ refused(
   NOT_FOUND,
   'box: process.args[0]: cannot execute /bin/plain: faccessat2(AT_FDCWD, "/bin/plain", X_OK, AT_EACCESS): ENOENT (no such file or directory)',
 );
-refused("a missing binary by its bare name", running(undefined, 0, "plain"), NOT_FOUND, "box: process.args[0]: cannot execute plain: executable file not found in $PATH");
+refused(
+  "a missing binary by its bare name",
+  running(undefined, 0, "plain"),
+  NOT_FOUND,
+  "box: process.args[0]: cannot execute plain: executable file not found in $PATH",
+);
 refused(
   "a file without the right to execute it",
   running("#!/bin/sh\n", 0o644),
@@ -213,10 +233,30 @@ const withConfig =
   };
 const notJson = "box: FOLDER/config.json is not JSON: JSON Parse error:";
 const unreadable = "box: bundle: cannot read FOLDER/config.json:";
-refused("an empty config.json", withConfig((path) => writeFileSync(path, "")), FAILED, `${notJson} Unexpected EOF`);
-refused("a config.json with a slip", withConfig((path) => writeFileSync(path, '{"ociVersion": "1.0.2",}')), FAILED, `${notJson} Property name must be a string literal`);
-refused("a config.json of bytes", withConfig((path) => writeFileSync(path, new Uint8Array([0xff, 0, 1]))), FAILED, `${notJson} Unrecognized token '\ufffd'`);
-refused("a config.json that says null", withConfig((path) => writeFileSync(path, "null")), FAILED, "box: the configuration: expected an object, got null");
+refused(
+  "an empty config.json",
+  withConfig((path) => writeFileSync(path, "")),
+  FAILED,
+  `${notJson} Unexpected EOF`,
+);
+refused(
+  "a config.json with a slip",
+  withConfig((path) => writeFileSync(path, '{"ociVersion": "1.0.2",}')),
+  FAILED,
+  `${notJson} Property name must be a string literal`,
+);
+refused(
+  "a config.json of bytes",
+  withConfig((path) => writeFileSync(path, new Uint8Array([0xff, 0, 1]))),
+  FAILED,
+  `${notJson} Unrecognized token '\ufffd'`,
+);
+refused(
+  "a config.json that says null",
+  withConfig((path) => writeFileSync(path, "null")),
+  FAILED,
+  "box: the configuration is not valid: expected an object, got null",
+);
 refused(
   "a config.json that says nothing",
   withConfig((path) => writeFileSync(path, "{}")),
@@ -224,29 +264,87 @@ refused(
   "box: ociVersion: missing, expected a version of the runtime spec from 1.0.0 to 1.3",
   "box: root: missing, expected an object",
 );
-refused("no config.json", withConfig(() => {}), FAILED, `${unreadable} ENOENT (no such file or directory)`);
-refused("a config.json that is a folder", withConfig((path) => mkdirSync(path)), FAILED, `${unreadable} EISDIR (is a directory)`);
-refused("a config.json that is a FIFO", withConfig((path) => Bun.spawnSync(["mkfifo", path])), FAILED, `${notJson} Unexpected EOF`);
-refused("a config.json that never ends", withConfig((path) => symlinkSync("/dev/zero", path)), FAILED, `${unreadable} EFBIG (file too large)`);
-refused("a config.json of 17 MB", withConfig((path) => writeFileSync(path, `"${"x".repeat(17 * 1024 * 1024)}"`)), FAILED, `${unreadable} EFBIG (file too large)`);
-refused("a missing bundle", async (bundle) => await bundle.box(["run", "-b", "/no/such", bundle.id]), FAILED, "box: bundle: cannot read /no/such/config.json: ENOENT (no such file or directory)");
+refused(
+  "no config.json",
+  withConfig(() => {}),
+  FAILED,
+  `${unreadable} ENOENT (no such file or directory)`,
+);
+refused(
+  "a config.json that is a folder",
+  withConfig((path) => mkdirSync(path)),
+  FAILED,
+  `${unreadable} EISDIR (is a directory)`,
+);
+refused(
+  "a config.json that is a FIFO",
+  withConfig((path) => Bun.spawnSync(["mkfifo", path])),
+  FAILED,
+  `${notJson} Unexpected EOF`,
+);
+refused(
+  "a config.json that never ends",
+  withConfig((path) => symlinkSync("/dev/zero", path)),
+  FAILED,
+  `${unreadable} EFBIG (file too large)`,
+);
+refused(
+  "a config.json of 17 MB",
+  withConfig((path) => writeFileSync(path, `"${"x".repeat(17 * 1024 * 1024)}"`)),
+  FAILED,
+  `${unreadable} EFBIG (file too large)`,
+);
+refused(
+  "a missing bundle",
+  async (bundle) => await bundle.box(["run", "-b", "/no/such", bundle.id]),
+  FAILED,
+  "box: bundle: cannot read /no/such/config.json: ENOENT (no such file or directory)",
+);
 
 const box =
   (...args: readonly string[]) =>
   async (bundle: Bundle): Promise<Outcome> =>
     await bundle.box(args.map((word) => word.replace("ID", bundle.id).replace("FOLDER", bundle.folder)));
 refused("an id with a slash", box("run", "a/b"), FAILED, 'box: container id "a/b" has a slash: an id is a plain name, not a path');
-refused("an id that is ..", box("run", ".."), FAILED, 'box: container id ".." starts with ".": the first character must be a letter, a digit or "_"');
+refused(
+  "an id that is ..",
+  box("run", ".."),
+  FAILED,
+  'box: container id ".." starts with ".": the first character must be a letter, a digit or "_"',
+);
 refused("no id", box("run"), FAILED, "box: a container id is missing", "hint: box run ID, or box run -- COMMAND for one without a bundle");
 refused("an unknown flag", box("run", "--bundel", "x", "ID"), FAILED, "box: unknown flag --bundel", "hint: box run --help lists the flags");
 refused("an unknown global flag", box("--rooot", "x", "run"), FAILED, "box: unknown flag --rooot", "hint: box --help lists the flags");
-refused("a flag without its value", box("run", "--bundle"), FAILED, "box: flag --bundle needs a value: DIR", "hint: box run --help lists the flags");
-refused("a value for a switch", box("run", "--read-only=yes", "ID"), FAILED, "box: flag --read-only takes no value", "hint: box run --help lists the flags");
+refused(
+  "a flag without its value",
+  box("run", "--bundle"),
+  FAILED,
+  "box: flag --bundle needs a value: DIR",
+  "hint: box run --help lists the flags",
+);
+refused(
+  "a value for a switch",
+  box("run", "--read-only=yes", "ID"),
+  FAILED,
+  "box: flag --read-only takes no value",
+  "hint: box run --help lists the flags",
+);
 refused("an unknown command", box("rum", "ID"), FAILED, "box: unknown command rum", "hint: box --help lists the commands");
 refused("delete of nothing", box("delete"), FAILED, "box: a container id is missing", "hint: box delete [--force] ID…");
 refused("delete of what does not exist", box("delete", "ID"), FAILED, "box: id: the container ID does not exist");
-refused("spec over a config.json", box("spec"), FAILED, "box: FOLDER/config.json exists already", "hint: remove it, or choose another folder with --bundle");
-refused("spec into no folder", box("spec", "-b", "/no/such"), FAILED, "box: cannot write /no/such/config.json: ENOENT (no such file or directory)");
+refused(
+  "spec over a config.json",
+  box("spec"),
+  FAILED,
+  "box: FOLDER/config.json exists already",
+  "hint: remove it, or choose another folder with --bundle",
+);
+refused(
+  "spec into no folder",
+  box("spec", "-b", "/no/such"),
+  FAILED,
+  "box: cannot write /no/such/config.json: ENOENT (no such file or directory)",
+);
 
 const withStates =
   (root: string) =>
@@ -274,7 +372,10 @@ test("an id that is in use, and the container goes on", async () => {
     stdout: "",
     stderr: `box: id: the container ${bundle.id} already exists\nhint: box delete --force ${bundle.id} ends and removes it\n`,
   });
-  const withoutSleeps = ({ processes, ...rest }: typeof before) => ({ ...rest, processes: processes.filter((one) => !one.endsWith(" sleep")) });
+  const withoutSleeps = ({ processes, ...rest }: typeof before) => ({
+    ...rest,
+    processes: processes.filter((one) => !one.endsWith(" sleep")),
+  });
   expect(withoutSleeps(machine(bundle))).toEqual(withoutSleeps(before));
   process.kill(running.pid, "SIGTERM");
   expect((await running.outcome()).exitCode).toBe(3);
@@ -282,7 +383,11 @@ test("an id that is in use, and the container goes on", async () => {
 
 test("a state folder with garbage in place of the state is cleared away by run, and by delete", async () => {
   using bundle = new Bundle();
-  for (const args of [["run", bundle.id], ["delete", bundle.id], ["delete", "--force", bundle.id]]) {
+  for (const args of [
+    ["run", bundle.id],
+    ["delete", bundle.id],
+    ["delete", "--force", bundle.id],
+  ]) {
     mkdirSync(`${bundle.states}/${bundle.id}`, { recursive: true });
     writeFileSync(`${bundle.states}/${bundle.id}/state.json`, '{"id": "x", "box": {"cgroups": [{"version": 1, "path": "/etc"}]');
     bundle.change((spec) => (spec.process.args = ["true"]));
@@ -298,7 +403,8 @@ for (const [title, make, message] of [
       mkdirSync(path, { recursive: true });
       writeFileSync(`${path}/mine`, "");
     },
-    (path: string) => `box: id: cannot remove ${path}: ENOTEMPTY (directory not empty)\nhint: there is something in it that box did not put there\n`,
+    (path: string) =>
+      `box: id: cannot remove ${path}: ENOTEMPTY (directory not empty)\nhint: there is something in it that box did not put there\n`,
   ],
   [
     "a file in place of the state folder",

@@ -17,7 +17,9 @@ test("files of the host cannot be reached", async () => {
   writeFileSync(`${bundle.folder}/secret`, "");
   const path = `${bundle.folder}/secret`;
   expect(existsSync(path)).toBe(true);
-  expect(await bundle.sh(`for p in ${path} /..${path} /proc/1/root${path} /proc/1/root/..${path}; do test -e $p && echo $p; done; true`)).toEqual([]);
+  expect(
+    await bundle.sh(`for p in ${path} /..${path} /proc/1/root${path} /proc/1/root/..${path}; do test -e $p && echo $p; done; true`),
+  ).toEqual([]);
 });
 
 test("no mount of the host is left, and the old root is not mounted", async () => {
@@ -54,7 +56,11 @@ for (const word of ["private", "slave", "rprivate", "rslave", "unbindable", "sha
   test(`rootfsPropagation ${word}`, async () => {
     using bundle = new Bundle((spec) => (spec.linux.rootfsPropagation = word as "private"));
     const [root = ""] = await bundle.sh("grep ' / / \\| /[^ ]* / ' /proc/self/mountinfo");
-    const tags = root.slice(0, root.indexOf(" - ")).split(" ").slice(6).map((tag) => tag.split(":")[0]);
+    const tags = root
+      .slice(0, root.indexOf(" - "))
+      .split(" ")
+      .slice(6)
+      .map((tag) => tag.split(":")[0]);
     expect(tags).toEqual({ shared: ["shared"], rshared: ["shared"], unbindable: ["unbindable"] }[word] ?? []);
   });
 

@@ -1,7 +1,7 @@
 // An ordinary user: a bundle from `box spec --rootless`, and box run without a bundle.
 
 import { expect } from "bun:test";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Spec } from "../../src/config/spec.ts";
 import { asUser, Bundle, binary, execute, linesOf, machine, type Outcome, Running, testWith, userId } from "./harness.ts";
 
@@ -26,7 +26,14 @@ const boxAs = async (bundle: Bundle, args: readonly string[]): Promise<Outcome> 
 
 test("a bundle of box spec --rootless runs", async () => {
   using bundle = await bundleOfUser();
-  bundle.change((spec) => (spec.process.args = ["sh", "-c", "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map; hostname; echo $$; echo > /dev/null; exit 3"]));
+  bundle.change(
+    (spec) =>
+      (spec.process.args = [
+        "sh",
+        "-c",
+        "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map; hostname; echo $$; echo > /dev/null; exit 3",
+      ]),
+  );
   const before = machine(bundle);
   const { exitCode, stdout, stderr } = await boxAs(bundle, ["run", bundle.id]);
   expect({ exitCode, stderr, lines: linesOf(stdout).map((line) => line.trim().replace(/ +/g, " ")) }).toEqual({
@@ -43,13 +50,53 @@ test("root in that container has no power over files of others", async () => {
   using bundle = await bundleOfUser();
   writeFileSync(`${bundle.rootfs}/etc/roots`, "secret\n", { mode: 0o600 });
   bundle.change((spec) => (spec.process.args = ["cat", "/etc/roots"]));
-  expect(await boxAs(bundle, ["run", bundle.id])).toEqual({ exitCode: 1, stdout: "", stderr: "cat: can't open '/etc/roots': Permission denied\n" });
+  expect(await boxAs(bundle, ["run", bundle.id])).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: "cat: can't open '/etc/roots': Permission denied\n",
+  });
 });
 
 test("box run without a bundle: copy-on-write over this machine's /", async () => {
   using bundle = await bundleOfUser();
-  const { exitCode, stdout, stderr } = await boxAs(bundle, ["run", "--", "sh", "-c", "id -u; echo x > /tmp/written-inside && cat /tmp/written-inside"]);
+  const { exitCode, stdout, stderr } = await boxAs(bundle, [
+    "run",
+    "--",
+    "sh",
+    "-c",
+    "id -u; echo x > /tmp/written-inside && cat /tmp/written-inside",
+  ]);
   expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: "0\nx\n", stderr: "" });
+  expect(readStates(bundle)).toEqual([]);
+});
+
+test("the same with --net host, -w, -h and -v", async () => {
+  using bundle = await bundleOfUser();
+  const flags = ["--net", "host", "-w", "/usr", "-h", "mine", "-v", `${bundle.rootfs}:/mnt:ro`];
+  const { exitCode, stdout, stderr } = await boxAs(bundle, [
+    "run",
+    ...flags,
+    "--",
+    "sh",
+    "-c",
+    "pwd; uname -n; ls /mnt/bin/sh; readlink /proc/self/ns/net; ls /sys/class/net | grep lo",
+  ]);
+  expect({ exitCode, stdout: linesOf(stdout), stderr }).toEqual({
+    exitCode: 0,
+    stdout: ["/usr", "mine", "/mnt/bin/sh", readlinkSync("/proc/self/ns/net"), "lo"],
+    stderr: "",
+  });
+});
+
+test("an id that the one id of the map does not cover is refused", async () => {
+  using bundle = await bundleOfUser();
+  expect(await boxAs(bundle, ["run", "-u", "7:0", "--", "true"])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      "box: process.user.uid: cannot become user 7: setresuid(7, 7, 7): EINVAL (invalid argument)\n" +
+      "hint: the container's user namespace maps no such id: see linux.uidMappings\n",
+  });
   expect(readStates(bundle)).toEqual([]);
 });
 
@@ -75,7 +122,11 @@ test("without XDG_RUNTIME_DIR the state is in a folder of the user in /tmp", asy
     await running.says("ready");
     const { uid, mode } = statSync(`${folder}/${bundle.id}`);
     expect([uid, mode & 0o777]).toEqual([userId, 0o700]);
-    expect(await execute([binary, "delete", "--force", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"] })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await execute([binary, "delete", "--force", bundle.id], { before: [...asUser, "env", "-u", "XDG_RUNTIME_DIR"] })).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
     expect((await running.outcome()).exitCode).toBe(137);
     expect(readdirSync(folder)).toEqual([]);
   } finally {

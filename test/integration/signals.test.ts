@@ -16,7 +16,9 @@ for (const name of ["TERM", "INT", "HUP", "USR1", "USR2", "QUIT", "WINCH", "CONT
 
 test("several signals in a row all arrive", async () => {
   using bundle = new Bundle();
-  using running = await bundle.startSh(`trap 'echo USR1' USR1; trap 'echo USR2' USR2; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`);
+  using running = await bundle.startSh(
+    `trap 'echo USR1' USR1; trap 'echo USR2' USR2; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`,
+  );
   process.kill(running.pid, "SIGUSR1");
   process.kill(running.pid, "SIGUSR2");
   await running.says("USR1");

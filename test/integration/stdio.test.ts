@@ -20,7 +20,10 @@ test("stderr is apart from stdout", async () => {
 test("ten megabytes through a pipe", async () => {
   using bundle = new Bundle();
   bundle.change((spec) => (spec.process.args = ["sh", "-c", "head -c 10000000 /dev/zero"]));
-  const { exitCode, stdout } = Bun.spawnSync(["sh", "-c", `${binary} --root ${bundle.states} run ${bundle.id} | wc -c`], { cwd: bundle.folder, timeout: 10_000 });
+  const { exitCode, stdout } = Bun.spawnSync(["sh", "-c", `${binary} --root ${bundle.states} run ${bundle.id} | wc -c`], {
+    cwd: bundle.folder,
+    timeout: 10_000,
+  });
   expect([exitCode, stdout.toString().trim()]).toEqual([0, "10000000"]);
 });
 
@@ -45,7 +48,12 @@ test("stdio is the very same files, at the same place, with the same flags", asy
   using bundle = new Bundle();
   bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready >&2; exec sleep 1000"]));
   const stdout = openSync(`${bundle.folder}/output`, "a+");
-  const child = Bun.spawn([binary, "--root", bundle.states, "run", bundle.id], { cwd: bundle.folder, stdin: "pipe", stdout, stderr: "pipe" });
+  const child = Bun.spawn([binary, "--root", bundle.states, "run", bundle.id], {
+    cwd: bundle.folder,
+    stdin: "pipe",
+    stdout,
+    stderr: "pipe",
+  });
   try {
     const reader = child.stderr.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("ready\n");

@@ -32,5 +32,7 @@ test("the umask applies to what the program makes, not to what box makes", async
     spec.process.cwd = "/made/by/box";
     spec.root.readonly = false;
   });
-  expect(await bundle.sh("mkdir /tmp/mine; stat -c %a /made /made/by/box /tmp/mine", { before: ["sh", "-c", 'umask 077; exec "$@"', "sh"] })).toEqual(["755", "755", "750"]);
+  expect(
+    await bundle.sh("mkdir /tmp/mine; stat -c %a /made /made/by/box /tmp/mine", { before: ["sh", "-c", 'umask 077; exec "$@"', "sh"] }),
+  ).toEqual(["755", "755", "750"]);
 });

@@ -14,7 +14,6 @@ test("v2: beside box's own, opened for clone3", () => {
   expect(made("v2")).toMatchInlineSnapshot(`
     "openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.procs", O_RDONLY|O_CLOEXEC, 0) → cgroup.procs
         [done] statx(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", AT_SYMLINK_NOFOLLOW, STATX_NLINK, &statx)
-    mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice", 0755)
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 0755)
     openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → the container's cgroup"
   `);

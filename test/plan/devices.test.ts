@@ -11,7 +11,7 @@ test("nodes and links", () => {
     mknodat(/dev, "tty", 020666, makedev(5, 0))
     mknodat(/dev, "zero", 020666, makedev(1, 5))
     mknodat(/dev, "urandom", 020666, makedev(1, 9))
-    symlinkat("/proc/self/fd", /dev, "fd")
+    symlinkat("/proc/self/fd", /dev, "fd")   (here: devices made)
     symlinkat("/proc/self/fd/0", /dev, "stdin")
     symlinkat("/proc/self/fd/1", /dev, "stdout")
     symlinkat("/proc/self/fd/2", /dev, "stderr")

@@ -31,8 +31,8 @@ test("a copy-on-write view of the host's /, gone with the mount namespace", () =
     move_mount(copy-on-write view, "", folder of the layers, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     openat(AT_FDCWD, "/run/box/web/root", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder
     open_tree(root folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → root
-    openat(AT_FDCWD, "/dev/null", O_PATH|O_NOFOLLOW|O_CLOEXEC, 0) → /dev/null
-    statx(/dev/null, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
+    openat(AT_FDCWD, "/dev/null", O_PATH|O_NOFOLLOW|O_CLOEXEC, 0) → the host's /dev/null
+    statx(the host's /dev/null, "", AT_EMPTY_PATH, STATX_TYPE, &statx)
     compute (mode of /dev/null) & 0xf000
     compute device number of /dev/null
     fsopen("tmpfs", FSOPEN_CLOEXEC) → context of the empty folder

@@ -73,12 +73,15 @@ describe("a bind mount", () => {
   `);
   });
   test("that stays a peer of the host's is copied before the mounts are cut off", () => {
-    const plan = planWith({ mounts: [{ destination: "/data", type: "bind", source: "/srv/data", options: ["rbind", "rshared"] }] });
+    const mounts = [{ destination: "/data", type: "bind", source: "/srv/data", options: ["rbind", "rshared"] }];
+    const plan = planWith({ mounts, linux: { rootfsPropagation: "shared" } });
     expect(calls(plan, "init: root").split("\n").slice(0, 2).join("\n")).toMatchInlineSnapshot(`
       "open_tree(AT_FDCWD, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE) → /data
       mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL)"
     `);
     expect(calls(plan, "init: mounts")).not.toContain("open_tree");
+    // As with runc, only under a root that is shared itself: else nothing that the container mounts reaches the host.
+    expect(calls(planWith({ mounts }), "init: root")).toStartWith('mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL)');
   });
   test("has no option that nothing knows", () =>
     expect(refused({ destination: "/data", type: "bind", source: "/srv", options: ["bind", "nosuidd", "size=5"] })).toEqual([

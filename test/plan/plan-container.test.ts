@@ -30,7 +30,6 @@ test("the default configuration: what box does until it is the supervisor", () =
     write(state.json, the state, its length)
     close(state.json)
     renameat2(state folder, "state.new", state folder, "state.json", 0)
-    mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice", 0755)
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 0755)
     openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → the container's cgroup
     memfd_create("box-stage", MFD_CLOEXEC|MFD_ALLOW_SEALING|MFD_EXEC) → stage
@@ -45,7 +44,7 @@ test("the default configuration: what box does until it is the supervisor", () =
     fcntl(line to box, as made, F_DUPFD_CLOEXEC, 5) → line to box
     close(line to box, as made)
     rt_sigprocmask(SIG_BLOCK, 8 bytes, NULL, 8)
-    clone3(&clone_args, 88) → the child's pid
+    clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_INTO_CGROUP, exit_signal: 17}, 88) → the child's pid
     close(arena)
     close(line to box)"
   `);

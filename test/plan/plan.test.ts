@@ -387,8 +387,8 @@ describe("something on the host", () => {
     "is made before the state says so",
     "stateComesFirst",
     {},
-    (plan) => movedBefore(plan, why("make the cgroup /sys/fs/cgroup/user.slice"), why("write the state")),
-    'mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice", 0755): comes before the state is written',
+    (plan) => movedBefore(plan, why("make the cgroup /sys/fs/cgroup/user.slice/web"), why("write the state")),
+    'mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 0755): comes before the state is written',
   );
   notices(
     "is made that the state does not name",

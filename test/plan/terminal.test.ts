@@ -26,7 +26,7 @@ test("one of the container's own devpts, its slave on /dev/console, its master t
     close(place of /dev/console)
     close(/dev)
     compute master → the descriptor in the message
-    sendmsg(4, &msghdr, MSG_NOSIGNAL)
+    sendmsg(4, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_NOSIGNAL)
     close(master)"
   `);
 });
@@ -45,7 +45,7 @@ test("box receives it before it writes the final state", () => {
       .slice(0, 2)
       .join("\n"),
   ).toMatchInlineSnapshot(`
-    "recvmsg(line to the child, &msghdr, MSG_CMSG_CLOEXEC)
+    "recvmsg(line to the child, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 24}, MSG_CMSG_CLOEXEC)
     compute (the descriptor in the message) & 0xffffffff → the container's terminal"
   `);
 });

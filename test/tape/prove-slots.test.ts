@@ -137,8 +137,8 @@ describe("the proof itself finds", () => {
     const put = (buffer: typeof control, offset: number): Step =>
       compute([5, 0, 0, -1], "test", "put", { out: slotIn("int", buffer, offset, "in it") });
     expect(prove({ variables: own, given: [], steps: [send, make, step("clone3", [address(plain), 88], "test", "clone")] })).toEqual([
-      "sendmsg(3, &message, 0): cmsghdr.fd: not written on every path",
-      "clone3(&clone, 88): clone_args.cgroup: not written on every path",
+      "sendmsg(3, &message {msg_control: &control}, 0): cmsghdr.fd: not written on every path",
+      "clone3(&clone {flags: CLONE_INTO_CGROUP}, 88): clone_args.cgroup: not written on every path",
     ]);
     expect(prove({ variables: own, given: [], steps: [put(control, 16), put(clone, 80), send, make] })).toEqual([]);
   });
