@@ -46,7 +46,7 @@ export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], co
     if (equals < 0) index += 1;
     const value = equals < 0 ? argv[index] : word.slice(equals + 1);
     if (value === undefined) throw usageError(`flag ${given} needs a value: ${row.value}`, command);
-    if (row.repeats === true) (lists[row.name] ??= []).push(value);
+    if (row.repeats === true) lists[row.name] = [...(lists[row.name] ?? []), value];
     else values[row.name] = value;
   }
   return { values, lists, switches, rest: argv.slice(index), separated: false };

@@ -24,12 +24,14 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
 
 async function startOrReclaim(loaded: Loaded): Promise<Started> {
   const start = await plannedStart(loaded);
-  try {
-    return await start();
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    await reclaimId(loaded.facts.stateRoot, loaded.container.id);
-    return await start();
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      // Throws when the container lives, so this goes round only while boxes of dead containers are in the way.
+      await reclaimId(loaded.facts.stateRoot, loaded.container.id);
+    }
   }
 }
 
@@ -46,7 +48,9 @@ function located(error: unknown, locate: Loaded["locate"]): unknown {
   return new BoxError({ ...error.facts, origin: locate(error.facts.origin) }, { cause: error.cause });
 }
 
-const isDuplicate = (error: unknown): boolean => error instanceof BoxError && error.facts.origin === "id" && error.facts.errno === "EEXIST";
+/** EAGAIN: another box holds the lock. */
+const isDuplicate = (error: unknown): boolean =>
+  error instanceof BoxError && error.facts.origin === "id" && (error.facts.errno === "EEXIST" || error.facts.errno === "EAGAIN");
 
 /** A start that may be tried again; plugins see its plan once. */
 async function plannedStart({ container, facts, plugins }: Loaded): Promise<() => Promise<Started>> {

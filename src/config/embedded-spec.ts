@@ -63,7 +63,7 @@ export function embeddedSpec({ root, hostname, terminal, term, rootless }: Embed
     root: { path: root },
     hostname,
     mounts,
-    linux: { namespaces, maskedPaths: [...defaultMaskedPaths], readonlyPaths: [...defaultReadonlyPaths] },
+    linux: { resources: { devices: [{ allow: false, access: "rwm" }] }, namespaces, maskedPaths: [...defaultMaskedPaths], readonlyPaths: [...defaultReadonlyPaths] },
   };
   return rootless === undefined ? spec : withoutRoot(spec, rootless);
 }

@@ -38,6 +38,7 @@ export function staysBelow(path: string): boolean {
 
 /** Some of the letters r, w and m, each once. */
 function isDeviceAccess(value: string): boolean {
+  if (value === "") return false;
   for (let at = 0; at < value.length; at++) {
     const letter = value.charAt(at);
     if (!"rwm".includes(letter) || value.indexOf(letter) !== at) return false;
@@ -79,6 +80,12 @@ const uint32: IntegerRule = { is: "integer", expected: "an integer from 0 to 429
 const uint64: IntegerRule = { is: "integer", expected: "an integer from 0 to 2^64 - 1", min: 0, max: 2 ** 64 };
 const int32: IntegerRule = { is: "integer", expected: "an integer of 32 bits", min: -(2 ** 31), max: 2 ** 31 - 1 };
 const int64: IntegerRule = { is: "integer", expected: "an integer of 64 bits", min: -(2 ** 63), max: 2 ** 63 };
+const deviceNumber: IntegerRule = {
+  is: "integer",
+  expected: "a number from 0 to 4294967295, or -1 for every one",
+  min: -1,
+  max: 4294967295,
+};
 /** 64 bits in the spec; a filter must not compare with a number that JSON.parse has rounded. */
 const exactUint64: IntegerRule = {
   is: "integer",
@@ -396,11 +403,12 @@ const deviceRule: ObjectRule = {
   fields: {
     allow: boolean,
     type: { is: "name", expected: '"a", "b" or "c"', among: ["a", "b", "c"] },
-    major: int64,
-    minor: int64,
+    major: deviceNumber,
+    minor: deviceNumber,
     access: { is: "text", expected: "some of the letters r, w and m", test: isDeviceAccess },
   } satisfies Fields<spec.DeviceRule>,
-  required: ["allow"],
+  // Without it a rule would do nothing, and whoever leaves it out hardly means that; runc refuses it too.
+  required: ["allow", "access"],
 };
 
 const memory: LaterRule = {

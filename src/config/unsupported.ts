@@ -5,7 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { isObject } from "./rule.ts";
-import type { DeviceRule, Namespace, Spec } from "./spec.ts";
+import type { Namespace, Spec } from "./spec.ts";
 
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
 type Refusals<T> = T extends (infer Entry)[]
@@ -57,8 +57,6 @@ export function checkSupported(spec: Spec): void {
   const { mounts = [], linux = {} } = spec;
   for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
   refuseNamespaces(linux.namespaces ?? [], faults);
-  const rules = linux.resources?.devices;
-  if (rules !== undefined && !denyAll(rules)) faults.push({ path: "linux.resources.devices", problem: notYet });
   if (faults.length > 0)
     throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
@@ -109,12 +107,4 @@ function asksForSomething(value: unknown): boolean {
     return false;
   }
   return value !== false;
-}
-
-/** The one rule that `box spec` writes: no device but those that every container has. */
-function denyAll(rules: readonly DeviceRule[]): boolean {
-  const [rule] = rules;
-  if (rule === undefined) return true;
-  const everything = rule.type === undefined && rule.major === undefined && rule.minor === undefined;
-  return rules.length === 1 && !rule.allow && rule.access === "rwm" && everything;
 }

@@ -27,6 +27,9 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
   if (step.call === "clone3" && errno === "EPERM") return "without root, a container needs a user namespace: box spec --rootless";
   if (step.call === "mkdirat" && step.origin === "linux.cgroupsPath" && (errno === "EACCES" || errno === "EROFS"))
     return "this user may not make cgroups there";
+  if (step.call === "write" && step.why.startsWith("allow the devices ") && step.args[1] !== "a" && errno === "EPERM")
+    return "the cgroup above the container's does not allow it either";
+  if (step.call === "bpf") return verifierHint(explanation);
   return undefined;
 }
 
@@ -45,4 +48,10 @@ function executeHint(errno: string, head: string): string | undefined {
 function contextHint(message: string): string | undefined {
   const line = message.split("\n")[0] ?? "";
   return line.length < 3 ? undefined : `the kernel says: ${line.slice(2)}`;
+}
+
+/** The reason stands last in the kernel's log, but for a line of statistics. */
+function verifierHint(log: string): string | undefined {
+  const reason = log.split("\n").findLast((line) => line !== "" && !line.startsWith("processed "));
+  return reason === undefined ? undefined : `the kernel says: ${reason}`;
 }

@@ -65,6 +65,12 @@ function setText(run: Run, buffer: Buffer, text: string): void {
   libc.bytesAt(run.box.addressOf(buffer), bytes.length).set(bytes);
 }
 
+function textOf(run: Run, buffer: Buffer): string {
+  const bytes = libc.bytesAt(run.box.addressOf(buffer), buffer.bytes).slice();
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end));
+}
+
 /** Runs one section. A failure of the child explains more than box's own, which often only notices it. */
 function runSection(run: Run, section: Section): void {
   if (section.steps.length === 0) return;
@@ -76,7 +82,8 @@ function runSection(run: Run, section: Section): void {
 function boxFailure(run: Run, errno: number): BoxError {
   const at = stepAt(run.box, libc.readWord(libc.tapeMemory.address + header.lastRecord));
   if (at === undefined) throw new Error("box: a tape stopped at no step");
-  return blame({ ...at, errno, explanation: "" });
+  const explanation = at.step.call === "bpf" ? textOf(run, run.plan.box.verifierLog) : "";
+  return blame({ ...at, errno, explanation });
 }
 
 /** What the shared page says; its contents are the child's word, so an impossible one is no word at all. */
@@ -174,9 +181,7 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
 }
 
 function readStartTime(run: Run): number {
-  const { stat } = run.plan.box;
-  const bytes = libc.bytesAt(run.box.addressOf(stat), stat.bytes);
-  return startTimeOf(new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0))));
+  return startTimeOf(textOf(run, run.plan.box.stat));
 }
 
 /** The line closed without a failure: that is execve, unless the child never got there. */

@@ -2,7 +2,7 @@
 // beside the error that matters.
 
 import { BoxError } from "../errors.ts";
-import type { State } from "../state/state.ts";
+import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { systemCall } from "./libc.ts";
 import { removeContainer, removeStateFolder } from "./remove-container.ts";
@@ -18,8 +18,11 @@ export async function undoStart(state: State, folder: string, children: readonly
     systemCall("waitid", P_PID, pid, 0, WEXITED, 0);
   }
   try {
+    const recorded = readText(`${folder}/state.json`);
     // What is to be undone is recorded before it is done; without a record there is only the folder.
-    if (typeof readText(`${folder}/state.json`) === "number") return removeStateFolder(folder);
+    if (typeof recorded === "number") return removeStateFolder(folder);
+    // Should another box have removed that folder in between, it may be a third one's by now.
+    if (parseState(recorded)?.box.supervisor !== state.box.supervisor) return;
     // That there was a child says that the cgroups are this container's; it has ended, so nobody is sent a signal.
     await removeContainer({ ...state, pid: children[0] ?? 0 }, folder, poststop);
   } catch (error) {

@@ -29,6 +29,8 @@ export type HostFacts = {
   readonly ignoredSignals: readonly number[];
   /** Capabilities in box's bounding set, by number. */
   readonly boundingSet: readonly number[];
+  /** Box itself is in a user namespace, where no process may make device nodes, whatever its capabilities (mknod(2)). */
+  readonly inUserNamespace: boolean;
   readonly cgroups: CgroupFacts;
   /** Folder of all containers' state. */
   readonly stateRoot: string;

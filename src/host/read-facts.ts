@@ -34,12 +34,16 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     gid: Number(field(status, "Gid").split("\t")[1]),
     ignoredSignals: bits(field(status, "SigIgn")).map((bit) => bit + 1),
     boundingSet: bits(field(status, "CapBnd")),
+    inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
     cgroups: readCgroups(reader),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
   };
 }
+
+/** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */
+const mapsEverything = (map: string): boolean => map.trim().replace(/ +/g, " ") === "0 0 4294967295";
 
 /** Whether a release such as `6.1.0-18-amd64` is that version or a later one. */
 export function isKernel(release: string, major: number, minor: number): boolean {
@@ -125,6 +129,7 @@ export function parseOwnCgroups(text: string): Map<string, string> {
  */
 export function parseMounts(mountinfo: string, own: ReadonlyMap<string, string>): Pick<CgroupFacts, "v1" | "v2"> {
   const found = new Map<string, CgroupHierarchy>();
+  const hierarchies = [...own].map(([key, path]) => ({ key, path, controllers: key === "" ? [] : key.split(",") }));
   for (const line of mountinfo.split("\n")) {
     const dash = line.indexOf(" - cgroup");
     if (dash < 0) continue;
@@ -133,9 +138,11 @@ export function parseMounts(mountinfo: string, own: ReadonlyMap<string, string>)
     const [mountRoot, mount] = [unescapePath(fields[3] as string), unescapePath(fields[4] as string)];
     if (!`${mount}/`.startsWith(`${root}/`)) continue;
     const present = options.split(",");
-    for (const [key, path] of own) {
-      const controllers = key === "" ? [] : key.split(",");
-      const fits = type === "cgroup2" ? key === "" : key !== "" && controllers.every((name) => present.includes(name));
+    for (const { key, path, controllers } of hierarchies) {
+      const [first] = controllers;
+      // The first one alone rules out nearly all; `every` is for those that share a hierarchy.
+      if (type === "cgroup2" ? key !== "" : first === undefined || !present.includes(first)) continue;
+      const fits = controllers.length < 2 || controllers.every((name) => present.includes(name));
       const before = found.get(key);
       if (fits && (before === undefined || before.mount === mount)) found.set(key, { controllers, mount, own: below(path, mountRoot) });
     }

@@ -138,6 +138,12 @@ export const flags = {
     SA_NOCLDSTOP: 1, SA_NOCLDWAIT: 2, SA_SIGINFO: 4, SA_RESTORER: 0x4000000, SA_ONSTACK: 0x8000000,
     SA_RESTART: 0x10000000, SA_NODEFER: 0x40000000, SA_RESETHAND: 0x80000000,
   },
+  BPF: { BPF_PROG_LOAD: 5, BPF_PROG_ATTACH: 8 },
+  BPF_PROG_TYPE: { BPF_PROG_TYPE_CGROUP_DEVICE: 15 },
+  BPF_ATTACH_TYPE: { BPF_CGROUP_DEVICE: 6 },
+  BPF_F: { BPF_F_ALLOW_MULTI: 2 },
+  BPF_DEVCG_DEV: { BPF_DEVCG_DEV_BLOCK: 1, BPF_DEVCG_DEV_CHAR: 2 },
+  BPF_DEVCG_ACC: { BPF_DEVCG_ACC_MKNOD: 1, BPF_DEVCG_ACC_READ: 2, BPF_DEVCG_ACC_WRITE: 4 },
   CLD: { CLD_EXITED: 1, CLD_KILLED: 2, CLD_DUMPED: 3, CLD_TRAPPED: 4, CLD_STOPPED: 5, CLD_CONTINUED: 6 },
 } as const;
 
@@ -163,6 +169,7 @@ const whole = 0xffff_ffff_ffff_ffffn;
 const numberField: { readonly [G in FlagGroup]?: bigint } = {
   SIG_HOW: whole, IOCTL: whole, AF: whole, F_CMD: whole, PR: whole, PR_CAP_AMBIENT: whole, EPOLL_CTL: whole, P: whole,
   KEYCTL: whole, RLIMIT: whole, FSCONFIG: whole, CLD: whole,
+  BPF: whole, BPF_PROG_TYPE: whole, BPF_ATTACH_TYPE: whole, BPF_DEVCG_DEV: whole,
   MAP: 0xfn, SOCK: 0xfn, O: 0x3n, MOUNT_ATTR: 0x70n, S_IF: 0o170000n,
 };
 

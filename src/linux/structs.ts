@@ -38,7 +38,9 @@ export type StructName =
   | "timespec"
   | "signalfd_siginfo"
   | "fd_pair"
-  | "gid";
+  | "gid"
+  | "bpf_prog_load"
+  | "bpf_prog_attach";
 
 export const structFields: Readonly<Record<StructName, Layout>> = {
   open_how: {
@@ -225,4 +227,26 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
   fd_pair: { bytes: 8, fields: { first: { offset: 0, bytes: 4 }, second: { offset: 4, bytes: 4 } } },
   // One of the array that setgroups takes.
   gid: { bytes: 4, fields: { gid: { offset: 0, bytes: 4 } } },
+  // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
+  bpf_prog_load: {
+    bytes: 40,
+    fields: {
+      prog_type: { offset: 0, bytes: 4 },
+      insn_cnt: { offset: 4, bytes: 4 },
+      insns: { offset: 8, bytes: 8 },
+      license: { offset: 16, bytes: 8 },
+      log_level: { offset: 24, bytes: 4 },
+      log_size: { offset: 28, bytes: 4 },
+      log_buf: { offset: 32, bytes: 8 },
+    },
+  },
+  bpf_prog_attach: {
+    bytes: 16,
+    fields: {
+      target_fd: { offset: 0, bytes: 4 },
+      attach_bpf_fd: { offset: 4, bytes: 4 },
+      attach_type: { offset: 8, bytes: 4 },
+      attach_flags: { offset: 12, bytes: 4 },
+    },
+  },
 };

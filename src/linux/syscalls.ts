@@ -90,6 +90,7 @@ export const syscalls = {
   setns: call(308, 268, "fd", "flags:CLONE"),
   renameat2: call(316, 276, "fd", "string", "fd", "string", "int"),
   memfd_create: call(319, 279, "string", "flags:MFD"),
+  bpf: call(321, 280, "flags:BPF", "pointer", "size"),
   execveat: call(322, 281, "fd", "string", "argv", "argv", "flags:AT"),
   statx: call(332, 291, "fd", "string", "flags:AT", "flags:STATX", "pointer"),
   execve: call(59, 221, "string", "argv", "argv"),

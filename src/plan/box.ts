@@ -2,10 +2,12 @@
 // for until the container runs. Box runs these steps inside its own process, section by section.
 
 import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { errno } from "../linux/errno.ts";
 import { structFields } from "../linux/structs.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
+import { limitDevices } from "./device-cgroup.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 import type { Flag } from "../linux/flags.ts";
@@ -33,6 +35,7 @@ export function newBoxVariables(): BoxVariables {
     siginfo: newBuffer(variables, "siginfo", 128),
     childSync: fd("line to box"),
     terminal: fd("the container's terminal"),
+    verifierLog: newBuffer(variables, "verifier's log", 2048),
     kept: {
       stateRoot: fd("folder of all states, kept"),
       stateFolder: fd("state folder, kept"),
@@ -48,18 +51,24 @@ export function openState(building: Building, box: BoxVariables): Step[] {
   const { stateRoot } = building.facts;
   const { id } = building;
   const root = newSlot(box.variables, "fd", "folder of all states");
+  const made = newSlot(box.variables, "fd", "unlocked state folder");
   const folder = `${stateRoot}/${id}`;
+  const failed = "duplicate";
+  // Between mkdirat and flock, another box may take the folder for the remains of a dead one, and remove it.
+  const removed = compute([0, 0, errno.EEXIST, -1], "id", `keep the state folder ${folder}`, { failed });
   return [
     step("mkdirat", ["AT_FDCWD", stateRoot, 0o711], "--root", `make the folder ${stateRoot}`, { onError: [["EEXIST", []]] }),
     step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "--root", `open the folder ${stateRoot}`, { out: root }),
-    step("mkdirat", [root, id, 0o700], "id", `make the state folder ${folder}`, { failed: "duplicate" }),
+    step("mkdirat", [root, id, 0o700], "id", `make the state folder ${folder}`, { failed }),
     step("openat", [root, id, ["O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], "id", `open the state folder ${folder}`, {
-      out: box.stateFolder,
+      out: made,
+      onError: [["ENOENT", [removed]]],
     }),
-    step("flock", [box.stateFolder, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`),
+    step("flock", [made, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`, { failed }),
+    compute([made, 0, 0, -1], "id", "only now it is this container's", { out: box.stateFolder }),
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
     ...refuseUsedCgroups(building.cgroups, box.variables),
-    ...writeState(box),
+    ...writeState(box, [["ENOENT", [removed]]]),
     ...(building.hostRoot
       ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
       : []),
@@ -67,10 +76,13 @@ export function openState(building: Building, box: BoxVariables): Step[] {
 }
 
 /** Writes the state so that a reader sees the old one or the new one, never half of one. */
-export function writeState(box: BoxVariables): Step[] {
+export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
   const file = newSlot(box.variables, "fd", "state.json");
   return [
-    step("openat", [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], "id", "write the state beside the old one", { out: file }),
+    step("openat", [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], "id", "write the state beside the old one", {
+      out: file,
+      ...(onError === undefined ? {} : { onError }),
+    }),
     step("write", [file, box.state.address, box.state.length], "id", "write the state"),
     step("close", [file], "id", "done with it"),
     step("renameat2", [box.stateFolder, "state.new", box.stateFolder, "state.json", 0], "id", "put it in place of the old one"),
@@ -155,7 +167,7 @@ const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
 ];
 
 /** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
-export function makeChild(building: Building, box: BoxVariables): { before: Step[]; clone: Step } {
+export function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
   const helper = needsHelper(building.namespaces);
   const { cgroups } = building;
   const v2 = cgroups.some(({ version }) => version === 2);
@@ -173,6 +185,7 @@ export function makeChild(building: Building, box: BoxVariables): { before: Step
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
     before: makeCgroups(cgroups, box.variables, cgroup),
+    limits: limitDevices(building, box, cgroup),
     clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
       out: box.pid,
       equal: { value: 0, steps: child, onFailure: fail },
@@ -184,13 +197,15 @@ const SIGCHLD = 17;
 
 /** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
 export function prepare(building: Building, box: BoxVariables): Step[] {
-  const { before, clone } = makeChild(building, box);
+  const { before, limits, clone } = makeChild(building, box);
   return [
     ...openState(building, box),
     ...before,
     ...sealStage(box),
     ...openLines(box),
     step("rt_sigprocmask", [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8], "box", "keep signals until there is somebody to pass them to"),
+    // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
+    ...limits,
     clone,
     step("close", [box.arena], "box", "the child has the tape"),
     step("close", [box.childSync], "box", "the child has its end"),

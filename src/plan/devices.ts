@@ -2,7 +2,7 @@
 // They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
 // followed (CVE-2026-41579).
 
-import { compute, type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
+import { type ErrorTable, type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
 import { sortOptions } from "./sort-options.ts";
@@ -32,6 +32,7 @@ export const makesDevices = (building: Building): boolean =>
   );
 
 const origin = "mounts";
+const exists: ErrorTable = [["EEXIST", []]];
 
 /** Opens /dev for what follows. */
 export const openDev = (building: Building, dev: Slot<"fd">): Step =>
@@ -39,13 +40,12 @@ export const openDev = (building: Building, dev: Slot<"fd">): Step =>
 
 export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
   const steps: Step[] = [];
-  const bound = nodes.flatMap(([name]) => bindDevice(building, dev, name));
-  if (building.namespaces.made.has("user")) steps.push(...bound);
-  else steps.push(...makeNodes(dev, bound));
-  for (const [index, [name, target]] of links.entries()) {
-    const label = index === 0 ? { label: "devices made" } : {};
-    steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: [["EEXIST", []]], ...label }));
-  }
+  const bind = building.facts.inUserNamespace || building.namespaces.made.has("user") || building.namespaces.joined.has("user");
+  for (const [name, major, minor] of nodes)
+    if (bind) steps.push(...bindDevice(building, dev, name));
+    else steps.push(step("mknodat", [dev, name, 0o020666, { major, minor }], origin, `make the device /dev/${name}`, { onError: exists }));
+  for (const [name, target] of links)
+    steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: exists }));
   steps.push(linkMemory(dev), linkMultiplexer(dev));
   return steps;
 }
@@ -58,17 +58,6 @@ function linkMemory(dev: Slot<"fd">): Step {
     onError: [["ENOENT", []]],
   });
 }
-
-/** The nodes; where the first may not be made none may, and all are bound instead. */
-const makeNodes = (dev: Slot<"fd">, bound: readonly Step[]): Step[] =>
-  nodes.map(([name, major, minor], index) =>
-    step("mknodat", [dev, name, 0o020666, { major, minor }], origin, `make the device /dev/${name}`, {
-      onError: [
-        ["EEXIST", []],
-        ...(index === 0 ? [["EPERM", [...bound, compute([0, 0, 0, -1], origin, "all are there", { goto: "devices made" })], "fallback"] as const] : []),
-      ],
-    }),
-  );
 
 /** Terminals of the container's own /dev/pts: a device that an image brought along would open the host's (runc replaces it too). */
 function linkMultiplexer(dev: Slot<"fd">): Step {

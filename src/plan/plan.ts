@@ -68,6 +68,8 @@ export type BoxVariables = {
   readonly siginfo: Buffer;
   readonly reply: Buffer;
   readonly terminal: Slot<"fd">;
+  /** The kernel's reasons for refusing the filter of devices, a text. */
+  readonly verifierLog: Buffer;
   /** Descriptors that survive box's becoming the supervisor. */
   readonly kept: {
     readonly stateRoot: Slot<"fd">;

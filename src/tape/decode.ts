@@ -65,6 +65,8 @@ const pointees: { readonly [N in CallName]?: { readonly [index: number]: StructN
   clone3: { 0: "clone_args" },
   openat2: { 2: "open_how" },
   mount_setattr: { 3: "mount_attr" },
+  // What it attaches is no constant.
+  bpf: { 1: "bpf_prog_load" },
 };
 
 /** Fields of structs that hold addresses. */
@@ -81,6 +83,9 @@ const addressFields: ReadonlySet<string> = new Set([
   "clone_args.stack",
   "clone_args.tls",
   "clone_args.set_tid",
+  "bpf_prog_load.insns",
+  "bpf_prog_load.license",
+  "bpf_prog_load.log_buf",
 ]);
 
 type State = {

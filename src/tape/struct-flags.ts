@@ -11,6 +11,9 @@ const groups: Readonly<Record<string, FlagGroup>> = {
   "mount_attr.propagation": "MS",
   "clone_args.flags": "CLONE",
   "pollfd.events": "POLL",
+  "bpf_prog_load.prog_type": "BPF_PROG_TYPE",
+  "bpf_prog_attach.attach_type": "BPF_ATTACH_TYPE",
+  "bpf_prog_attach.attach_flags": "BPF_F",
 };
 
 /** undefined for a field that is a plain number. */

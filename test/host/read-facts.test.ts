@@ -46,6 +46,7 @@ describe("facts", () => {
       "/proc/12/limits": limits("1024", "4096"),
       "/proc/self/cgroup": "0::/a/b\n",
       "/proc/sys/kernel/osrelease": "6.1.0-18-amd64\n",
+      "/proc/self/uid_map": "         0          0 4294967295\n",
     };
     expect(readFacts(reader({ files, cgroups: v2, writable: ["/sys/fs/cgroup/a"] }), wanted)).toEqual({
       machine: "x64",
@@ -54,6 +55,7 @@ describe("facts", () => {
       gid: 5,
       ignoredSignals: [13, 25],
       boundingSet: [0, 5],
+      inUserNamespace: false,
       cgroups: { v1: [], v2: { controllers: [], mount: "/sys/fs/cgroup", own: "/a/b" }, writable: true },
       stateRoot: "/run/box",
       home: "/root",

@@ -107,7 +107,7 @@ test("a bundle that asks for no user namespace is refused with what helps", asyn
     exitCode: 125,
     stdout: "",
     stderr:
-      "box: linux.namespaces: cannot make the container's first process in new namespaces: clone3(&clone_args, 88): EPERM (operation not permitted)\n" +
+      "box: linux.namespaces: cannot make the container's first process in new namespaces: clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS, exit_signal: 17}, 88): EPERM (operation not permitted)\n" +
       "hint: without root, a container needs a user namespace: box spec --rootless\n",
   });
   expect(readStates(bundle)).toEqual([]);

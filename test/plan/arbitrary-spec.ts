@@ -136,6 +136,7 @@ const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
 const facts: fc.Arbitrary<HostFacts> = fc.record({
   machine: fc.constantFrom("x64" as const, "arm64" as const),
   mountSetattr: fc.boolean(),
+  inUserNamespace: fc.boolean(),
   uid: fc.constantFrom(0, 1000),
   gid: fc.constantFrom(0, 1000),
   ignoredSignals: some([1, 13, 25, 33]),

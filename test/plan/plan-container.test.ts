@@ -23,8 +23,9 @@ test("the default configuration: what box does until it is the supervisor", () =
     "mkdirat(AT_FDCWD, "/run/box", 0711)
     openat(AT_FDCWD, "/run/box", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → folder of all states
     mkdirat(folder of all states, "web", 0700)
-    openat(folder of all states, "web", O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → state folder
-    flock(state folder, LOCK_EX|LOCK_NB)
+    openat(folder of all states, "web", O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → unlocked state folder
+    flock(unlocked state folder, LOCK_EX|LOCK_NB)
+    compute unlocked state folder → state folder
     openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.procs", O_RDONLY|O_CLOEXEC, 0) → cgroup.procs
     openat(state folder, "state.new", O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC, 0600) → state.json
     write(state.json, the state, its length)

@@ -28,6 +28,7 @@ export const cgroupLayouts = {
 export const plainFacts: HostFacts = {
   machine: "x64",
   mountSetattr: true,
+  inUserNamespace: false,
   uid: 0,
   gid: 0,
   ignoredSignals: [13, 25],

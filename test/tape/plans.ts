@@ -26,6 +26,7 @@ const cgroupHosts = {
 const hostFacts = (machine: Machine, uid: number, cgroups: CgroupFacts): HostFacts => ({
   machine,
   mountSetattr: true,
+  inUserNamespace: false,
   uid,
   gid: uid,
   ignoredSignals: [13, 25],
