@@ -55,9 +55,12 @@ function entriesOf(type: "c" | "b", rules: readonly DeviceRule[]): DeviceEntry[]
   }
   // Where "all of a major" and "all of a minor" meet, neither speaks for the other.
   for (const major of ofMajor.keys()) for (const minor of ofMinor.keys()) exact.set(`${major}:${minor}`, at(major, minor));
-  const table = [...exact.values(), ...ofMajor.values(), ...ofMinor.values(), at(EVERY, EVERY)];
+  const table = [...sorted(exact), ...sorted(ofMajor), ...sorted(ofMinor), at(EVERY, EVERY)];
   return table.filter((entry, index) => index === table.length - 1 || table.some((wider) => isWider(wider, entry) && wider.access !== entry.access));
 }
+
+const sorted = (entries: ReadonlyMap<unknown, DeviceEntry>): DeviceEntry[] =>
+  [...entries.values()].sort((one, other) => one.major - other.major || one.minor - other.minor);
 
 /** What the last rules that match say. `EVERY` asks for a device with a number that no rule names. */
 function accessAt(rules: readonly DeviceRule[], major: number, minor: number): number {

@@ -22,7 +22,12 @@ export const usualCapabilities = [
 export const usualMounts = (): Mount[] => [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
   { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
-  { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"] },
+  {
+    destination: "/dev/pts",
+    type: "devpts",
+    source: "devpts",
+    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+  },
   { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"] },
   { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
   { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
@@ -63,7 +68,12 @@ export function embeddedSpec({ root, hostname, terminal, term, rootless }: Embed
     root: { path: root },
     hostname,
     mounts,
-    linux: { resources: { devices: [{ allow: false, access: "rwm" }] }, namespaces, maskedPaths: [...defaultMaskedPaths], readonlyPaths: [...defaultReadonlyPaths] },
+    linux: {
+      resources: { devices: [{ allow: false, access: "rwm" }] },
+      namespaces,
+      maskedPaths: [...defaultMaskedPaths],
+      readonlyPaths: [...defaultReadonlyPaths],
+    },
   };
   return rootless === undefined ? spec : withoutRoot(spec, rootless);
 }

@@ -47,7 +47,7 @@ function load(): { interpret: Interpret; region: number; memory: ArrayBuffer } {
 
 const { interpret, region, memory } = load();
 
-/** Half of the region for single calls, half for tapes. */
+/** The region's first page is for single calls, the rest for tapes. */
 const SCRATCH_BYTES = 0x1000;
 const words = new Uint32Array(memory);
 const RESULT = header.bytes + record.bytes;
@@ -55,13 +55,27 @@ const STATUS = RESULT + 8;
 
 /** The status region of box's own tapes. */
 export const boxStatusAddress = region + SCRATCH_BYTES / 2;
-export const tapeMemory = { address: region + SCRATCH_BYTES, bytes: REGION_BYTES - SCRATCH_BYTES };
-const tapeBytes = new Uint8Array(memory, SCRATCH_BYTES);
+export const tapeMemory = { address: region + SCRATCH_BYTES, bytes: REGION_BYTES / 2 - SCRATCH_BYTES };
+const tapeBytes = new Uint8Array(memory, SCRATCH_BYTES, tapeMemory.bytes);
 
-/** Puts a tape that was encoded for `tapeMemory.address` in its place. */
+/** Puts a tape that was encoded for `tapeMemory.address` in its place, if it is not there already. */
 export function loadTape(image: Uint8Array): void {
+  if (image.buffer === memory && image.byteOffset === SCRATCH_BYTES) return;
   if (image.length > tapeMemory.bytes) throw new Error("box: a tape is too large");
   tapeBytes.set(image);
+}
+
+/** Untouched memory to encode into, handed out once: box's own tape in its place, and two more. */
+const untouched = [
+  new Uint32Array(memory, SCRATCH_BYTES, tapeMemory.bytes >>> 2),
+  new Uint32Array(memory, REGION_BYTES / 2, REGION_BYTES >>> 4),
+  new Uint32Array(memory, (REGION_BYTES / 4) * 3, REGION_BYTES >>> 4),
+];
+export function takeMemory(use: "own" | "child" | "supervisor"): Uint32Array | undefined {
+  const index = use === "own" ? 0 : use === "child" ? 1 : 2;
+  const words = untouched[index];
+  delete untouched[index];
+  return words;
 }
 
 /** Runs the loaded tape from the record at `entry`. Returns 0, or the negative errno that stopped it. */

@@ -28,6 +28,7 @@ type Run = {
   /** Kept referenced: the kernel reads them by address. */
   readonly alive: Uint8Array[];
   page: DataView | undefined;
+  supervisor: Encoded | undefined;
 };
 
 const word = (run: Run, slot: Slot): number => libc.readWord(run.box.addressOf(slot));
@@ -36,18 +37,18 @@ const setWord = (run: Run, slot: Slot, value: number): void => libc.writeWord(ru
 function load(plan: Plan): Run {
   const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
   const sections = [plan.prepare, plan.awaitHelper, plan.observe, plan.writeIdMaps, plan.record, plan.release, plan.becomeSupervisor, plan.startSupervisor];
-  const box = encodeTape(sections.map(({ steps }) => steps), plan.box.variables, where);
+  const box = encodeTape(sections.map(({ steps }) => steps), plan.box.variables, where, { memory: libc.takeMemory("own") });
   const [context, program] = plan.explanations;
   const child = encodeTape(
     [plan.child.flatMap(({ steps }) => steps), context.steps, program.steps],
     plan.childVariables.variables,
     { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
-    { explanations: { context: 1, program: 2 } },
+    { explanations: { context: 1, program: 2 }, memory: libc.takeMemory("child") },
   );
   libc.loadTape(box.image);
   const entries = new Map<Section, number>();
   for (let index = 0; index < sections.length; index++) entries.set(sections[index] as Section, box.entries[index] as number);
-  return { plan, box, entries, child, alive: [], page: undefined };
+  return { plan, box, entries, child, alive: [], page: undefined, supervisor: undefined };
 }
 
 function setBytes(run: Run, target: { address: Slot<"int">; length: Slot<"int"> }, bytes: Uint8Array): void {
@@ -164,6 +165,8 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   run.page = new DataView(libc.mappedBytes(word(run, plan.box.statusAddress), STATUS_BYTES));
   const clone = plan.prepare.steps.find(({ call }) => call === "clone3");
   if (clone !== undefined) throwVforkFailure(run, clone);
+  // While the child works.
+  run.supervisor = encodeSupervisor(plan);
   runSection(run, plan.awaitHelper);
   const pid = initPid(run);
   setWord(run, plan.box.initPid, pid);
@@ -173,6 +176,7 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   setState(run, state);
   runSection(run, plan.writeIdMaps);
   runSection(run, plan.record);
+  runSection(run, plan.becomeSupervisor);
   if (between.prestart !== undefined) await between.prestart(state);
   runSection(run, plan.release);
   throwSilentDeath(run);
@@ -193,17 +197,19 @@ function throwSilentDeath(run: Run): void {
   throw new BoxError({ what: `the container's first process was killed${during}`, ...(at === undefined ? {} : { origin: at.step.origin }) });
 }
 
+const encodeSupervisor = ({ supervise, handOver, supervisor }: Plan): Encoded =>
+  encodeTape(
+    [supervise.steps, handOver.steps],
+    supervisor.variables,
+    { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
+    { failureList: 1, memory: libc.takeMemory("supervisor") },
+  );
+
 /** Box becomes the supervisor. Returns only if that fails. */
 export function superviseContainer({ run, state }: Started): never {
   const { plan } = run;
   const { supervisor, box } = plan;
-  runSection(run, plan.becomeSupervisor);
-  const tape = encodeTape(
-    [plan.supervise.steps, plan.handOver.steps],
-    supervisor.variables,
-    { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
-    { failureList: 1 },
-  );
+  const tape = run.supervisor ?? encodeSupervisor(plan);
   const view = new DataView(tape.image.buffer, tape.image.byteOffset);
   const give = (slot: Slot, value: number): void => view.setBigInt64(tape.addressOf(slot) - TAPE_ADDRESS, BigInt(value), true);
   give(supervisor.init, state.pid);

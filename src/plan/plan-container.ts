@@ -2,7 +2,7 @@
 
 import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { newBuffer, newSlot } from "../tape/step.ts";
+import { newBuffer, newSlot, type Step } from "../tape/step.ts";
 import { structFields } from "../linux/structs.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables } from "./builder.ts";
@@ -50,8 +50,9 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables();
-  const loop = spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
+  const loop = (): Step[] => (spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher));
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
+  const made: { supervise?: Section; handOver?: Section } = {};
   const plan: Plan = {
     prepare: section("state, cgroups and the child", box.prepare(building, own)),
     child: planChild(building),
@@ -63,8 +64,13 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     release: section("let it run", box.release(own)),
     becomeSupervisor: section("box becomes the supervisor", supervisor.becomeSupervisor(building, own)),
     startSupervisor: section("the supervisor's tape", supervisor.startSupervisor(own)),
-    supervise: section("while the container runs", loop),
-    handOver: section("what a tape cannot finish", supervisor.handOver(building, watcher)),
+    // Made when they are asked for: run asks while the child works.
+    get supervise() {
+      return (made.supervise ??= section("while the container runs", loop()));
+    },
+    get handOver() {
+      return (made.handOver ??= section("what a tape cannot finish", supervisor.handOver(building, watcher)));
+    },
     supervisor: watcher,
     box: own,
     childVariables: child,

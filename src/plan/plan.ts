@@ -30,8 +30,8 @@ export type Plan = {
   readonly writeIdMaps: Section;
   /** Terminal and final state. */
   readonly record: Section;
-  readonly release: Section;
   readonly becomeSupervisor: Section;
+  readonly release: Section;
   readonly startSupervisor: Section;
   /** The supervisor's tape: its loop, and where every failure of it leads. */
   readonly supervise: Section;

@@ -39,6 +39,11 @@ export type EncodeOptions = {
   readonly failureList?: number;
   /** Which lists run when a step with that `explain` fails unhandled. They come before the lists that name them. */
   readonly explanations?: Readonly<Record<Explanation, number>>;
+  /**
+   * Memory to encode into, all zero; the image is in it unless it was too small. JavaScript's own costs more: what is
+   * allocated counts for when its collector starts threads.
+   */
+  readonly memory?: Uint32Array | undefined;
 };
 
 const TWO_32 = 4294967296;
@@ -49,6 +54,8 @@ const RECORDS_PER_STEP = 3;
 /** Room in bytes for what stands before the records. */
 type Room = { readonly structs: number; readonly strings: number; readonly exactLengths: boolean };
 const usualRoom: Room = { structs: 0x1000, strings: 0x2000, exactLengths: false };
+
+const bytesOf = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 
 /** Words to be set to an address that is not known yet. */
 type Patch = number[];
@@ -104,7 +111,7 @@ function encodeOnce(
   const recordsOffset = textsOffset + room.strings;
   const state: State = {
     where,
-    words: new Uint32Array((recordsOffset >>> 2) + (steps + 1) * RECORDS_PER_STEP * RECORD_WORDS),
+    words: memoryFor(options.memory, (recordsOffset >>> 2) + (steps + 1) * RECORDS_PER_STEP * RECORD_WORDS, room),
     owners: [],
     recordsOffset,
     addresses: new Map(),
@@ -131,13 +138,17 @@ function encodeOnce(
   const bytes = recordsOffset + state.owners.length * record.bytes;
   if (bytes > TAPE_BYTES_MAX) throw new Error(`tape: ${bytes} bytes, more than ${TAPE_BYTES_MAX}`);
   return {
-    image: new Uint8Array(state.words.buffer, 0, bytes),
+    image: bytesOf(state.words).subarray(0, bytes),
     owners: state.owners,
     recordsAddress: where.base + recordsOffset,
     entries,
     addressOf: (of) => addressOf(where, of),
   };
 }
+
+/** The memory that was given, for the first try: a second one would find what the first has written. */
+const memoryFor = (given: Uint32Array | undefined, words: number, room: Room): Uint32Array =>
+  given !== undefined && room === usualRoom && words <= given.length ? given : new Uint32Array(words);
 
 /** Lists that others lead to on a failure are written first, so that their addresses are known. */
 function writeLists(state: State, lists: readonly (readonly Step[])[], { failureList, explanations }: EncodeOptions): number[] {
@@ -194,7 +205,7 @@ function writeVariables(state: State, variables: Variables): void {
   for (const buffer of variables.buffers) {
     if (buffer.initial === undefined || buffer.shared) continue;
     const at = addressOf(state.where, buffer) - base;
-    if (buffer.initial instanceof Uint8Array) new Uint8Array(state.words.buffer).set(buffer.initial, at);
+    if (buffer.initial instanceof Uint8Array) bytesOf(state.words).set(buffer.initial, at);
     else writeStruct(state, buffer.initial, at);
   }
 }
@@ -475,7 +486,7 @@ function structAddress(state: State, value: Struct): number {
 
 function bytesAddress(state: State, bytes: Uint8Array): number {
   const at = takeStruct(state, bytes.length);
-  if (state.structs <= state.recordsOffset) new Uint8Array(state.words.buffer).set(bytes, at);
+  if (state.structs <= state.recordsOffset) bytesOf(state.words).set(bytes, at);
   return state.where.base + at;
 }
 
@@ -518,7 +529,7 @@ function writeField(state: State, at: number, bytes: number, value: number | big
     else state.words[at >>> 2] = value;
     return;
   }
-  const out = new Uint8Array(state.words.buffer);
+  const out = bytesOf(state.words);
   let rest = BigInt.asUintN(64, BigInt(value));
   for (let index = 0; index < bytes; index++) {
     out[at + index] = Number(rest & 0xffn);
@@ -537,7 +548,7 @@ function resolveJumps(state: State): void {
 /** Writes the strings in their place; false when some string is not ASCII and lengths must be counted exactly. */
 function writeStrings(state: State, textsOffset: number): boolean {
   const all = state.strings.join("\0");
-  const place = new Uint8Array(state.words.buffer, textsOffset, state.recordsOffset - textsOffset);
+  const place = bytesOf(state.words).subarray(textsOffset, state.recordsOffset);
   const { written, read } = new TextEncoder().encodeInto(all, place);
   return state.exactLengths || (written === read && read === all.length);
 }

@@ -432,9 +432,13 @@ describe("the rest of linux", () => {
   test("device rule", () =>
     wrong(
       "resources",
-      { devices: [{ access: "rx" }] },
+      { devices: [{ access: "rx" }, { allow: true, access: "" }, { allow: false }, { allow: true, access: "m", major: -2, minor: 2 ** 32 }] },
       '.devices[0].access: expected some of the letters r, w and m, got "rx"',
       ".devices[0].allow: missing, expected true or false",
+      '.devices[1].access: expected some of the letters r, w and m, got ""',
+      ".devices[2].access: missing, expected some of the letters r, w and m",
+      ".devices[3].major: expected a number from 0 to 4294967295, or -1 for every one, got -2",
+      ".devices[3].minor: expected a number from 0 to 4294967295, or -1 for every one, got 4294967296",
     ));
   test("memory", () =>
     wrong(

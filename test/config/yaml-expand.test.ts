@@ -59,6 +59,7 @@ test("the least file is a complete and safe container", () => {
     hostname: "one",
     mounts: usualMounts(),
     linux: {
+      resources: { devices: [{ allow: false, access: "rwm" }] },
       namespaces: [{ type: "pid" }, { type: "mount" }, { type: "ipc" }, { type: "uts" }, { type: "network" }, { type: "cgroup" }],
       maskedPaths: defaultMaskedPaths,
       readonlyPaths: defaultReadonlyPaths,

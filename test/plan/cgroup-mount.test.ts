@@ -53,15 +53,15 @@ describe("on v1", () => {
     close(mount context)
     openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
-    mkdirat(/sys/fs/cgroup, "memory", 0755)
-    openat(/sys/fs/cgroup, "memory", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/memory
+    mkdirat(/sys/fs/cgroup, "devices", 0755)
+    openat(/sys/fs/cgroup, "devices", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/devices
     fsopen("cgroup", FSOPEN_CLOEXEC) → mount context
     fsconfig(mount context, FSCONFIG_SET_STRING, "source", "cgroup", 0)
-    fsconfig(mount context, FSCONFIG_SET_FLAG, "memory", NULL, 0)
+    fsconfig(mount context, FSCONFIG_SET_FLAG, "devices", NULL, 0)
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-    fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_RDONLY|MOUNT_ATTR_RELATIME) → /sys/fs/cgroup/memory
+    fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_RDONLY|MOUNT_ATTR_RELATIME) → /sys/fs/cgroup/devices
     close(mount context)
-    move_mount(/sys/fs/cgroup/memory, "", place of /sys/fs/cgroup/memory, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+    move_mount(/sys/fs/cgroup/devices, "", place of /sys/fs/cgroup/devices, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mount_setattr(/sys/fs/cgroup, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY|MOUNT_ATTR_RELATIME, attr_clr: MOUNT_ATTR__ATIME}, 32)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
@@ -77,11 +77,11 @@ describe("on v1", () => {
     close(mount context)
     openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
-    mkdirat(/sys/fs/cgroup, "memory", 0755)
-    openat(/sys/fs/cgroup, "memory", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/memory
-    open_tree(AT_FDCWD, "/sys/fs/cgroup/memory/web", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /sys/fs/cgroup/memory
-    move_mount(/sys/fs/cgroup/memory, "", place of /sys/fs/cgroup/memory, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
-    mount_setattr(/sys/fs/cgroup/memory, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
+    mkdirat(/sys/fs/cgroup, "devices", 0755)
+    openat(/sys/fs/cgroup, "devices", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/devices
+    open_tree(AT_FDCWD, "/sys/fs/cgroup/devices/web", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /sys/fs/cgroup/devices
+    move_mount(/sys/fs/cgroup/devices, "", place of /sys/fs/cgroup/devices, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
+    mount_setattr(/sys/fs/cgroup/devices, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
     mount_setattr(/sys/fs/cgroup, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"

@@ -21,7 +21,7 @@ export const cgroupLayouts = {
     v2: { controllers: [], mount: "/sys/fs/cgroup/unified", own: "/user.slice" },
     writable: true,
   },
-  v1: { v1: [{ controllers: ["memory"], mount: "/sys/fs/cgroup/memory", own: "/" }], v2: undefined, writable: true },
+  v1: { v1: [{ controllers: ["devices"], mount: "/sys/fs/cgroup/devices", own: "/" }], v2: undefined, writable: true },
   none: { v1: [], v2: undefined, writable: false },
 } satisfies Record<string, CgroupFacts>;
 

@@ -11,7 +11,7 @@ import type { EncodeOptions } from "../../src/tape/encode.ts";
 import type { Buffer, Slot, Step, Variables } from "../../src/tape/step.ts";
 
 const v1: CgroupFacts["v1"] = [
-  { controllers: ["memory"], mount: "/sys/fs/cgroup/memory", own: "/" },
+  { controllers: ["memory", "devices"], mount: "/sys/fs/cgroup/memory", own: "/" },
   { controllers: ["cpu", "cpuacct"], mount: "/sys/fs/cgroup/cpu,cpuacct", own: "/user" },
   { controllers: ["cpuset"], mount: "/sys/fs/cgroup/cpuset", own: "/" },
   { controllers: ["name=systemd"], mount: "/sys/fs/cgroup/systemd", own: "/" },

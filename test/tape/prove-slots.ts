@@ -208,9 +208,11 @@ const addressKinds: ReadonlySet<ArgKind> = new Set<ArgKind>(["string", "argv", "
 
 /** Descriptors that the kernel finds in a buffer. */
 function hiddenReads(step: Step): Slot[] {
-  const pointed = step.call === "clone3" ? 0 : step.call === "sendmsg" ? 1 : undefined;
+  const attaches = step.call === "bpf" && JSON.stringify(step.args[0]) === '["BPF_PROG_ATTACH"]';
+  const pointed = step.call === "clone3" ? 0 : step.call === "sendmsg" || attaches ? 1 : undefined;
   const arg = pointed === undefined ? undefined : (step.args[pointed] as Address);
   if (arg === undefined || !("buffer" in arg.address)) return [];
+  if (attaches) return [inBuffer(arg.address, 0, "attachment's cgroup and filter")];
   const initial = arg.address.initial as Struct;
   if (step.call === "clone3") {
     const intoCgroup = Array.isArray(initial.flags) && initial.flags.includes("CLONE_INTO_CGROUP");

@@ -26,6 +26,7 @@ const structArgs: { readonly [N in CallName]?: readonly [index: number, struct: 
   openat2: [2, "open_how"],
   mount_setattr: [3, "mount_attr"],
   clone3: [0, "clone_args"],
+  bpf: [1, "bpf_prog_load"],
   prlimit64: [2, "rlimit64"],
   capset: [0, "cap_user_header"],
   ppoll: [2, "timespec"],
@@ -42,7 +43,7 @@ function randomField(struct: StructName, name: string): fc.Arbitrary<Struct[stri
   return bytes === 8 ? fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.maxSafeNat()) : fc.nat(2 ** (8 * Math.min(bytes, 4)) - 1);
 }
 
-const addresses = new Set(["clone_args", "msghdr"]);
+const addresses = new Set(["bpf_prog_load", "clone_args", "msghdr"]);
 
 function randomStruct(struct: StructName): fc.Arbitrary<Struct> {
   const names = Object.keys(structFields[struct].fields).filter(
