@@ -1,6 +1,7 @@
 // box run: plan, start, and become the supervisor.
 
 import { BoxError } from "../errors.ts";
+import { blockSignals } from "../execute/libc.ts";
 import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import { planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
@@ -14,6 +15,7 @@ export const flags = containerFlags;
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "run");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
+  blockSignals();
   const loaded = await loadContainer(parsed, globals, true);
   try {
     return superviseContainer(await startOrReclaim(loaded));

@@ -123,6 +123,16 @@ export function systemCall(name: CallName, ...args: readonly number[]): number {
   return failed < 0 ? failed : readWord(region + RESULT);
 }
 
+/**
+ * Blocks every signal, for threads that are made later too: what arrives while a container is being made waits for the
+ * supervisor, which passes it on. With only one thread blocked another would take it, and box would end in the middle.
+ */
+export function blockSignals(): void {
+  const all = new Uint8Array(8).fill(0xff);
+  const SIG_BLOCK = 0;
+  systemCall("rt_sigprocmask", SIG_BLOCK, addressOf(all), 0, all.length);
+}
+
 /** A NUL-terminated string and its address; keep the result referenced while the address is in use. */
 export function cString(text: string): { bytes: Uint8Array; address: number } {
   if (text.includes("\0")) throw new Error("box: a string holds a NUL byte");

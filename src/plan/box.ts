@@ -5,6 +5,7 @@ import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import { errno } from "../linux/errno.ts";
 import { structFields } from "../linux/structs.ts";
+import { expectEqual } from "./steps.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
@@ -57,8 +58,7 @@ export function openState(building: Building, box: BoxVariables): Step[] {
   // Between mkdirat and flock, another box may take the folder for the remains of a dead one, and remove it.
   const removed = compute([0, 0, errno.EEXIST, -1], "id", `keep the state folder ${folder}`, { failed });
   return [
-    step("mkdirat", ["AT_FDCWD", stateRoot, 0o711], "--root", `make the folder ${stateRoot}`, { onError: [["EEXIST", []]] }),
-    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], "--root", `open the folder ${stateRoot}`, { out: root }),
+    ...openStateRoot(building, box, root),
     step("mkdirat", [root, id, 0o700], "id", `make the state folder ${folder}`, { failed }),
     step("openat", [root, id, ["O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], "id", `open the state folder ${folder}`, {
       out: made,
@@ -72,6 +72,33 @@ export function openState(building: Building, box: BoxVariables): Step[] {
     ...(building.hostRoot
       ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
       : []),
+  ];
+}
+
+/** Where all states are, made with the folders above it. */
+function openStateRoot({ facts }: Building, box: BoxVariables, root: Slot<"fd">): Step[] {
+  const { stateRoot, uid } = facts;
+  const origin = "--root";
+  const exists: ErrorTable = [["EEXIST", []]];
+  const make = (path: string, onError: ErrorTable): Step => step("mkdirat", ["AT_FDCWD", path, 0o711], origin, `make the folder ${path}`, { onError });
+  const above: Step[] = [];
+  for (let at = stateRoot.indexOf("/", 1); at > 0; at = stateRoot.indexOf("/", at + 1)) above.push(make(stateRoot.slice(0, at), exists));
+  return [
+    make(stateRoot, [...exists, ["ENOENT", [...above, make(stateRoot, exists)]]]),
+    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the folder ${stateRoot}`, { out: root }),
+    ...(uid === 0 ? [] : checkOwner(box, root, uid, stateRoot)),
+  ];
+}
+
+/** In a folder such as /tmp anybody may have made it first, to choose what box will read and remove. */
+function checkOwner(box: BoxVariables, root: Slot<"fd">, uid: number, stateRoot: string): Step[] {
+  const statx = newBuffer(box.variables, "statx of the folder of all states", structFields.statx.bytes);
+  const field = (name: string): Slot<"int"> => slotIn("int", statx, structFields.statx.fields[name]?.offset as number, `${name} of the folder`);
+  const why = `use the folder ${stateRoot}`;
+  return [
+    step("statx", [root, "", ["AT_EMPTY_PATH"], ["STATX_UID", "STATX_MODE"], address(statx)], "--root", "look at its owner"),
+    expectEqual(field("uid"), UINT_MAX, uid, "--root", why, "it belongs to another user"),
+    expectEqual(field("mode"), 0o022, 0, "--root", why, "other users may write in it"),
   ];
 }
 

@@ -10,7 +10,7 @@ import { flags } from "../linux/flags.ts";
 import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { SupervisorVariables } from "./plan.ts";
-import { afterEnd, again, lookForEnd, SIGCHLD } from "./supervisor.ts";
+import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
 
 const origin = "process.terminal";
 const SIGWINCH = 28;
@@ -73,6 +73,7 @@ const set = (out: Slot, value: number | Slot, why: string): Step => compute([val
 export function superviseTerminal(building: Building, own: SupervisorVariables): Step[] {
   const loop = newLoop(own);
   return [
+    ...takeName(own),
     ...prepare(loop),
     ...takeCallersTerminal(own, loop),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.

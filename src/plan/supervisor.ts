@@ -37,6 +37,7 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   const signal = newSlot(own.variables, "int", "signal");
   const everySignal = new Uint8Array(8).fill(0xff);
   return [
+    ...takeName(own),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
     ...lookForEnd(own, "wait"),
     step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
@@ -48,6 +49,15 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...afterEnd(building, own),
+  ];
+}
+
+/** The kernel named this process after the stage's file; ps and killall are to find box. */
+export function takeName(own: SupervisorVariables): Step[] {
+  const name = newSlot(own.variables, "int", "a name");
+  return [
+    compute([{ text: "box" }, 0, 0, -1], origin, "take the name of box", { out: name }),
+    step("prctl", [["PR_SET_NAME"], name, 0, 0, 0], origin, "be called box again", { onError: "ignore" }),
   ];
 }
 

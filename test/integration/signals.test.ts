@@ -1,6 +1,6 @@
 // Signals: what box is sent reaches the container's first process, which starts with every disposition at its default.
 
-import { expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { Bundle, cgroupsOf, machine, testWith, until } from "./harness.ts";
 
@@ -83,4 +83,26 @@ test("box delete --force of a container that runs: box ends with 137 and leaves 
     expect(await running.outcome()).toEqual({ exitCode: 137, stdout: "ready\n", stderr: "" });
   }
   expect(machine(bundle)).toEqual(before);
+});
+
+describe("during the start", () => {
+  const tries = 40;
+
+  test(`a signal never leaves a container without its box (${tries} moments)`, async () => {
+    using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "trap 'exit 7' TERM; sleep 0.1; exit 9"]));
+    const before = machine(bundle);
+    const seen = new Set<number>();
+    for (let index = 0; index < tries; index++) {
+      using running = bundle.start(["run", bundle.id]);
+      // Before box is up, while it makes the container, and once that runs.
+      await until(() => existsSync(bundle.states) || index === 0, "the first state folder");
+      await Bun.sleep(index);
+      running.child.kill("SIGTERM");
+      seen.add((await running.outcome()).exitCode);
+      expect(machine(bundle)).toEqual(before);
+    }
+    // 143: box had not begun; 7 and 9: the container ran, and box ended with it.
+    expect([...seen].filter((code) => ![7, 9, 143].includes(code))).toEqual([]);
+    expect(seen.size).toBeGreaterThan(1);
+  }, 60_000);
 });
