@@ -380,12 +380,12 @@ const groupsAreGivenUp: Rule = (plan, { facts }) => {
   ];
 };
 
-/** On the host nothing is made before the state says how to undo it, but for the folder that holds the state. */
+/** On the host nothing is made before the state says how to undo it, but for the folder that holds the state and those above it. */
 const stateComesFirst: Rule = (plan, { spec, facts }) => {
   const steps = boxSteps(plan);
   const recorded = (one: Placed): boolean => one.step.call === "renameat2" && one.step.args[3] === "state.json";
   const ofState = ({ step }: Placed): boolean =>
-    (step.call === "mkdirat" && (step.args[1] === facts.stateRoot || step.args[1] === "web")) ||
+    (step.call === "mkdirat" && (`${facts.stateRoot}/`.startsWith(`${String(step.args[1])}/`) || step.args[1] === "web")) ||
     (step.call === "openat" && step.args[1] === "state.new");
   const makes = (one: Placed): boolean => creating(one) && !ofState(one) && !recorded(one);
   const known =

@@ -84,7 +84,7 @@ function linkStep(graph: Graph, step: Step, end: number, failure: number): numbe
   const unhandled = explain === undefined ? failure : (graph.explanations[explain] ?? failure);
   const edges: Edge[] = [];
   const add = (done: boolean, to: number | string): number => edges.push({ to, done });
-  if (!neverReturns.has(step.call)) {
+  if (!neverReturns.has(step.call) && !alwaysFails(step)) {
     if (equal !== undefined) {
       const inside = equal.onFailure === undefined ? failure : link(graph, equal.onFailure, end, failure);
       add(true, link(graph, equal.steps, end, inside));
@@ -105,6 +105,14 @@ function linkStep(graph: Graph, step: Step, end: number, failure: number): numbe
 
 /** Calls that come back only to report an error. */
 const neverReturns: ReadonlySet<Step["call"]> = new Set(["execve", "execveat", "exit_group"]);
+
+/** A computation over constants that gives an errno. */
+function alwaysFails({ call, args }: Step): boolean {
+  if (call !== "compute" || !args.every((arg) => typeof arg === "number")) return false;
+  const [plus, and, minus, mask] = args as readonly number[] as readonly [number, number, number, number];
+  const result = plus + and - minus;
+  return mask === -1 && result < 0 && result >= -4095;
+}
 
 /** What is surely written before each node; undefined where no path leads. */
 function solve(graph: Graph, { variables, given }: Tape, entry: number, closing: boolean): readonly (Written | undefined)[] {
