@@ -23,6 +23,9 @@ try {
   if (!(error instanceof BoxError)) throw error;
   const { errorLines } = await import("./cli/report-error.ts");
   for (const line of errorLines(error)) console.error(line);
-  if (Bun.argv.includes("--debug")) for (const call of error.facts.flight ?? []) console.error(`before: ${call}`);
+  if (Bun.argv.includes("--debug")) {
+    for (const call of error.facts.flight ?? []) console.error(`before: ${call}`);
+    if (error.cause instanceof Error) console.error(error.cause.stack);
+  }
   process.exit(error.exitCode);
 }

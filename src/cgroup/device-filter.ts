@@ -23,6 +23,8 @@ export const codes = {
 
 export const INSTRUCTION_BYTES = 8;
 
+const { BPF_DEVCG_DEV_CHAR, BPF_DEVCG_DEV_BLOCK } = flags.BPF_DEVCG_DEV;
+
 /** r0 is the result, r1 the address of a struct bpf_cgroup_dev_ctx: u32 access_type, major, minor. */
 const RESULT = 0;
 const CONTEXT = 1;
@@ -31,44 +33,49 @@ const ACCESS = 3;
 const MAJOR = 4;
 const MINOR = 5;
 
-const instruction = (code: number, dst: number, src: number, off: number, imm: number): readonly [number, number] => [
-  (code | (dst << 8) | (src << 12) | (off << 16)) >>> 0,
-  imm >>> 0,
-];
+const EXIT_BYTES = 2 * INSTRUCTION_BYTES;
+const START_BYTES = 6 * INSTRUCTION_BYTES;
+/** Three comparisons and an answer of five instructions. */
+const ENTRY_BYTES_MAX = 8 * INSTRUCTION_BYTES;
+
+type Writer = { readonly words: Uint32Array<ArrayBuffer>; at: number };
+
+function add(to: Writer, code: number, dst: number, src: number, off: number, imm: number): void {
+  to.words[to.at] = code | (dst << 8) | (src << 12) | (off << 16);
+  to.words[to.at + 1] = imm;
+  to.at += 2;
+}
 
 /** The first entry that matches decides: whether all that is asked for is allowed. */
 export function deviceFilter(table: readonly DeviceEntry[]): Uint8Array {
-  const { load, and, shiftRight, set, jumpIfNot, exit } = codes;
+  const { load, and, shiftRight, set, exit } = codes;
+  const out: Writer = { words: new Uint32Array((START_BYTES + table.length * ENTRY_BYTES_MAX + EXIT_BYTES) / 4), at: 0 };
   // access_type: the device's type in the lower half, what is asked for in the upper one.
-  const out = [
-    instruction(load, TYPE, CONTEXT, 0, 0),
-    instruction(and, TYPE, 0, 0, 0xffff),
-    instruction(load, ACCESS, CONTEXT, 0, 0),
-    instruction(shiftRight, ACCESS, 0, 0, 16),
-    instruction(load, MAJOR, CONTEXT, 4, 0),
-    instruction(load, MINOR, CONTEXT, 8, 0),
-  ];
-  for (const { type, major, minor, access } of table) {
-    const compared: [number, number][] = [[TYPE, flags.BPF_DEVCG_DEV[type === "c" ? "BPF_DEVCG_DEV_CHAR" : "BPF_DEVCG_DEV_BLOCK"]]];
-    if (major !== EVERY) compared.push([MAJOR, major]);
-    if (minor !== EVERY) compared.push([MINOR, minor]);
-    const answer =
-      access === ALL_ACCESS
-        ? [instruction(set, RESULT, 0, 0, 1), instruction(exit, 0, 0, 0, 0)]
-        : [
-            instruction(and, ACCESS, 0, 0, ALL_ACCESS & ~access),
-            instruction(set, RESULT, 0, 0, 0),
-            instruction(jumpIfNot, ACCESS, 0, 1, 0),
-            instruction(set, RESULT, 0, 0, 1),
-            instruction(exit, 0, 0, 0, 0),
-          ];
-    for (let index = 0; index < compared.length; index++) {
-      const [register, value] = compared[index] as [number, number];
-      out.push(instruction(jumpIfNot, register, 0, compared.length - 1 - index + answer.length, value));
-    }
-    out.push(...answer);
-  }
+  add(out, load, TYPE, CONTEXT, 0, 0);
+  add(out, and, TYPE, 0, 0, 0xffff);
+  add(out, load, ACCESS, CONTEXT, 0, 0);
+  add(out, shiftRight, ACCESS, 0, 0, 16);
+  add(out, load, MAJOR, CONTEXT, 4, 0);
+  add(out, load, MINOR, CONTEXT, 8, 0);
+  for (let index = 0; index < table.length; index++) addEntry(out, table[index] as DeviceEntry);
   // The verifier must see an end on every path; the kernel knows no third type.
-  out.push(instruction(set, RESULT, 0, 0, 0), instruction(exit, 0, 0, 0, 0));
-  return new Uint8Array(new Uint32Array(out.flat()).buffer);
+  add(out, set, RESULT, 0, 0, 0);
+  add(out, exit, 0, 0, 0, 0);
+  return new Uint8Array(out.words.buffer, 0, out.at * 4);
+}
+
+function addEntry(out: Writer, { type, major, minor, access }: DeviceEntry): void {
+  const { and, set, jumpIfNot, exit } = codes;
+  /** Instructions from here to the next entry. */
+  let left = (access === ALL_ACCESS ? 2 : 5) + (minor === EVERY ? 0 : 1) + (major === EVERY ? 0 : 1);
+  add(out, jumpIfNot, TYPE, 0, left--, type === "c" ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK);
+  if (major !== EVERY) add(out, jumpIfNot, MAJOR, 0, left--, major);
+  if (minor !== EVERY) add(out, jumpIfNot, MINOR, 0, left, minor);
+  if (access !== ALL_ACCESS) {
+    add(out, and, ACCESS, 0, 0, ALL_ACCESS & ~access);
+    add(out, set, RESULT, 0, 0, 0);
+    add(out, jumpIfNot, ACCESS, 0, 1, 0);
+  }
+  add(out, set, RESULT, 0, 0, 1);
+  add(out, exit, 0, 0, 0, 0);
 }

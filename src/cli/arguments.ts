@@ -6,6 +6,8 @@ import { BoxError } from "../errors.ts";
 export type FlagRow = {
   readonly name: string;
   readonly short?: string;
+  /** Another name that other tools have for it. */
+  readonly alias?: string;
   /** What the value is called in the help; without it the flag is a switch. */
   readonly value?: string;
   readonly repeats?: true;
@@ -36,6 +38,11 @@ export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], co
     if (!word.startsWith("-") || word === "-") break;
     const equals = word.indexOf("=");
     const given = equals < 0 ? word : word.slice(0, equals);
+    const several = togetherIn(rows, given);
+    if (several !== undefined) {
+      for (const { name } of several) switches.add(name);
+      continue;
+    }
     const row = findFlag(rows, given);
     if (row === undefined) throw usageError(`unknown flag ${given}`, command);
     if (row.value === undefined) {
@@ -52,8 +59,20 @@ export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], co
   return { values, lists, switches, rest: argv.slice(index), separated: false };
 }
 
+/** Switches of one letter written together, such as `-it`; undefined when that is not what it is. */
+function togetherIn(rows: readonly FlagRow[], given: string): readonly FlagRow[] | undefined {
+  if (given.length < 3 || given.startsWith("--") || findFlag(rows, given) !== undefined) return undefined;
+  const found: FlagRow[] = [];
+  for (let at = 1; at < given.length; at++) {
+    const row = rows.find(({ short }) => short === given[at]);
+    if (row === undefined || row.value !== undefined) return undefined;
+    found.push(row);
+  }
+  return found;
+}
+
 /** One dash or two, as Go's flag package takes them. */
 function findFlag(rows: readonly FlagRow[], given: string): FlagRow | undefined {
   const name = given.startsWith("--") ? given.slice(2) : given.slice(1);
-  return rows.find((row) => row.name === name || (row.short !== undefined && row.short === name));
+  return rows.find((row) => row.name === name || row.alias === name || (row.short !== undefined && row.short === name));
 }

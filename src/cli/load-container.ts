@@ -127,7 +127,7 @@ function parseJson(text: string, path: string): unknown {
 }
 
 /** Flags that say where the description is, and nothing about what it says. */
-const notChanges = ["bundle", "plugin", "rm", "json"];
+const notChanges = ["bundle", "plugin", "rm", "json", "interactive"];
 
 function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {
   if (command.length > 0) return true;

@@ -14,7 +14,7 @@ export type Failed = {
   readonly errno: number;
   /** What the child fetched about it: a mount context's message or the head of a script. */
   readonly explanation: string;
-  /** The steps before it in the same tape, oldest first. */
+  /** The steps that led to it in the same tape, oldest first. */
   readonly before: readonly Step[];
   /** The call itself went well, but its result was not the one that the step expects. */
   readonly refused: boolean;
@@ -26,14 +26,31 @@ export function stepAt(encoded: Encoded, address: number): Pick<Failed, "step" |
   const step = Number.isInteger(index) ? encoded.owners[index] : undefined;
   if (step === undefined) return undefined;
   const before: Step[] = [];
-  for (let at = index - 1; at >= 0 && before.length < flightSteps; at--) {
-    const one = encoded.owners[at] as Step;
-    if (one !== step && one !== before[0] && one.call !== "compute") before.unshift(one);
-  }
+  for (const list of encoded.lists) if (leadsTo(step, list, before)) break;
   // A step that expects a result is two records at its start: the call, and the comparison (encode.ts, writeNext).
   const refused = step.call === "compute" || (encoded.owners[index - 1] === step && encoded.owners[index - 2] !== step);
-  return { step, before, refused: step.expect !== undefined && refused };
+  const calls = before.filter(({ call }) => call !== "compute").slice(-flightSteps);
+  return { step, before: calls, refused: step.expect !== undefined && refused };
 }
+
+/** Whether `steps` hold `wanted`; then `before` gets what ran before it, and not the branches that were not taken. */
+function leadsTo(wanted: Step, steps: readonly Step[], before: Step[]): boolean {
+  const own = before.length;
+  for (const one of steps) {
+    if (one === wanted) return true;
+    before.push(one);
+    for (const branch of branchesOf(one)) if (leadsTo(wanted, branch, before)) return true;
+  }
+  before.length = own;
+  return false;
+}
+
+const branchesOf = ({ ok, equal, onError }: Step): readonly (readonly Step[])[] => [
+  ok ?? [],
+  equal?.steps ?? [],
+  equal?.onFailure ?? [],
+  ...(typeof onError === "object" ? onError.map(([, alternative]) => alternative) : []),
+];
 
 /** How many steps before the failed one the flight record shows. */
 const flightSteps = 5;

@@ -4,9 +4,11 @@
 
 import { deviceFilter, INSTRUCTION_BYTES } from "../cgroup/device-filter.ts";
 import { deviceLines, deviceTable } from "../cgroup/device-rules.ts";
+import { areUsual, usualFilter, usualLines } from "../cgroup/usual-devices.ts";
+import type { DeviceRule } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { structFields } from "../linux/structs.ts";
-import { compute, newBuffer, newSlot, type Slot, slotIn, type Step, type StepOptions, type Struct, step } from "../tape/step.ts";
+import { compute, newBuffer, newSlot, type Slot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { BoxVariables } from "./plan.ts";
 import { pointerTo } from "./steps.ts";
@@ -21,32 +23,35 @@ export function limitDevices(building: Building, box: BoxVariables, v2: Slot<"fd
     notes.push("devices are not limited: only root outside of any user namespace may do that");
     return [];
   }
-  const table = deviceTable(spec.linux?.resources?.devices ?? []);
+  const rules = spec.linux?.resources?.devices ?? [];
   // On a host with both, v1's controller is the one that others on the host look at.
   const v1 = cgroups.find(({ version, controllers }) => version === 1 && controllers.includes("devices"));
-  if (v1 !== undefined) return writeLines(v1.path, table, box);
-  if (cgroups.some(({ version }) => version === 2)) return attachFilter(building, deviceFilter(table), box, v2);
+  if (v1 !== undefined) return writeLines(v1.path, rules, box);
+  if (cgroups.some(({ version }) => version === 2))
+    return attachFilter(building, areUsual(rules) ? usualFilter() : deviceFilter(deviceTable(rules)), box, v2);
   throw new BoxError({
     what: "cannot limit devices: this host has neither cgroup v2 nor the devices controller of cgroup v1",
     origin,
   });
 }
 
-function writeLines(cgroup: string, table: ReturnType<typeof deviceTable>, box: BoxVariables): Step[] {
-  const written = deviceLines(table);
+function writeLines(cgroup: string, rules: readonly DeviceRule[], box: BoxVariables): Step[] {
+  const written = areUsual(rules) ? usualLines : deviceLines(deviceTable(rules));
   if ("problem" in written)
     throw new BoxError({ what: "the configuration cannot be had on this host", faults: [{ path: origin, problem: written.problem }] });
-  const { first, then, lines } = written;
+  const { first, second, lines } = written;
   const file = newSlot(box.variables, "fd", "file of the devices controller");
   const into = (name: typeof first, all: readonly string[]): Step[] => {
     const verb = name === "devices.allow" ? "allow" : "deny";
     return [
-      step("openat", ["AT_FDCWD", `${cgroup}/${name}`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, `open ${name} of the container's cgroup`, { out: file }),
+      step("openat", ["AT_FDCWD", `${cgroup}/${name}`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, `open ${name} of the container's cgroup`, {
+        out: file,
+      }),
       ...all.map((line) => step("write", [file, line, line.length], origin, `${verb} the devices ${line === "a" ? "*:* rwm" : line}`)),
       step("close", [file], origin, "done with it"),
     ];
   };
-  return [...into(first, ["a"]), ...(lines.length === 0 ? [] : into(then, lines))];
+  return [...into(first, ["a"]), ...(lines.length === 0 ? [] : into(second, lines))];
 }
 
 function attachFilter(building: Building, program: Uint8Array, box: BoxVariables, v2: Slot<"fd">): Step[] {
@@ -93,7 +98,11 @@ function raiseLockedMemory({ facts }: Building, load: Step, { variables }: BoxVa
   const set = (limit: Struct | ReturnType<typeof pointerTo>, old: ReturnType<typeof pointerTo> | null, why: string): Step =>
     step("prlimit64", [0, ["RLIMIT_MEMLOCK"], limit, old], origin, why);
   return [
-    ["EPERM", [set(none, pointerTo(before), "lift the limit on locked memory"), load, set(pointerTo(before), null, "set the limit again")], "fallback"],
+    [
+      "EPERM",
+      [set(none, pointerTo(before), "lift the limit on locked memory"), load, set(pointerTo(before), null, "set the limit again")],
+      "fallback",
+    ],
   ];
 }
 

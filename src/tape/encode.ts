@@ -18,6 +18,7 @@ import { structFlagGroup } from "./struct-flags.ts";
 export type Encoded = {
   /** The tape region from its header on. */
   readonly image: Uint8Array;
+  readonly lists: readonly (readonly Step[])[];
   /** The step that each record belongs to, in the order of records. */
   readonly owners: readonly Step[];
   readonly recordsAddress: number;
@@ -139,6 +140,7 @@ function encodeOnce(
   if (bytes > TAPE_BYTES_MAX) throw new Error(`tape: ${bytes} bytes, more than ${TAPE_BYTES_MAX}`);
   return {
     image: bytesOf(state.words).subarray(0, bytes),
+    lists,
     owners: state.owners,
     recordsAddress: where.base + recordsOffset,
     entries,

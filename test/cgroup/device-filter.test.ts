@@ -12,7 +12,13 @@ function decode(program: Uint8Array): Instruction[] {
   return Array.from({ length: program.length / INSTRUCTION_BYTES }, (_, index) => {
     const at = index * INSTRUCTION_BYTES;
     const registers = view.getUint8(at + 1);
-    return { code: view.getUint8(at), dst: registers & 15, src: registers >> 4, off: view.getInt16(at + 2, true), imm: view.getInt32(at + 4, true) };
+    return {
+      code: view.getUint8(at),
+      dst: registers & 15,
+      src: registers >> 4,
+      off: view.getInt16(at + 2, true),
+      imm: view.getInt32(at + 4, true),
+    };
   });
 }
 
@@ -113,7 +119,10 @@ describe.skipIf(llvmMc === null)("against llvm-mc", () => {
     const hex = [...program].map((byte) => `0x${byte.toString(16)}`).join(" ");
     const { stdout, stderr } = Bun.spawnSync([llvmMc ?? "", "-disassemble", "-triple=bpfel"], { stdin: Buffer.from(hex) });
     expect(stderr.toString()).toBe("");
-    const lines = stdout.toString().split("\n").map((line) => line.trim().replaceAll(/\s+/g, " "));
+    const lines = stdout
+      .toString()
+      .split("\n")
+      .map((line) => line.trim().replaceAll(/\s+/g, " "));
     expect(lines.filter((line) => line !== "" && line !== ".text")).toEqual(decode(program).map(print));
   });
 });

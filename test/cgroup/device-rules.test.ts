@@ -9,9 +9,20 @@ const linesOf = (rules: readonly DeviceRule[]): DeviceLines | { readonly problem
 const denyAll: DeviceRule = { allow: false, access: "rwm" };
 const allowAll: DeviceRule = { allow: true, access: "rwm" };
 
-const usual = ["c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm", "c *:* m", "b *:* m"];
-const allowed = (...lines: string[]): DeviceLines => ({ first: "devices.deny", then: "devices.allow", lines });
-const denied = (...lines: string[]): DeviceLines => ({ first: "devices.allow", then: "devices.deny", lines });
+const usual = [
+  "c 1:3 rwm",
+  "c 1:5 rwm",
+  "c 1:7 rwm",
+  "c 1:8 rwm",
+  "c 1:9 rwm",
+  "c 5:0 rwm",
+  "c 5:2 rwm",
+  "c 136:* rwm",
+  "c *:* m",
+  "b *:* m",
+];
+const allowed = (...lines: string[]): DeviceLines => ({ first: "devices.deny", second: "devices.allow", lines });
+const denied = (...lines: string[]): DeviceLines => ({ first: "devices.allow", second: "devices.deny", lines });
 
 describe("lines for v1", () => {
   const check = (rules: readonly DeviceRule[], expected: DeviceLines): void => expect(linesOf(rules)).toEqual(expected);
@@ -20,29 +31,61 @@ describe("lines for v1", () => {
   test("deny all", () => check([denyAll], allowed(...usual)));
   test("deny some of what nothing allows", () => check([{ allow: false, type: "b", access: "w" }], allowed(...usual)));
   test("allow all", () => check([allowAll], denied()));
-  test("allow all, type by type", () => check([{ ...allowAll, type: "c" }, { ...allowAll, type: "b", major: -1, minor: -1 }], denied()));
-  test("allow all, in two rules", () => check([{ allow: true, access: "r" }, { allow: true, access: "w" }], denied()));
+  test("allow all, type by type", () =>
+    check(
+      [
+        { ...allowAll, type: "c" },
+        { ...allowAll, type: "b", major: -1, minor: -1 },
+      ],
+      denied(),
+    ));
+  test("allow all, in two rules", () =>
+    check(
+      [
+        { allow: true, access: "r" },
+        { allow: true, access: "w" },
+      ],
+      denied(),
+    ));
   test("one more", () =>
-    check([denyAll, { allow: true, type: "c", major: 1, minor: 11, access: "r" }], allowed(...usual.slice(0, 5), "c 1:11 rm", ...usual.slice(5))));
+    check(
+      [denyAll, { allow: true, type: "c", major: 1, minor: 11, access: "r" }],
+      allowed(...usual.slice(0, 5), "c 1:11 rm", ...usual.slice(5)),
+    ));
   test("a whole major number", () =>
     check([denyAll, { allow: true, type: "b", major: 7, access: "rw" }], allowed(...usual.slice(0, -1), "b 7:* rwm", "b *:* m")));
   test("a rule for both types", () =>
-    check([{ allow: true, major: 10, minor: 200, access: "rw" }], allowed(...usual.slice(0, 7), "c 10:200 rwm", ...usual.slice(7, -1), "b 10:200 rwm", "b *:* m")));
+    check(
+      [{ allow: true, major: 10, minor: 200, access: "rw" }],
+      allowed(...usual.slice(0, 7), "c 10:200 rwm", ...usual.slice(7, -1), "b 10:200 rwm", "b *:* m"),
+    ));
   test("the last rule wins", () =>
-    check([{ allow: true, type: "c", major: 1, minor: 11, access: "rw" }, { allow: false, type: "c", major: 1, minor: 11, access: "w" }], allowed(...usual.slice(0, 5), "c 1:11 rm", ...usual.slice(5))));
+    check(
+      [
+        { allow: true, type: "c", major: 1, minor: 11, access: "rw" },
+        { allow: false, type: "c", major: 1, minor: 11, access: "w" },
+      ],
+      allowed(...usual.slice(0, 5), "c 1:11 rm", ...usual.slice(5)),
+    ));
   test("a later deny of all takes back what was allowed", () =>
     check([{ allow: true, type: "c", major: 1, minor: 11, access: "rw" }, denyAll], allowed(...usual)));
   test("what every container has cannot be denied", () =>
     check([denyAll, { allow: false, type: "c", major: 1, minor: 3, access: "rwm" }], allowed(...usual)));
   test("an exception has what the wider one has, since the kernel wants one that allows it all", () =>
     check(
-      [{ allow: true, type: "c", major: 4, access: "r" }, { allow: true, type: "c", major: 4, minor: 64, access: "w" }],
+      [
+        { allow: true, type: "c", major: 4, access: "r" },
+        { allow: true, type: "c", major: 4, minor: 64, access: "w" },
+      ],
       allowed(...usual.slice(0, 5), "c 4:64 rwm", ...usual.slice(5, 7), "c 4:* rm", ...usual.slice(7)),
     ));
   test("all but some", () =>
-    check([allowAll, { allow: false, type: "b", major: 8, access: "w" }, { allow: false, type: "c", major: 1, minor: 11, access: "rwm" }], denied("c 1:11 rw", "b 8:* w")));
+    check(
+      [allowAll, { allow: false, type: "b", major: 8, access: "w" }, { allow: false, type: "c", major: 1, minor: 11, access: "rwm" }],
+      denied("c 1:11 rw", "b 8:* w"),
+    ));
   test("Docker's", () =>
-    check((dockerConfig() as Spec).linux?.resources?.devices ?? [], allowed(...usual.slice(0, 7), "c 5:* rwm", ...usual.slice(7))));
+    check((dockerConfig() as Spec).linux?.resources?.devices ?? [], allowed(...usual.slice(0, 5), "c 5:* rwm", ...usual.slice(7))));
 });
 
 describe("what v1 cannot do", () => {
@@ -57,7 +100,10 @@ describe("what v1 cannot do", () => {
     refused([allowAll, { allow: false, type: "c", major: 1, access: "rw" }], "cgroup v1 cannot allow c 1:3 rw, since c 1:* rw is denied"));
   test("where a major and a minor number meet", () =>
     refused(
-      [{ allow: true, type: "b", major: 8, access: "r" }, { allow: false, type: "b", minor: 1, access: "r" }],
+      [
+        { allow: true, type: "b", major: 8, access: "r" },
+        { allow: false, type: "b", minor: 1, access: "r" },
+      ],
       "cgroup v1 cannot deny b 8:1 r, since b 8:* r is allowed",
     ));
 });

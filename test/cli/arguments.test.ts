@@ -7,6 +7,8 @@ const rows: readonly FlagRow[] = [
   { name: "env", short: "e", value: "NAME=VALUE", repeats: true, help: "" },
   { name: "rm", help: "" },
   { name: "force", short: "f", help: "" },
+  { name: "tty", short: "t", help: "" },
+  { name: "net", alias: "network", value: "NET", help: "" },
 ];
 
 const cases: [argv: string, parsed: string][] = [
@@ -19,6 +21,8 @@ const cases: [argv: string, parsed: string][] = [
   ["--b /x", "bundle=/x | "],
   ["-e A=1 --env=B=2 -e C", "env=[A=1,B=2,C] | "],
   ["--rm -f ID --rm x", "rm force | ID --rm x"],
+  ["-ft ID", "force tty | ID"],
+  ["--network none", "net=none | "],
   ["--bundle --rm", "bundle=--rm | "],
   ["--bundle= x", "bundle= | x"],
   ["- x", "| - x"],

@@ -71,7 +71,8 @@ test("an address finds its step, the calls before it, and whether the call or it
   const first = step("getpid", [], "box", "first");
   const second = step("getpid", [], "box", "second", { expect: { value: 1, refused: "no" } });
   const third = step("setsid", [], "box", "third", { onError: [["EINTR", [step("getuid", [], "box", "alternative")]]] });
-  const encoded = encodeTape([[first, second, third]], newVariables(), where);
+  const fourth = step("getppid", [], "box", "fourth");
+  const encoded = encodeTape([[first, second, third, fourth]], newVariables(), where);
   const seen = encoded.owners.map((_, index) => {
     const at = stepAt(encoded, encoded.recordsAddress + index * record.bytes);
     return [at?.step.why, at?.before.map(({ why }) => why), at?.refused];
@@ -85,6 +86,8 @@ test("an address finds its step, the calls before it, and whether the call or it
     ["third", before, false],
     ["third", before, false],
     ["alternative", [...before, "third"], false],
+    // The alternative is a branch of its own, not what came before.
+    ["fourth", [...before, "third"], false],
   ]);
 });
 

@@ -80,7 +80,10 @@ for (const layout of ["as is", "v1", "v2"] as CgroupLayout[]) {
   });
 
   test(`${layout}: the last rule wins`, async () => {
-    using bundle = withNodes([{ allow: true, access: "rwm" }, { allow: false, type: "c", major: 1, minor: 11, access: "w" }]);
+    using bundle = withNodes([
+      { allow: true, access: "rwm" },
+      { allow: false, type: "c", major: 1, minor: 11, access: "w" },
+    ]);
     const lines = await bundle.sh(script("</kmsg", ">/kmsg", "</loop"), { before });
     // Past the cgroup it is the driver's turn, and a machine may have none for loop devices.
     expect(lines.filter((line) => !line.startsWith("No such device"))).toEqual(["</kmsg done", ...refused(">/kmsg"), "</loop done"]);

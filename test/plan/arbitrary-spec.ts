@@ -2,7 +2,7 @@
 // drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
 
 import fc from "fast-check";
-import type { Capabilities, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type { Capabilities, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { flags } from "../../src/linux/flags.ts";
@@ -109,6 +109,13 @@ const namespaces: fc.Arbitrary<Namespace[]> = fc
   .tuple(namespace("mount"), some(otherNamespaces))
   .chain(([mounts, types]) => fc.tuple(...types.map(namespace)).map((others) => [...others, mounts]));
 
+/** None that cgroup v1 cannot have. */
+const deviceRules: fc.Arbitrary<DeviceRule[]> = some<DeviceRule>([
+  { allow: false, access: "rwm" },
+  { allow: true, type: "c", major: 10, minor: 200, access: "rw" },
+  { allow: true, type: "b", major: 8, access: "r" },
+]);
+
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
   const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
   return record<Linux>({
@@ -118,6 +125,7 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     cgroupsPath: maybe(fc.constantFrom("/pods/web", "web", "./deep/web", "/a//b/")),
     rootfsPropagation: maybe(fc.constantFrom(...propagations, "runbindable")),
     maskedPaths: maybe(some(["/proc/kcore", "/proc/keys", "/sys/firmware", "/a//b/../c"])),
+    resources: maybe(fc.record({ devices: deviceRules })),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
   });
 };

@@ -14,11 +14,16 @@ const steps = (facts: Partial<HostFacts>, devices?: DeviceRule[]): string[] =>
 const limits = (...args: Parameters<typeof steps>): string[] => {
   const all = steps(...args);
   const first = all.findIndex((line) => line.startsWith("rt_sigprocmask"));
-  return all.slice(first + 1, all.findIndex((line) => line.startsWith("clone3")));
+  return all.slice(
+    first + 1,
+    all.findIndex((line) => line.startsWith("clone3")),
+  );
 };
 
 test("v1: lines for the devices controller", () => {
-  expect(limits({ cgroups: cgroupLayouts.v1 }, [denyAll, { allow: true, type: "c", major: 1, minor: 11, access: "r" }]).join("\n")).toMatchInlineSnapshot(`
+  expect(
+    limits({ cgroups: cgroupLayouts.v1 }, [denyAll, { allow: true, type: "c", major: 1, minor: 11, access: "r" }]).join("\n"),
+  ).toMatchInlineSnapshot(`
     "openat(AT_FDCWD, "/sys/fs/cgroup/devices/web/devices.deny", O_WRONLY|O_CLOEXEC, 0) → file of the devices controller
     write(file of the devices controller, "a", 1)
     close(file of the devices controller)
@@ -49,7 +54,14 @@ test("v1: all is allowed", () => {
 test("v2: a filter, and what the kernel says when it takes none", () => {
   const lines = section(planWith({}), heading).split("\n");
   const first = lines.findIndex((line) => line.startsWith("compute the container's cgroup"));
-  expect(lines.slice(first, lines.findIndex((line) => line.startsWith("clone3"))).join("\n")).toMatchInlineSnapshot(`
+  expect(
+    lines
+      .slice(
+        first,
+        lines.findIndex((line) => line.startsWith("clone3")),
+      )
+      .join("\n"),
+  ).toMatchInlineSnapshot(`
     "compute the container's cgroup → cgroup
             linux.resources.devices: name the cgroup
     bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices

@@ -286,6 +286,21 @@ const cgroupsFirst: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/** Devices are limited before there is a process that could open one, wherever box is allowed to. */
+const devicesAreLimited: Rule = (plan, { spec, facts }) => {
+  const path = spec.linux?.cgroupsPath;
+  const cgroups = facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : [];
+  if (facts.uid !== 0 || facts.inUserNamespace || cgroups.length === 0) return [];
+  const limits = (one: Placed): boolean =>
+    one.step.origin === "linux.resources.devices" && (call("bpf", ["BPF_PROG_ATTACH"])(one) || call("write", undefined, "a")(one));
+  const steps = boxSteps(plan);
+  const late = steps.findLastIndex(({ step }) => step.origin === "linux.resources.devices") > steps.findIndex(call("clone3"));
+  return [
+    ...precedes(steps, limits, (one) => one.step.call === "clone3", "comes before devices are limited"),
+    ...(late ? ["clone3: comes before all rules for devices are written"] : []),
+  ];
+};
+
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, { spec, facts }) => {
   const steps = childSteps(plan);
@@ -445,6 +460,7 @@ export const rules = {
   masksAreVerified,
   terminalIsOwn,
   cgroupsFirst,
+  devicesAreLimited,
   endsClean,
   capabilitiesAsAsked,
   groupsAreGivenUp,
