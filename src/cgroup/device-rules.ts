@@ -38,8 +38,7 @@ const usual: readonly DeviceRule[] = [
 
 /**
  * What a container with these rules may use, an entry for every device that is not as the wider entries say. Plain
- * loops, since it runs cold in a start: with Map, sort and filter it took 0.6 ms, as it is a
- * fifth of that.
+ * loops, since it runs cold in a start: with Map, sort and filter it took 0.6 ms, as it is a fifth of that.
  */
 export function deviceTable(rules: readonly DeviceRule[]): DeviceEntry[] {
   const table: DeviceEntry[] = [];

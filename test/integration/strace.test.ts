@@ -5,7 +5,7 @@ import { describe, expect, test as plainTest } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { NamespaceType } from "../../src/config/spec.ts";
 import type { PlannedStep } from "../../src/plan/print-plan.ts";
-import { asUser, Bundle, binary, execute, type RunOptions, testWith, userId } from "./harness.ts";
+import { asUser, Bundle, binary, execute, inLayout, type RunOptions, testWith, userId } from "./harness.ts";
 import { type Call, comparePlan, parseTrace } from "./strace.ts";
 
 const test = testWith("strace");
@@ -45,6 +45,16 @@ describe("every call is a step of the plan", () => {
       const made = await expectPlanned(bundle, 0);
       expect(made).toContain('pivot_root(".", ".")');
       expect(made.at(-1)).toStartWith('execve("/bin/true", ["/bin/true"], [');
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "on pure v2, with a filter for devices",
+    async () => {
+      using bundle = runs("/bin/true");
+      const made = await expectPlanned(bundle, 0, { before: inLayout("v2") });
+      expect(made.filter((text) => text.startsWith("bpf(")).length).toBe(2);
     },
     LIMIT_MS,
   );
