@@ -1,7 +1,8 @@
 // Puts an error's facts into words: `box: ORIGIN: WHAT OBJECT: CALL: ERRNO (text)`, then `hint: …`.
 
 import type { BoxError, ConfigFault } from "../errors.ts";
-import { type Errno, errnoText } from "../linux/errno.ts";
+import type { Errno } from "../linux/errno.ts";
+import { errnoText } from "../linux/errno-text.ts";
 import { escapeControls } from "../tape/print.ts";
 
 /** The lines to print, without a newline at the end. Names from a bundle cannot write to the terminal through them. */

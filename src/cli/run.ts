@@ -2,7 +2,7 @@
 
 import { BoxError } from "../errors.ts";
 import { blockSignals } from "../execute/libc.ts";
-import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
+import { inWords, type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import { planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
 import { parseFlags } from "./arguments.ts";
@@ -20,7 +20,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   try {
     return superviseContainer(await startOrReclaim(loaded));
   } catch (error) {
-    throw located(error, loaded.locate);
+    throw located(await inWords(error), loaded.locate);
   }
 }
 

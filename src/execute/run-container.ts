@@ -7,7 +7,7 @@ import { type State, startTimeOf } from "../state/state.ts";
 import { type Encoded, encodeTape } from "../tape/encode.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Buffer, Slot, Step } from "../tape/step.ts";
-import { blame, stepAt } from "./blame.ts";
+import { stepAt, TapeFailed } from "./step-at.ts";
 import * as libc from "./libc.ts";
 
 /** What happens between sections; plugins tap into it. */
@@ -80,11 +80,11 @@ function runSection(run: Run, section: Section): void {
   if (failed < 0) throw boxFailure(run, -failed);
 }
 
-function boxFailure(run: Run, errno: number): BoxError {
+function boxFailure(run: Run, errno: number): TapeFailed {
   const at = stepAt(run.box, libc.readWord(libc.tapeMemory.address + header.lastRecord));
   if (at === undefined) throw new Error("box: a tape stopped at no step");
   const explanation = at.step.call === "bpf" ? textOf(run, run.plan.box.verifierLog) : "";
-  return blame({ ...at, errno, explanation });
+  return new TapeFailed({ ...at, errno, explanation });
 }
 
 /** What the shared page says; its contents are the child's word, so an impossible one is no word at all. */
@@ -101,7 +101,7 @@ function throwChildFailure(run: Run): void {
   const at = stepAt(run.child, explained ? shared(failedRecord) : stopped);
   const errno = explained ? shared(failedErrno) : -Number(page.getBigInt64(status.errno, true));
   if (at === undefined || errno < 1 || errno > 4095) throw new BoxError({ what: "the child reports an impossible failure" });
-  throw blame({ ...at, errno, explanation: explained ? explanationOf(run, page) : "" });
+  throw new TapeFailed({ ...at, errno, explanation: explained ? explanationOf(run, page) : "" });
 }
 
 function explanationOf(run: Run, page: DataView): string {
@@ -116,7 +116,7 @@ function explanationOf(run: Run, page: DataView): string {
 function throwVforkFailure(run: Run, clone: Step): void {
   const at = stepAt(run.box, libc.readWord(libc.tapeMemory.address + header.lastRecord));
   const errno = -libc.readWord(libc.tapeMemory.address + header.lastErrno);
-  if (at !== undefined && clone.equal?.steps.includes(at.step) === true) throw blame({ ...at, errno, explanation: "" });
+  if (at !== undefined && clone.equal?.steps.includes(at.step) === true) throw new TapeFailed({ ...at, errno, explanation: "" });
 }
 
 /** init's pid: what clone3 returned, or what the helper reported, which counts only if it is our own child. */
@@ -145,9 +145,13 @@ export async function startContainer(plan: Plan, first: State, folder: string, b
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
     if (word(run, plan.box.stateFolder) >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run), between.poststop);
-    throw error;
+    throw await inWords(error);
   }
 }
+
+/** The error that a person is told. */
+export const inWords = async (error: unknown): Promise<unknown> =>
+  error instanceof TapeFailed ? (await import("./blame.ts")).blame(error.failed) : error;
 
 export type Started = { readonly run: Run; readonly state: State };
 

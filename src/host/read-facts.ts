@@ -43,7 +43,10 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
 }
 
 /** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */
-const mapsEverything = (map: string): boolean => map.trim().replace(/ +/g, " ") === "0 0 4294967295";
+const mapsEverything = (map: string): boolean => {
+  const [inside, outside, size] = map.split(" ").filter((word) => word !== "");
+  return inside === "0" && outside === "0" && Number(size) === 4294967295;
+};
 
 /** Whether a release such as `6.1.0-18-amd64` is that version or a later one. */
 export function isKernel(release: string, major: number, minor: number): boolean {
@@ -129,25 +132,34 @@ export function parseOwnCgroups(text: string): Map<string, string> {
  */
 export function parseMounts(mountinfo: string, own: ReadonlyMap<string, string>): Pick<CgroupFacts, "v1" | "v2"> {
   const found = new Map<string, CgroupHierarchy>();
-  const hierarchies = [...own].map(([key, path]) => ({ key, path, controllers: key === "" ? [] : key.split(",") }));
-  for (const line of mountinfo.split("\n")) {
-    const dash = line.indexOf(" - cgroup");
-    if (dash < 0) continue;
-    const fields = line.slice(0, dash).split(" ");
-    const [type, , options = ""] = line.slice(dash + 3).split(" ");
-    const [mountRoot, mount] = [unescapePath(fields[3] as string), unescapePath(fields[4] as string)];
-    if (!`${mount}/`.startsWith(`${root}/`)) continue;
-    const present = options.split(",");
-    for (const { key, path, controllers } of hierarchies) {
-      const [first] = controllers;
-      // The first one alone rules out nearly all; `every` is for those that share a hierarchy.
-      if (type === "cgroup2" ? key !== "" : first === undefined || !present.includes(first)) continue;
-      const fits = controllers.length < 2 || controllers.every((name) => present.includes(name));
-      const before = found.get(key);
-      if (fits && (before === undefined || before.mount === mount)) found.set(key, { controllers, mount, own: below(path, mountRoot) });
-    }
+  for (let start = 0, end = 0; end >= 0; start = end + 1) {
+    end = mountinfo.indexOf("\n", start);
+    const dash = mountinfo.indexOf(" - cgroup", start);
+    if (dash < 0) break;
+    if (end >= 0 && dash > end) continue;
+    const before = mountinfo.slice(start, dash).split(" ");
+    const after = mountinfo.slice(dash + 3, end < 0 ? mountinfo.length : end).split(" ");
+    const mount = unescapePath(before[4] as string);
+    if (mount !== root && !mount.startsWith(`${root}/`)) continue;
+    const key = after[0] === "cgroup2" ? "" : hierarchyOf(own, after[2] ?? "");
+    const path = key === undefined ? undefined : own.get(key);
+    if (key === undefined || path === undefined) continue;
+    const earlier = found.get(key);
+    if (earlier === undefined || earlier.mount === mount)
+      found.set(key, { controllers: key === "" ? [] : key.split(","), mount, own: below(path, unescapePath(before[3] as string)) });
   }
-  return { v1: [...found.values()].filter(({ controllers }) => controllers.length > 0), v2: found.get("") };
+  const v2 = found.get("");
+  found.delete("");
+  return { v1: [...found.values()], v2 };
+}
+
+/** Which of the own hierarchies a v1 mount with these options shows: `rw,cpu,cpuacct` is nearly always it word for word. */
+function hierarchyOf(own: ReadonlyMap<string, string>, options: string): string | undefined {
+  const usual = options.slice(options.indexOf(",") + 1);
+  if (usual !== "" && own.has(usual)) return usual;
+  const present = options.split(",");
+  for (const key of own.keys()) if (key !== "" && key.split(",").every((name) => present.includes(name))) return key;
+  return undefined;
 }
 
 /** Spaces and the like are octal in mountinfo: `\040`. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { errorLines } from "../../src/cli/report-error.ts";
-import { blame, stepAt } from "../../src/execute/blame.ts";
+import { blame } from "../../src/execute/blame.ts";
+import { stepAt } from "../../src/execute/step-at.ts";
 import { encodeTape } from "../../src/tape/encode.ts";
 import { record } from "../../src/tape/layout.ts";
 import { compute, newSlot, newVariables, type Step, step } from "../../src/tape/step.ts";
