@@ -1,6 +1,7 @@
 // box run: plan, start, and become the supervisor.
 
 import { BoxError } from "../errors.ts";
+import { compile, type Program } from "../execute/compile.ts";
 import { blockSignals } from "../execute/libc.ts";
 import { inWords, type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import { planContainer } from "../plan/plan-container.ts";
@@ -17,15 +18,15 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
   const loaded = await loadContainer(parsed, globals, true);
+  const planned = await planStart(loaded);
   try {
-    return superviseContainer(await startOrReclaim(loaded));
+    return superviseContainer(await startOrReclaim(loaded, planned.start));
   } catch (error) {
-    throw located(await inWords(error), loaded.locate);
+    throw located(await inWords(error, planned.program), loaded.locate);
   }
 }
 
-async function startOrReclaim(loaded: Loaded): Promise<Started> {
-  const start = await plannedStart(loaded);
+async function startOrReclaim(loaded: Loaded, start: () => Promise<Started>): Promise<Started> {
   for (;;) {
     try {
       return await start();
@@ -55,11 +56,15 @@ const isDuplicate = (error: unknown): boolean =>
   error instanceof BoxError && error.facts.origin === "id" && (error.facts.errno === "EEXIST" || error.facts.errno === "EAGAIN");
 
 /** A start that may be tried again; plugins see its plan once. */
-async function plannedStart({ container, facts, plugins }: Loaded): Promise<() => Promise<Started>> {
+async function planStart({ container, facts, plugins }: Loaded): Promise<{ program: Program; start: () => Promise<Started> }> {
   const plan = planContainer(container, facts);
+  const program = compile(plan);
   const folder = `${facts.stateRoot}/${container.id}`;
-  if (plugins === undefined) return () => startContainer(plan, firstState(container, facts), folder, {});
+  let tries = 0;
+  // A program runs once: what it has run in holds its traces.
+  const fresh = (): Program => (tries++ === 0 ? program : compile(plan));
+  if (plugins === undefined) return { program, start: () => startContainer(fresh(), firstState(container, facts), folder, {}) };
   const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
   await callPlan(plugins, plan, container.id);
-  return () => startContainer(plan, firstState(container, facts, plugins.uses), folder, betweenOf(plugins));
+  return { program, start: () => startContainer(fresh(), firstState(container, facts, plugins.uses), folder, betweenOf(plugins)) };
 }

@@ -1,14 +1,14 @@
-// Runs a plan in the foreground: box's sections one by one with the little TypeScript between them, then box becomes
-// the supervisor and this code is gone. On any failure everything made so far is undone and one error names the step.
+// Runs a compiled plan in the foreground: box's sections one by one with the little TypeScript between them, then box
+// becomes the supervisor and this code is gone. On any failure everything made so far is undone and one error names
+// the step (failure.ts).
 
-import type { Plan, Section } from "../plan/plan.ts";
 import { BoxError } from "../errors.ts";
 import { type State, startTimeOf } from "../state/state.ts";
-import { type Encoded, encodeTape } from "../tape/encode.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
-import type { Buffer, Slot, Step } from "../tape/step.ts";
-import { stepAt, TapeFailed } from "./step-at.ts";
+import { bufferBytes } from "../plan/plan.ts";
+import type { Program, SectionName, SupervisorTape } from "./compile.ts";
 import * as libc from "./libc.ts";
+import { TapeFailed } from "./tape-failed.ts";
 
 /** What happens between sections; plugins tap into it. */
 export type Between = {
@@ -21,110 +21,77 @@ export type Between = {
 };
 
 type Run = {
-  readonly plan: Plan;
-  readonly box: Encoded;
-  readonly entries: ReadonlyMap<Section, number>;
-  readonly child: Encoded;
+  readonly program: Program;
   /** Kept referenced: the kernel reads them by address. */
   readonly alive: Uint8Array[];
-  page: DataView | undefined;
-  supervisor: Encoded | undefined;
+  /** The page that the child reports in. */
+  page: Uint32Array | undefined;
+  supervisor: SupervisorTape | undefined;
 };
 
-const word = (run: Run, slot: Slot): number => libc.readWord(run.box.addressOf(slot));
-const setWord = (run: Run, slot: Slot, value: number): void => libc.writeWord(run.box.addressOf(slot), value);
+type Place = keyof Program["compiled"]["box"]["places"];
+const placeOf = (run: Run, name: Place): number => run.program.compiled.box.places[name];
+const word = (run: Run, name: Place): number => libc.readWord(placeOf(run, name));
 
-function load(plan: Plan): Run {
-  const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
-  const sections = [plan.prepare, plan.awaitHelper, plan.observe, plan.writeIdMaps, plan.record, plan.release, plan.becomeSupervisor, plan.startSupervisor];
-  const box = encodeTape(sections.map(({ steps }) => steps), plan.box.variables, where, { memory: libc.takeMemory("own") });
-  const [context, program] = plan.explanations;
-  const child = encodeTape(
-    [plan.child.flatMap(({ steps }) => steps), context.steps, program.steps],
-    plan.childVariables.variables,
-    { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
-    { explanations: { context: 1, program: 2 }, memory: libc.takeMemory("child") },
-  );
-  libc.loadTape(box.image);
-  const entries = new Map<Section, number>();
-  for (let index = 0; index < sections.length; index++) entries.set(sections[index] as Section, box.entries[index] as number);
-  return { plan, box, entries, child, alive: [], page: undefined, supervisor: undefined };
-}
-
-function setBytes(run: Run, target: { address: Slot<"int">; length: Slot<"int"> }, bytes: Uint8Array): void {
+function setBytes(run: Run, address: Place, length: Place, bytes: Uint8Array): void {
   run.alive.push(bytes);
-  setWord(run, target.address, libc.addressOf(bytes));
-  setWord(run, target.length, bytes.length);
+  libc.writeWord(placeOf(run, address), libc.addressOf(bytes));
+  libc.writeWord(placeOf(run, length), bytes.length);
 }
 
 const encoder = new TextEncoder();
-const setState = (run: Run, state: State): void => setBytes(run, run.plan.box.state, encoder.encode(JSON.stringify(state)));
+const setState = (run: Run, state: State): void => setBytes(run, "state", "stateLength", encoder.encode(JSON.stringify(state)));
 
-function setText(run: Run, buffer: Buffer, text: string): void {
-  const bytes = encoder.encode(`${text}\0`);
-  if (bytes.length > buffer.bytes) throw new Error(`box: ${buffer.buffer} is too small`);
-  libc.bytesAt(run.box.addressOf(buffer), bytes.length).set(bytes);
+function textAt(address: number, bytes: number): string {
+  const copy = libc.bytesAt(address, bytes).slice();
+  const end = copy.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? copy : copy.subarray(0, end));
 }
 
-function textOf(run: Run, buffer: Buffer): string {
-  const bytes = libc.bytesAt(run.box.addressOf(buffer), buffer.bytes).slice();
-  const end = bytes.indexOf(0);
-  return new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end));
-}
+/** 64 bits of the child's page, of which it may have written anything. */
+const shared = (page: Uint32Array, byte: number): number => (page[byte >>> 2] as number) + ((page[(byte >>> 2) + 1] as number) | 0) * 2 ** 32;
 
 /** Runs one section. A failure of the child explains more than box's own, which often only notices it. */
-function runSection(run: Run, section: Section): void {
-  if (section.steps.length === 0) return;
-  const failed = libc.runTape(run.entries.get(section) as number);
+function runSection(run: Run, name: SectionName): void {
+  const entry = run.program.compiled.box.entries[name];
+  if (entry === 0) return;
+  const failed = libc.runTape(entry);
   throwChildFailure(run);
-  if (failed < 0) throw boxFailure(run, -failed);
+  if (failed === 0) return;
+  const address = libc.readWord(libc.tapeMemory.address + header.lastRecord);
+  throw new TapeFailed({ tape: "box", address, errno: -failed, explanation: textAt(placeOf(run, "verifierLog"), bufferBytes.verifierLog) });
 }
 
-function boxFailure(run: Run, errno: number): TapeFailed {
-  const at = stepAt(run.box, libc.readWord(libc.tapeMemory.address + header.lastRecord));
-  if (at === undefined) throw new Error("box: a tape stopped at no step");
-  const explanation = at.step.call === "bpf" ? textOf(run, run.plan.box.verifierLog) : "";
-  return new TapeFailed({ ...at, errno, explanation });
-}
-
-/** What the shared page says; its contents are the child's word, so an impossible one is no word at all. */
-function throwChildFailure(run: Run): void {
-  const page = run.page;
+function throwChildFailure({ page, program }: Run): void {
   if (page === undefined) return;
-  const stopped = Number(page.getBigUint64(status.failed, true));
+  const stopped = shared(page, status.failed);
   if (stopped === 0) return;
-  const last = stepAt(run.child, stopped)?.step;
-  const shared = (slot: Slot): number => Number(page.getBigInt64(run.child.addressOf(slot) - STATUS_ADDRESS, true));
-  const { failedRecord, failedErrno } = run.plan.childVariables;
-  // After an explanation the tape stopped in that list, on behalf of the step that failed.
-  const explained = last !== undefined && run.plan.explanations.some(({ steps }) => steps.includes(last));
-  const at = stepAt(run.child, explained ? shared(failedRecord) : stopped);
-  const errno = explained ? shared(failedErrno) : -Number(page.getBigInt64(status.errno, true));
-  if (at === undefined || errno < 1 || errno > 4095) throw new BoxError({ what: "the child reports an impossible failure" });
-  throw new TapeFailed({ ...at, errno, explanation: explained ? explanationOf(run, page) : "" });
-}
-
-function explanationOf(run: Run, page: DataView): string {
-  const { explanation } = run.plan.childVariables;
-  const at = run.child.addressOf(explanation) - STATUS_ADDRESS;
-  const bytes = new Uint8Array(page.buffer, at, explanation.bytes).slice();
+  const { places, begin } = program.compiled.child;
+  if (stopped >= begin) throw new TapeFailed({ tape: "child", address: stopped, errno: -shared(page, status.errno), explanation: "" });
+  // The tape stopped in an explanation, on behalf of the step that failed.
+  const at = places.explanation - STATUS_ADDRESS;
+  const bytes = new Uint8Array(page.buffer, page.byteOffset + at, bufferBytes.explanation).slice();
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end));
+  throw new TapeFailed({
+    tape: "child",
+    address: shared(page, places.failedRecord - STATUS_ADDRESS),
+    errno: shared(page, places.failedErrno - STATUS_ADDRESS),
+    explanation: new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end)),
+  });
 }
 
 /** The vfork child failed before it was the stage: it shares box's memory, so it left its failure there. */
-function throwVforkFailure(run: Run, clone: Step): void {
-  const at = stepAt(run.box, libc.readWord(libc.tapeMemory.address + header.lastRecord));
-  const errno = -libc.readWord(libc.tapeMemory.address + header.lastErrno);
-  if (at !== undefined && clone.equal?.steps.includes(at.step) === true) throw new TapeFailed({ ...at, errno, explanation: "" });
+function throwVforkFailure(run: Run): void {
+  const address = libc.readWord(libc.tapeMemory.address + header.lastRecord);
+  if (!run.program.compiled.box.vfork.includes(address)) return;
+  throw new TapeFailed({ tape: "box", address, errno: -libc.readWord(libc.tapeMemory.address + header.lastErrno), explanation: "" });
 }
 
 /** init's pid: what clone3 returned, or what the helper reported, which counts only if it is our own child. */
 function initPid(run: Run): number {
-  const { plan, page } = run;
-  if (plan.awaitHelper.steps.length === 0) return word(run, plan.box.pid);
-  const slot = run.child.addressOf(plan.childVariables.initPid) - STATUS_ADDRESS;
-  const pid = page?.getUint32(slot, true) ?? 0;
+  const { helper, child } = run.program.compiled;
+  if (!helper) return word(run, "pid");
+  const pid = run.page?.[(child.places.initPid - STATUS_ADDRESS) >>> 2] ?? 0;
   const info = new Uint8Array(128);
   const own = libc.systemCall("waitid", P_PID, pid, libc.addressOf(info), WEXITED_WNOHANG_WNOWAIT, 0);
   if (pid === 0 || own < 0) throw new BoxError({ what: "the helper ended without making init" });
@@ -134,94 +101,85 @@ function initPid(run: Run): number {
 const P_PID = 1;
 const WEXITED_WNOHANG_WNOWAIT = 4 | 1 | 0x01000000;
 
+export type Started = { readonly run: Run; readonly state: State };
+
 /**
  * Everything up to the user's process running; `folder` is the container's state folder. On a failure all is undone
  * and the one error thrown.
  */
-export async function startContainer(plan: Plan, first: State, folder: string, between: Between): Promise<Started> {
-  const run = load(plan);
+export async function startContainer(program: Program, first: State, folder: string, between: Between): Promise<Started> {
+  const run: Run = { program, alive: [], page: undefined, supervisor: undefined };
+  libc.loadTape(program.compiled.box.image);
   try {
     return await start(run, first, between);
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
-    if (word(run, plan.box.stateFolder) >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run), between.poststop);
-    throw await inWords(error);
+    if (word(run, "stateFolder") >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run), between.poststop);
+    throw await inWords(error, program);
   }
 }
 
 /** The error that a person is told. */
-export const inWords = async (error: unknown): Promise<unknown> =>
-  error instanceof TapeFailed ? (await import("./blame.ts")).blame(error.failed) : error;
-
-export type Started = { readonly run: Run; readonly state: State };
+export const inWords = async (error: unknown, program: Program): Promise<unknown> =>
+  error instanceof TapeFailed ? (await import("./failure.ts")).failureInWords(error.failure, await program.explain()) : error;
 
 function childrenOf(run: Run): number[] {
-  const { pid, initPid } = run.plan.box;
-  return [word(run, pid), word(run, initPid)].filter((one, index, all) => one > 0 && all.indexOf(one) === index);
+  const [pid, init] = [word(run, "pid"), word(run, "initPid")];
+  const children: number[] = [];
+  if (pid > 0) children.push(pid);
+  if (init > 0 && init !== pid) children.push(init);
+  return children;
 }
 
 async function start(run: Run, first: State, between: Between): Promise<Started> {
-  const { plan } = run;
-  setBytes(run, plan.box.stageBytes, libc.stage.elf);
-  setBytes(run, plan.box.tapeBytes, run.child.image);
+  const { child, supervisor } = run.program.compiled;
+  setBytes(run, "stage", "stageLength", libc.stage.elf);
+  setBytes(run, "tape", "tapeLength", child.image);
   setState(run, first);
-  runSection(run, plan.prepare);
-  run.page = new DataView(libc.mappedBytes(word(run, plan.box.statusAddress), STATUS_BYTES));
-  const clone = plan.prepare.steps.find(({ call }) => call === "clone3");
-  if (clone !== undefined) throwVforkFailure(run, clone);
-  // While the child works.
-  run.supervisor = encodeSupervisor(plan);
-  runSection(run, plan.awaitHelper);
+  runSection(run, "prepare");
+  run.page = new Uint32Array(libc.mappedBytes(word(run, "status"), STATUS_BYTES));
+  throwVforkFailure(run);
+  run.supervisor = supervisor();
+  runSection(run, "awaitHelper");
   const pid = initPid(run);
-  setWord(run, plan.box.initPid, pid);
-  setText(run, plan.box.processPath, `/proc/${pid}`);
-  runSection(run, plan.observe);
-  const state: State = { ...first, status: "running", pid, box: { ...first.box, startTime: readStartTime(run) } };
+  libc.writeWord(placeOf(run, "initPid"), pid);
+  const path = encoder.encode(`/proc/${pid}\0`);
+  libc.bytesAt(placeOf(run, "processPath"), path.length).set(path);
+  runSection(run, "observe");
+  const startTime = startTimeOf(textAt(placeOf(run, "stat"), bufferBytes.stat));
+  const state: State = { ...first, status: "running", pid, box: { ...first.box, startTime } };
   setState(run, state);
-  runSection(run, plan.writeIdMaps);
-  runSection(run, plan.record);
-  runSection(run, plan.becomeSupervisor);
+  runSection(run, "writeIdMaps");
+  runSection(run, "record");
+  runSection(run, "becomeSupervisor");
   if (between.prestart !== undefined) await between.prestart(state);
-  runSection(run, plan.release);
+  runSection(run, "release");
   throwSilentDeath(run);
   if (between.poststart !== undefined) await between.poststart(state);
   return { run, state };
 }
 
-function readStartTime(run: Run): number {
-  return startTimeOf(textOf(run, run.plan.box.stat));
-}
-
 /** The line closed without a failure: that is execve, unless the child never got there. */
-function throwSilentDeath(run: Run): void {
-  const current = Number((run.page as DataView).getBigUint64(status.current, true));
-  const at = stepAt(run.child, current);
-  if (at?.step.call === "execve") return;
-  const during = at === undefined ? "" : ` while it was to ${at.step.why}`;
-  throw new BoxError({ what: `the container's first process was killed${during}`, ...(at === undefined ? {} : { origin: at.step.origin }) });
+function throwSilentDeath({ page, program }: Run): void {
+  const current = shared(page as Uint32Array, status.current);
+  if (!program.compiled.child.executes.includes(current)) throw new TapeFailed({ tape: "child", address: current, errno: 0, explanation: "" });
 }
-
-const encodeSupervisor = ({ supervise, handOver, supervisor }: Plan): Encoded =>
-  encodeTape(
-    [supervise.steps, handOver.steps],
-    supervisor.variables,
-    { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
-    { failureList: 1, memory: libc.takeMemory("supervisor") },
-  );
 
 /** Box becomes the supervisor. Returns only if that fails. */
 export function superviseContainer({ run, state }: Started): never {
-  const { plan } = run;
-  const { supervisor, box } = plan;
-  const tape = run.supervisor ?? encodeSupervisor(plan);
-  const view = new DataView(tape.image.buffer, tape.image.byteOffset);
-  const give = (slot: Slot, value: number): void => view.setBigInt64(tape.addressOf(slot) - TAPE_ADDRESS, BigInt(value), true);
-  give(supervisor.init, state.pid);
-  give(supervisor.stateRoot, word(run, box.kept.stateRoot));
-  give(supervisor.stateFolder, word(run, box.kept.stateFolder));
-  give(supervisor.box, word(run, box.kept.box));
-  give(supervisor.terminal, word(run, box.kept.terminal));
-  setBytes(run, box.tapeBytes, tape.image);
-  runSection(run, plan.startSupervisor);
+  const { image, places } = run.supervisor as SupervisorTape;
+  const words = new Uint32Array(image.buffer, image.byteOffset, image.byteLength >>> 2);
+  const give = (place: number, value: number): void => {
+    const at = (place - TAPE_ADDRESS) >>> 2;
+    words[at] = value;
+    words[at + 1] = value < 0 ? 0xffff_ffff : 0;
+  };
+  give(places.init, state.pid);
+  give(places.stateRoot, word(run, "keptStateRoot"));
+  give(places.stateFolder, word(run, "keptStateFolder"));
+  give(places.box, word(run, "keptBox"));
+  give(places.terminal, word(run, "keptTerminal"));
+  setBytes(run, "tape", "tapeLength", image);
+  runSection(run, "startSupervisor");
   throw new Error("box: execveat returned");
 }

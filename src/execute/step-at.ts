@@ -50,14 +50,3 @@ const branchesOf = ({ ok, equal, onError }: Step): readonly (readonly Step[])[] 
 
 /** How many steps before the failed one the flight record shows. */
 const flightSteps = 5;
-
-/** A failure before it has words. */
-export class TapeFailed extends Error {
-  override readonly name = "TapeFailed";
-  readonly failed: Failed;
-
-  constructor(failed: Failed) {
-    super(failed.step.why);
-    this.failed = failed;
-  }
-}

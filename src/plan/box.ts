@@ -10,7 +10,7 @@ import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
-import { type BoxVariables, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
+import { type BoxVariables, bufferBytes, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 import type { Flag } from "../linux/flags.ts";
 
 export function newBoxVariables(): BoxVariables {
@@ -28,15 +28,15 @@ export function newBoxVariables(): BoxVariables {
     arena: fd("arena"),
     sync: fd("line to the child"),
     process: fd("the child in /proc"),
-    processPath: newBuffer(variables, "path of the child in /proc", 32),
+    processPath: newBuffer(variables, "path of the child in /proc", bufferBytes.processPath),
     pid: int("the child's pid"),
     initPid: int("init's pid"),
-    stat: newBuffer(variables, "stat", 1024),
+    stat: newBuffer(variables, "stat", bufferBytes.stat),
     reply: newBuffer(variables, "reply", 64),
     siginfo: newBuffer(variables, "siginfo", 128),
     childSync: fd("line to box"),
     terminal: fd("the container's terminal"),
-    verifierLog: newBuffer(variables, "verifier's log", 2048),
+    verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
       stateRoot: fd("folder of all states, kept"),
       stateFolder: fd("state folder, kept"),

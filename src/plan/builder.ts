@@ -5,7 +5,7 @@ import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
-import type { ChildVariables } from "./plan.ts";
+import { bufferBytes, type ChildVariables } from "./plan.ts";
 
 export type Building = {
   readonly id: string;
@@ -37,14 +37,11 @@ export type NamespacePlan = {
   readonly joined: ReadonlyMap<string, string>;
 };
 
-/** Room for two messages of a mount context, or the head of a script. */
-const EXPLANATION_BYTES = 512;
-
 export function newChildVariables(): ChildVariables {
   const variables = newVariables();
   return {
     variables,
-    explanation: newBuffer(variables, "explanation", EXPLANATION_BYTES, undefined, true),
+    explanation: newBuffer(variables, "explanation", bufferBytes.explanation, undefined, true),
     failedRecord: newSlot(variables, "int", "the failed step", true),
     failedErrno: newSlot(variables, "int", "its errno", true),
     initPid: newSlot(variables, "int", "init's pid", true),

@@ -109,6 +109,9 @@ export type ChildVariables = {
   readonly initPid: Slot<"int">;
 };
 
+/** Sizes in bytes of the buffers that TypeScript reads back or fills. */
+export const bufferBytes = { stat: 1024, explanation: 512, verifierLog: 2048, processPath: 32 } as const;
+
 /** The stage and init find box's end of the socketpair here; layout.ts places the arena one below. */
 export const SYNC_FD = 4;
 /** Sources of descriptors for the child lie above both, so that moving one never overwrites another. */
