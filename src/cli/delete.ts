@@ -7,7 +7,7 @@ import { initLives, killInit, removeContainer, removeStateFolder } from "../exec
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { rootOfStates } from "./load-container.ts";
+import { rootOfStates } from "./invocation.ts";
 import { errorLines } from "./report-error.ts";
 
 export const flags: readonly FlagRow[] = [

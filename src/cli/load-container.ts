@@ -5,22 +5,24 @@ import type { Spec } from "../config/spec.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader, readTextOrThrow } from "../execute/files.ts";
-import { currentFolder, readInRoot } from "../execute/folders.ts";
-import { machine, systemCall } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { defaultStateRoot, readFacts } from "../host/read-facts.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { type FactsAsked, factsAsked, factsFor } from "./host-facts.ts";
+import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 
 export type Loaded = {
   readonly container: Container;
   readonly facts: HostFacts;
+  readonly asked: FactsAsked;
   /** undefined when none is named. */
   readonly plugins: Plugins | undefined;
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
+  /** The text of config.json, when that is where it all came from. */
+  readonly config: string | undefined;
 };
 
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
@@ -41,7 +43,8 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const { container, plugins } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   checkSupported(container.spec);
-  return { container, facts: factsFor(container, stateRoot), plugins, locate: source.locate };
+  const asked = factsAsked(container.spec, bundle, container.hostRoot);
+  return { container, facts: factsFor(asked, stateRoot), asked, plugins, locate: source.locate, config: source.config };
 }
 
 async function withPlugins(
@@ -64,24 +67,13 @@ function requireId(id: string | undefined): string {
 
 const madeUpId = (): string => `box-${process.pid.toString(36)}-${Date.now().toString(36)}`;
 
-/** Without touching process.env where root makes it needless. */
-export function rootOfStates(): string {
-  const uid = systemCall("getuid");
-  return defaultStateRoot(uid, uid === 0 ? undefined : process.env.XDG_RUNTIME_DIR);
-}
-
-export function absolute(path: string): string {
-  if (path.startsWith("/")) return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
-  const here = currentFolder();
-  if (path === "." || path === "./") return here;
-  return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
-}
-
 type Source = {
   readonly spec: Spec;
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
   readonly locate?: (origin: string) => string;
+  /** The text of config.json. */
+  readonly config?: string;
 };
 
 async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Promise<Source> {
@@ -115,7 +107,7 @@ async function bundleSource(bundle: string, id: string, stateRoot: string): Prom
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
-  return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [] };
+  return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [], config: text };
 }
 
 function parseJson(text: string, path: string): unknown {
@@ -124,40 +116,4 @@ function parseJson(text: string, path: string): unknown {
   } catch (error) {
     throw new BoxError({ what: `${path} is not JSON: ${(error as Error).message}` });
   }
-}
-
-/** Flags that say where the description is, and nothing about what it says. */
-const notChanges = ["bundle", "plugin", "rm", "json", "interactive"];
-
-function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {
-  if (command.length > 0) return true;
-  for (const name of switches) if (!notChanges.includes(name)) return true;
-  for (const name in values) if (!notChanges.includes(name)) return true;
-  for (const name in lists) if (!notChanges.includes(name)) return true;
-  return false;
-}
-
-function factsFor({ spec, bundle, hostRoot }: Container, stateRoot: string): HostFacts {
-  const env = spec.process?.env ?? [];
-  const limits = spec.process?.rlimits ?? [];
-  return readFacts(hostReader, {
-    machine,
-    stateRoot,
-    runtimeFolder: undefined,
-    openFiles: !limits.some(({ type }) => type === "RLIMIT_NOFILE"),
-    home: env.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=") ? undefined : homeOf(spec, bundle, hostRoot),
-  });
-}
-
-/** Home folder of the process's user by the passwd file inside its root, `/` when it has none there, as with runc. */
-function homeOf(spec: Spec, bundle: string, hostRoot: boolean): string {
-  const path = spec.root?.path ?? "rootfs";
-  const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  const text = readInRoot(root, "etc/passwd") ?? "";
-  const uid = String(spec.process?.user.uid ?? 0);
-  for (const line of text.split("\n")) {
-    const parts = line.split(":");
-    if (parts[2] === uid && parts[5] !== undefined && parts[5] !== "") return parts[5];
-  }
-  return "/";
 }

@@ -4,7 +4,7 @@ import type { Mount, NamespaceType, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
 import type { Parsed } from "./arguments.ts";
-import { absolute } from "./load-container.ts";
+import { absolute } from "./invocation.ts";
 import { lookUpUser } from "./user-names.ts";
 
 /** A new Spec with the flags' changes; `root` is the folder that user names are looked up in. */

@@ -1,15 +1,17 @@
 // box run: plan, start, and become the supervisor.
 
 import { BoxError } from "../errors.ts";
-import { compile, type Program } from "../execute/compile.ts";
-import { blockSignals } from "../execute/libc.ts";
+import { readText } from "../execute/files.ts";
+import { type KeptKey, readKept } from "../execute/kept-program.ts";
+import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { inWords, type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
-import { planContainer } from "../plan/plan-container.ts";
-import { firstState } from "../state/first-state.ts";
-import { parseFlags } from "./arguments.ts";
+import { type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { type Loaded, loadContainer } from "./load-container.ts";
+import { factsFor } from "./host-facts.ts";
+import { checkContainerId } from "../config/container-id.ts";
+import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
+import type { PlannedRun } from "./plan-run.ts";
 
 export const flags = containerFlags;
 
@@ -17,23 +19,53 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "run");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
-  const loaded = await loadContainer(parsed, globals, true);
-  const planned = await planStart(loaded);
+  const key = keyOf(parsed, globals);
+  const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
+  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals));
   try {
-    return superviseContainer(await startOrReclaim(loaded, planned.start));
+    const started = await startOrReclaim(planned);
+    if (key !== undefined) planned.keep(key);
+    return superviseContainer(started);
   } catch (error) {
-    throw located(await inWords(error, planned.program), loaded.locate);
+    throw located(await inWords(error, planned.program), planned.locate);
   }
 }
 
-async function startOrReclaim(loaded: Loaded, start: () => Promise<Started>): Promise<Started> {
+/** What a program would be kept under; undefined when the start depends on more than config.json and the host. */
+function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
+  const command = parsed.rest.slice(1);
+  const [id] = parsed.rest;
+  if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
+  if (systemCall("getuid") !== 0) return undefined;
+  const bundle = absolute(parsed.values.bundle ?? ".");
+  if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
+  const config = readText(`${bundle}/config.json`);
+  // What is wrong with any of these is for the longer way to say.
+  return typeof config === "string" ? { id: checkContainerId(id), bundle, stateRoot: globals.root ?? rootOfStates(), config } : undefined;
+}
+
+/** The start of a kept program, if one was kept that was made from just this configuration on just such a host. */
+function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
+  const kept = readKept(key);
+  if (kept === undefined || JSON.stringify(factsFor(kept.asked, key.stateRoot)) !== kept.facts) return undefined;
+  const { compiled } = kept;
+  // It runs where a tape of this process's own would be made.
+  takeMemory("own");
+  const state = { ...kept.state, created: new Date().toISOString(), box: { ...kept.state.box, supervisor: process.pid } };
+  const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, compiled.child.image);
+  const program = { compiled, explain };
+  const start = (): Promise<Started> => startContainer(program, state, `${key.stateRoot}/${key.id}`, {});
+  return { id: key.id, stateRoot: key.stateRoot, program, start, keep: () => {}, locate: undefined };
+}
+
+async function startOrReclaim({ start, stateRoot, id }: PlannedRun): Promise<Started> {
   for (;;) {
     try {
       return await start();
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       // Throws when the container lives, so this goes round only while boxes of dead containers are in the way.
-      await reclaimId(loaded.facts.stateRoot, loaded.container.id);
+      await reclaimId(stateRoot, id);
     }
   }
 }
@@ -46,7 +78,7 @@ async function reclaimId(stateRoot: string, id: string): Promise<void> {
 }
 
 /** The error with its origin in the words of the file that the container came from. */
-function located(error: unknown, locate: Loaded["locate"]): unknown {
+function located(error: unknown, locate: PlannedRun["locate"]): unknown {
   if (!(error instanceof BoxError) || error.facts.origin === undefined || locate === undefined) return error;
   return new BoxError({ ...error.facts, origin: locate(error.facts.origin) }, { cause: error.cause });
 }
@@ -54,17 +86,3 @@ function located(error: unknown, locate: Loaded["locate"]): unknown {
 /** EAGAIN: another box holds the lock. */
 const isDuplicate = (error: unknown): boolean =>
   error instanceof BoxError && error.facts.origin === "id" && (error.facts.errno === "EEXIST" || error.facts.errno === "EAGAIN");
-
-/** A start that may be tried again; plugins see its plan once. */
-async function planStart({ container, facts, plugins }: Loaded): Promise<{ program: Program; start: () => Promise<Started> }> {
-  const plan = planContainer(container, facts);
-  const program = compile(plan);
-  const folder = `${facts.stateRoot}/${container.id}`;
-  let tries = 0;
-  // A program runs once: what it has run in holds its traces.
-  const fresh = (): Program => (tries++ === 0 ? program : compile(plan));
-  if (plugins === undefined) return { program, start: () => startContainer(fresh(), firstState(container, facts), folder, {}) };
-  const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
-  await callPlan(plugins, plan, container.id);
-  return { program, start: () => startContainer(fresh(), firstState(container, facts, plugins.uses), folder, betweenOf(plugins)) };
-}

@@ -7,7 +7,7 @@ import { hostReader } from "../execute/files.ts";
 import { readCgroups } from "../host/read-facts.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { absolute } from "./load-container.ts";
+import { absolute } from "./invocation.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "bundle", short: "b", value: "DIR", help: "folder to write config.json to (default: the current one)" },

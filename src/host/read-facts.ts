@@ -32,7 +32,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     mountSetattr: isKernel(reader.read("/proc/sys/kernel/osrelease") ?? "", 5, 12),
     uid,
     gid: Number(field(status, "Gid").split("\t")[1]),
-    ignoredSignals: bits(field(status, "SigIgn")).map((bit) => bit + 1),
+    ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
     cgroups: readCgroups(reader),
@@ -40,6 +40,17 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
   };
+}
+
+/** libc's own two, which posix_spawn(3) leaves ignored. */
+const [SIGCANCEL, SIGSETXID] = [32, 33] as const;
+
+/** With libc's second signal where the first is: its first thread takes the second over, so that would depend on when one looks. */
+function ignoredSignals(mask: string): number[] {
+  const signals = bits(mask);
+  for (let index = 0; index < signals.length; index++) signals[index] = (signals[index] as number) + 1;
+  if (signals.includes(SIGCANCEL) && !signals.includes(SIGSETXID)) signals.push(SIGSETXID);
+  return signals;
 }
 
 /** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */

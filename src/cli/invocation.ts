@@ -1,0 +1,32 @@
+// What a command line says before anything that it names is read: paths, the folder of all states, and whether its flags
+// change the container's description.
+
+import { currentFolder } from "../execute/folders.ts";
+import { systemCall } from "../execute/libc.ts";
+import { defaultStateRoot } from "../host/read-facts.ts";
+import type { Parsed } from "./arguments.ts";
+
+/** Without touching process.env where root makes it needless. */
+export function rootOfStates(): string {
+  const uid = systemCall("getuid");
+  return defaultStateRoot(uid, uid === 0 ? undefined : process.env.XDG_RUNTIME_DIR);
+}
+
+export function absolute(path: string): string {
+  if (path.startsWith("/")) return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  const here = currentFolder();
+  if (path === "." || path === "./") return here;
+  return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
+}
+
+/** Flags that say where the description is, and nothing about what it says. */
+const notChanges = ["bundle", "plugin", "rm", "json", "interactive"];
+
+/** Whether the flags change what the description says. */
+export function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {
+  if (command.length > 0) return true;
+  for (const name of switches) if (!notChanges.includes(name)) return true;
+  for (const name in values) if (!notChanges.includes(name)) return true;
+  for (const name in lists) if (!notChanges.includes(name)) return true;
+  return false;
+}

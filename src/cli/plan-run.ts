@@ -1,0 +1,61 @@
+// The longer way to a start: read, check, plan and compile. Loaded by run when no program was kept for it.
+
+import { BoxError } from "../errors.ts";
+import { compile, type Program, type Sources } from "../execute/compile.ts";
+import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
+import { type Between, type Started, startContainer } from "../execute/run-container.ts";
+import { planContainer } from "../plan/plan-container.ts";
+import { firstState } from "../state/first-state.ts";
+import type { Parsed } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { type Loaded, loadContainer } from "./load-container.ts";
+
+export type PlannedRun = {
+  readonly id: string;
+  readonly stateRoot: string;
+  readonly program: Program;
+  /** Can be called again after a failure; plugins see the plan once. */
+  readonly start: () => Promise<Started>;
+  /** Keeps the program for the next start. */
+  readonly keep: (key: KeptKey) => void;
+  readonly locate: Loaded["locate"];
+};
+
+export async function planRun(parsed: Parsed, globals: Globals): Promise<PlannedRun> {
+  const { container, facts, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
+  const plan = planContainer(container, facts);
+  const program = compile(plan);
+  const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
+  const state = firstState(container, facts, plugins?.uses);
+  let between: Between = {};
+  if (plugins !== undefined) {
+    const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
+    await callPlan(plugins, plan, container.id);
+    between = betweenOf(plugins);
+  }
+  let tries = 0;
+  // A program runs once: what it has run in holds its traces.
+  const fresh = (): Program => (tries++ === 0 ? program : compile(plan));
+  return {
+    id: container.id,
+    stateRoot: facts.stateRoot,
+    program,
+    start: () => startContainer(fresh(), state, `${facts.stateRoot}/${container.id}`, between),
+    keep: (key) => {
+      // The file may have changed between the two times that it was read; then this program is not that text's.
+      if (untouched === undefined || config !== key.config) return;
+      keepProgram(key, { asked, facts: JSON.stringify(facts), state, compiled: program.compiled }, untouched);
+    },
+    locate,
+  };
+}
+
+/** The steps behind a kept program, made once more because something has failed. */
+export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array): Promise<Sources> {
+  const { container, facts } = await loadContainer(parsed, globals, true);
+  const program = compile(planContainer(container, facts));
+  const { image } = program.compiled.child;
+  if (image.length !== child.length || image.some((byte, index) => byte !== child[index]))
+    throw new BoxError({ what: "the start failed, and the configuration has changed meanwhile", hint: "run it again" });
+  return await program.explain();
+}

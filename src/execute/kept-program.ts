@@ -1,0 +1,180 @@
+// Programs kept from one start for the next: a service that is restarted, a bundle that is run again. A plan is a pure
+// function of the configuration, the host's facts and this executable, so when all of them are the same to the letter
+// the tapes are too, and reading them takes a third of the time of making them (measured).
+//
+// One file for each of a fixed number of places, chosen by bundle and id, below the folder of all states:
+//
+//   lengths: 5 × u32 | header: JSON | key: text | child's tape | box's tape | supervisor's tape
+//
+// Whoever could write one could make box do anything, so only root keeps any, in a folder that is only root's.
+
+import type { State } from "../state/state.ts";
+import type { Compiled } from "./compile.ts";
+import { addressOf, cString, machine, systemCall, tapeMemory } from "./libc.ts";
+
+/** What the kept program was made from, besides the facts. */
+export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
+
+type Asked = { readonly openFiles: boolean; readonly home: { readonly root: string; readonly uid: number } | undefined };
+
+type Header = {
+  readonly asked: Asked;
+  /** The facts as JSON. */
+  readonly facts: string;
+  readonly state: State;
+  readonly box: Omit<Compiled["box"], "image">;
+  readonly child: Omit<Compiled["child"], "image">;
+  readonly supervisor: Omit<ReturnType<Compiled["supervisor"]>, "image">;
+  readonly helper: boolean;
+};
+
+export type Kept = { readonly asked: Asked; readonly facts: string; readonly state: State; readonly compiled: Compiled };
+
+const FOLDER = ".kept";
+const PLACES = 64;
+const LENGTHS_BYTES = 20;
+const AT_FDCWD = -100;
+const O_FOLDER = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
+const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
+const O_MAKE = { x64: 0o1 | 0o100 | 0o200 | 0o400000 | 0o2000000, arm64: 0o1 | 0o100 | 0o200 | 0o100000 | 0o2000000 };
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+/** Longer than any tape that is worth keeping. */
+const BYTES_MAX = 4 * 1024 * 1024;
+
+/** The program that was kept for `key`, if there is one and nothing tells against it. */
+export function readKept(key: KeptKey): Kept | undefined {
+  const folder = openFolder(key.stateRoot);
+  if (folder < 0) return undefined;
+  const name = cString(placeOf(key));
+  const file = systemCall("openat", folder, name.address, O_READ[machine], 0);
+  systemCall("close", folder);
+  if (file < 0) return undefined;
+  const bytes = readOwn(file);
+  systemCall("close", file);
+  return bytes === undefined ? undefined : decodeKept(bytes, wholeKey(key));
+}
+
+function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
+  if (bytes.length < LENGTHS_BYTES) return undefined;
+  const [headerBytes, keyBytes, childBytes, boxBytes, supervisorBytes] = new Uint32Array(bytes.buffer, 0, 5) as unknown as Five;
+  let at = LENGTHS_BYTES;
+  if (at + headerBytes + keyBytes + childBytes + boxBytes + supervisorBytes !== bytes.length) return undefined;
+  const take = (length: number): Uint8Array => bytes.subarray(at, (at += length));
+  const decoder = new TextDecoder();
+  const header = take(headerBytes);
+  if (decoder.decode(take(keyBytes)) !== key) return undefined;
+  const { asked, facts, state, box, child, supervisor, helper } = JSON.parse(decoder.decode(header)) as Header;
+  const childImage = take(childBytes);
+  const boxImage = take(boxBytes);
+  // Box writes into the supervisor's, as words.
+  const supervisorImage = take(supervisorBytes).slice();
+  return {
+    asked,
+    facts,
+    state,
+    compiled: {
+      box: { ...box, image: boxImage },
+      child: { ...child, image: childImage },
+      supervisor: () => ({ ...supervisor, image: supervisorImage }),
+      helper,
+    },
+  };
+}
+
+type Five = readonly [number, number, number, number, number];
+
+/** Keeps a program that has been started; `box` is the image of box's tape from before it ran. Best effort. */
+export function keepProgram(key: KeptKey, kept: Kept, box: Uint8Array): void {
+  const { compiled, asked, facts, state } = kept;
+  const { image: childImage, ...child } = compiled.child;
+  const { image: supervisorImage, ...supervisor } = compiled.supervisor();
+  const { image: _, ...ownTape } = compiled.box;
+  const header: Header = { asked, facts, state, box: ownTape, child, supervisor, helper: compiled.helper };
+  const encoder = new TextEncoder();
+  const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(wholeKey(key)), childImage, box, supervisorImage];
+  const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);
+  if (length > BYTES_MAX) return;
+  const bytes = new Uint8Array(length);
+  new Uint32Array(bytes.buffer, 0, 5).set(parts.map((part) => part.length));
+  let at = LENGTHS_BYTES;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  writeKept(key, bytes);
+}
+
+function writeKept(key: KeptKey, bytes: Uint8Array): void {
+  const path = cString(`${key.stateRoot}/${FOLDER}`);
+  systemCall("mkdirat", AT_FDCWD, path.address, 0o700);
+  const folder = openFolder(key.stateRoot);
+  if (folder < 0) return;
+  // Whole or not at all: under a name of this process's own first.
+  const made = cString(`${process.pid}`);
+  const name = cString(placeOf(key));
+  const file = systemCall("openat", folder, made.address, O_MAKE[machine], 0o600);
+  if (file >= 0) {
+    const written = systemCall("write", file, addressOf(bytes), bytes.length);
+    systemCall("close", file);
+    const renamed = written === bytes.length ? systemCall("renameat2", folder, made.address, folder, name.address, 0) : -1;
+    if (renamed < 0) systemCall("unlinkat", folder, made.address, 0);
+  }
+  systemCall("close", folder);
+}
+
+/** The folder, if it is root's alone; else a negative number. */
+function openFolder(stateRoot: string): number {
+  const path = cString(`${stateRoot}/${FOLDER}`);
+  const folder = systemCall("openat", AT_FDCWD, path.address, O_FOLDER[machine], 0);
+  if (folder < 0) return folder;
+  if (isOwn(statusOf(folder), S_IFDIR)) return folder;
+  systemCall("close", folder);
+  return -1;
+}
+
+/** What statx(2) says of a descriptor, as 16-bit words: nlink at 8, uid at 10, mode at 14, size at 20. */
+function statusOf(fd: number): Uint16Array | undefined {
+  const statx = new Uint8Array(256);
+  const empty = cString("");
+  const AT_EMPTY_PATH = 0x1000;
+  const STATX_BASIC_STATS = 0x7ff;
+  return systemCall("statx", fd, empty.address, AT_EMPTY_PATH, STATX_BASIC_STATS, addressOf(statx)) < 0 ? undefined : new Uint16Array(statx.buffer);
+}
+
+/** Of that type, root's, and nobody else may read or write it. */
+const isOwn = (status: Uint16Array | undefined, type: number): boolean =>
+  status !== undefined && status[10] === 0 && status[11] === 0 && ((status[14] as number) & (S_IFMT | 0o077)) === type;
+
+function readOwn(file: number): Uint8Array | undefined {
+  const status = statusOf(file);
+  if (status === undefined || !isOwn(status, S_IFREG)) return undefined;
+  const size = (status[20] as number) + (status[21] as number) * 0x1_0000;
+  if (size > BYTES_MAX || status[22] !== 0 || status[23] !== 0) return undefined;
+  const bytes = new Uint8Array(size);
+  return systemCall("read", file, addressOf(bytes), size) === size ? bytes : undefined;
+}
+
+/** Everything that the tapes were made from: this executable and where it maps its memory, names, configuration. */
+const wholeKey = ({ id, bundle, stateRoot, config }: KeptKey): string =>
+  [executable(), String(tapeMemory.address), id, bundle, stateRoot, config].join("\0");
+
+/** Inode, size and time of change: another build is another file. */
+function executable(): string {
+  const path = cString("/proc/self/exe");
+  const file = systemCall("openat", AT_FDCWD, path.address, 0o2000000, 0);
+  if (file < 0) return "";
+  const status = statusOf(file);
+  systemCall("close", file);
+  // ino at byte 32, size at 40, ctime at 96, device at 136.
+  return status === undefined ? "" : [status.subarray(16, 24), status.subarray(48, 54), status.subarray(68, 72)].join(" ");
+}
+
+/** One of the places, by bundle and id (FNV-1a); what is there may be another's, which its key then says. */
+function placeOf({ bundle, id }: KeptKey): string {
+  let hash = 0x811c9dc5;
+  const text = `${bundle}\0${id}`;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return `place-${(hash >>> 0) % PLACES}`;
+}
