@@ -9,7 +9,6 @@ import { type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor } from "./host-facts.ts";
-import { checkContainerId } from "../config/container-id.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PlannedRun } from "./plan-run.ts";
 
@@ -40,8 +39,8 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
   const config = readText(`${bundle}/config.json`);
-  // What is wrong with any of these is for the longer way to say.
-  return typeof config === "string" ? { id: checkContainerId(id), bundle, stateRoot: globals.root ?? rootOfStates(), config } : undefined;
+  // What is wrong with any of these is for the longer way to say, and a program is only kept where nothing was.
+  return typeof config === "string" ? { id, bundle, stateRoot: globals.root ?? rootOfStates(), config } : undefined;
 }
 
 /** The start of a kept program, if one was kept that was made from just this configuration on just such a host. */

@@ -1,7 +1,5 @@
 // Small files read and written with plain system calls. node:fs costs a millisecond to load, a sixth of a start.
 
-import { errnoName } from "../linux/errno.ts";
-import { BoxError } from "../errors.ts";
 import type { HostReader } from "../host/read-facts.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
 
@@ -42,13 +40,6 @@ export function readDescriptor(fd: number, maximum: number): string | number {
       buffer = larger;
     }
   }
-}
-
-/** Reads a file that must exist. */
-export function readTextOrThrow(path: string, what: string, origin?: string): string {
-  const text = readText(path);
-  if (typeof text === "string") return text;
-  throw new BoxError({ what, object: path, errno: errnoName(-text), ...(origin === undefined ? {} : { origin }) });
 }
 
 const statfsBytes = new Uint8Array(120);

@@ -305,11 +305,14 @@ export class Bundle implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const ids = existsSync(this.states) ? readdirSync(this.states) : [];
+    const ids = statesIn(this.states);
     if (ids.length > 0) Bun.spawnSync([binary, "--root", this.states, "delete", "--force", ...ids], { timeout: LIMIT_MS });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** Ids of the containers that have a state. What box keeps besides begins with a dot, which no id does. */
+const statesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith(".")) : []);
 
 /** A Spec with the parts that `box spec` always writes. */
 export type RichSpec = Spec & {
@@ -351,7 +354,7 @@ export const machine = (bundle: Bundle): Machine => ({
   processes: descendants(process.pid),
   mounts: linesOf(readFileSync("/proc/self/mountinfo", "utf8")),
   cgroups: cgroupsOf("/sys/fs/cgroup", bundle.id),
-  states: existsSync(bundle.states) ? readdirSync(bundle.states) : [],
+  states: statesIn(bundle.states),
 });
 
 /** Living processes below `ancestor`, as `PID NAME`; a dead one that nobody has waited for yet does not live. */

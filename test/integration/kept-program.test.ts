@@ -1,0 +1,168 @@
+// Programs kept from one start for the next: the second start is as the first, every change is noticed, and what
+// somebody else could have written is never run.
+
+import { describe, expect } from "bun:test";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { asUser, Bundle, machine, testWith, userId } from "./harness.ts";
+
+const test = testWith();
+
+const kept = (bundle: Bundle): string => `${bundle.states}/.kept`;
+const keptFile = (bundle: Bundle): string => `${kept(bundle)}/${readdirSync(kept(bundle))[0]}`;
+/** When the kept program was written: a start that uses it leaves it alone. */
+const writtenAt = (bundle: Bundle): number => statSync(keptFile(bundle)).ctimeMs;
+
+/** A bundle that has run `args` once, and so has a kept program. */
+async function ranOnce(args: readonly string[], change?: ConstructorParameters<typeof Bundle>[0]): Promise<Bundle> {
+  const bundle = new Bundle(change);
+  await bundle.run(args);
+  expect(readdirSync(kept(bundle)).length).toBe(1);
+  return bundle;
+}
+
+const again = (bundle: Bundle) => bundle.box(["run", bundle.id]);
+
+describe("the second start", () => {
+  test("uses what the first kept, and is as the first", async () => {
+    using bundle = await ranOnce(["sh", "-c", "echo out; echo err >&2; cat /proc/1/cgroup | wc -l; exit 6"]);
+    const before = machine(bundle);
+    const written = writtenAt(bundle);
+    const first = await again(bundle);
+    expect(first).toEqual({ exitCode: 6, stdout: first.stdout, stderr: "err\n" });
+    expect(first.stdout).toMatch(/^out\n\d+\n$/);
+    expect(await again(bundle)).toEqual(first);
+    expect(writtenAt(bundle)).toBe(written);
+    expect(machine(bundle)).toEqual(before);
+  });
+
+  test("says in its state when it began and who runs it", async () => {
+    using bundle = await ranOnce(["true"]);
+    // Not through `run`, which writes the configuration anew: the same text it is.
+    bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; sleep 100"]));
+    for (const _ of [1, 2]) {
+      using running = bundle.start(["run", bundle.id]);
+      await running.says("ready");
+      const state = JSON.parse(readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8"));
+      expect(state.box.supervisor).toBe(running.pid);
+      expect(Date.now() - Date.parse(state.created)).toBeLessThan(10_000);
+      process.kill(state.pid, "SIGKILL");
+      expect((await running.outcome()).exitCode).toBe(137);
+    }
+  });
+
+  test("has a terminal, signals and an exit code like any other", async () => {
+    using bundle = await ranOnce(["sh", "-c", "stty size; exit 3"], (spec) => {
+      spec.process.terminal = true;
+      spec.process.consoleSize = { height: 9, width: 99 };
+    });
+    expect(await again(bundle)).toEqual({ exitCode: 3, stdout: "9 99\n", stderr: "" });
+  });
+
+  test("refuses an id that runs, and takes one whose box was killed", async () => {
+    using bundle = await ranOnce(["true"]);
+    bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; exec sleep 100"]));
+    using first = bundle.start(["run", bundle.id]);
+    await first.says("ready");
+    const { exitCode, stderr } = await again(bundle);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 125,
+      stderr: `box: id: the container ${bundle.id} already exists\nhint: box delete --force ${bundle.id} ends and removes it\n`,
+    });
+    const init = bundle.initPid;
+    first.child.kill("SIGKILL");
+    await first.outcome();
+    using second = bundle.start(["run", bundle.id]);
+    await second.says("ready");
+    expect(bundle.initPid).not.toBe(init);
+    // A zombie until the tests end: nobody waits for it any more.
+    expect(readFileSync(`/proc/${init}/stat`, "utf8")).toContain(") Z ");
+  });
+
+  test("explains a failure as the first would", async () => {
+    using bundle = await ranOnce(["true"]);
+    renameSync(bundle.rootfs, `${bundle.rootfs}.away`);
+    const second = await again(bundle);
+    rmSync(kept(bundle), { recursive: true });
+    const anew = await again(bundle);
+    renameSync(`${bundle.rootfs}.away`, bundle.rootfs);
+    expect(second).toEqual(anew);
+    expect(second.exitCode).toBe(125);
+    expect(second.stderr).toContain("cannot open the root folder");
+  });
+});
+
+describe("a change is noticed", () => {
+  test("of the configuration", async () => {
+    using bundle = await ranOnce(["echo", "one"]);
+    expect((await bundle.run(["echo", "two"])).stdout).toBe("two\n");
+    expect((await bundle.run(["echo", "one"])).stdout).toBe("one\n");
+  });
+
+  test("of the user's home in the root", async () => {
+    using bundle = await ranOnce(["sh", "-c", "echo $HOME"]);
+    expect((await again(bundle)).stdout).toBe("/root\n");
+    writeFileSync(`${bundle.rootfs}/etc/passwd`, "root:x:0:0::/somewhere:/bin/sh\n");
+    expect((await again(bundle)).stdout).toBe("/somewhere\n");
+  });
+
+  test("of the caller's limit on open files", async () => {
+    using bundle = await ranOnce(["sh", "-c", "ulimit -n"], (spec) => (spec.process.rlimits = []));
+    const limited = (soft: number) => bundle.box(["run", bundle.id], { before: ["prlimit", `--nofile=${soft}:${soft}`] });
+    expect((await limited(300)).stdout).toBe("300\n");
+    expect((await limited(400)).stdout).toBe("400\n");
+  });
+
+  test("of the flags: with those that change the container nothing is kept", async () => {
+    using bundle = await ranOnce(["sh", "-c", "echo $A"]);
+    const written = writtenAt(bundle);
+    expect((await bundle.box(["run", "-e", "A=1", bundle.id])).stdout).toBe("1\n");
+    expect((await again(bundle)).stdout).toBe("\n");
+    expect(writtenAt(bundle)).toBe(written);
+  });
+});
+
+describe("a kept program is not run", () => {
+  /** Runs again after `spoil`; it must do as the configuration says, and keep a program of its own where it may. */
+  async function spoilt(spoil: (bundle: Bundle, other: string) => void): Promise<void> {
+    using other = await ranOnce(["echo", "other"]);
+    using bundle = await ranOnce(["echo", "own"]);
+    spoil(bundle, keptFile(other));
+    expect(await again(bundle)).toEqual({ exitCode: 0, stdout: "own\n", stderr: "" });
+  }
+
+  test("when it is another's", () => spoilt((bundle, other) => writeFileSync(keptFile(bundle), readFileSync(other))));
+  test("when it is cut short", () => spoilt((bundle) => truncateSync(keptFile(bundle), 1000)));
+  test("when it is empty", () => spoilt((bundle) => truncateSync(keptFile(bundle), 0)));
+  test("when it is a link", () =>
+    spoilt((bundle) => {
+      renameSync(keptFile(bundle), `${bundle.folder}/moved`);
+      symlinkSync(`${bundle.folder}/moved`, `${kept(bundle)}/${"place-0"}`);
+    }));
+  test("when others may write it", () => spoilt((bundle) => chmodSync(keptFile(bundle), 0o666)));
+  test("when it is another user's", () => spoilt((bundle) => chownSync(keptFile(bundle), userId, userId)));
+  test("when others may write the folder", () => spoilt((bundle) => chmodSync(kept(bundle), 0o777)));
+  test("when the folder is another user's", () => spoilt((bundle) => chownSync(kept(bundle), userId, userId)));
+  test("when the folder is a link", () =>
+    spoilt((bundle) => {
+      renameSync(kept(bundle), `${bundle.folder}/elsewhere`);
+      symlinkSync(`${bundle.folder}/elsewhere`, kept(bundle));
+    }));
+});
+
+test("an ordinary user keeps none", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces = [...spec.linux.namespaces.filter(({ type }) => type !== "network"), { type: "user" }];
+    spec.linux.uidMappings = [{ containerID: 0, hostID: userId, size: 1 }];
+    spec.linux.gidMappings = [{ containerID: 0, hostID: userId, size: 1 }];
+  });
+  bundle.giveTo(userId);
+  await bundle.box(["run", bundle.id], { before: asUser });
+  expect(existsSync(kept(bundle))).toBe(false);
+});
+
+test("however many containers there are, so many places and no more", async () => {
+  using bundle = await ranOnce(["true"]);
+  mkdirSync(`${bundle.folder}/x`, { recursive: true });
+  for (let index = 0; index < 80; index++) expect((await bundle.box(["run", `${bundle.id}-${index}`])).exitCode).toBe(0);
+  expect(readdirSync(kept(bundle)).length).toBeLessThanOrEqual(64);
+}, 30_000);
