@@ -25,6 +25,7 @@ export type Row = {
 };
 
 export type Target = {
+  readonly measure: MeasureName;
   readonly ratio: RatioName;
   readonly layout: Layout;
   readonly limit: number;
@@ -87,11 +88,11 @@ export function median(values: readonly number[]): number {
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 function judge({ measure, layout, ratios }: Row): Target[] {
-  if (measure !== "run") return [];
+  if (measure !== "run" && measure !== "first") return [];
   return Object.entries(ratios).flatMap(([name, value]) => {
     const ratio = name as RatioName;
     const limit = limits[ratio];
-    return limit === undefined ? [] : [{ ratio, layout, limit, value, met: value <= limit }];
+    return limit === undefined ? [] : [{ measure, ratio, layout, limit, value, met: value <= limit }];
   });
 }
 
@@ -107,8 +108,8 @@ export function printReport(report: Report): string {
     ...printTable(rows),
     "",
   ];
-  for (const { ratio, layout, limit, value, met } of targets) {
-    lines.push(`target: ${ratio} of a run, ${layoutTitles[layout]}: at most ${limit}, is ${value}: ${met ? "met" : "missed"}`);
+  for (const { measure, ratio, layout, limit, value, met } of targets) {
+    lines.push(`target: ${ratio} of a ${measures[measure].title}, ${layoutTitles[layout]}: at most ${limit}, is ${value}: ${met ? "met" : "missed"}`);
   }
   for (const [layout, { box, stage, init, onCondition }] of Object.entries(steps)) {
     const all = box + stage + init;

@@ -107,7 +107,7 @@ export class Workshop implements AsyncDisposable {
     const { name, path, layout } = entrant;
     if (name === "bubblewrap") return [path, ...bubblewrapFlags(this.rootfs), ...commands[command]];
     this.#used.set(`${name} ${layout}`, entrant);
-    return [path, "--root", this.#stateFolder(name), "run", "--bundle", this.bundle(layout, command), this.#containerId(name)];
+    return [path, "--root", this.stateFolder(name), "run", "--bundle", this.bundle(layout, command), this.#containerId(name)];
   }
 
   /** What a child of this entrant needs to be told. */
@@ -120,7 +120,7 @@ export class Workshop implements AsyncDisposable {
     const { name, path, layout, environment } = entrant;
     const before = inLayout(layout);
     if (name !== "bubblewrap") {
-      await tryChild([...before, path, "--root", this.#stateFolder(name), "delete", "--force", this.#containerId(name)], { environment });
+      await tryChild([...before, path, "--root", this.stateFolder(name), "delete", "--force", this.#containerId(name)], { environment });
     }
     const limit = performance.now() + REMOVAL_LIMIT_MS;
     // A cgroup is busy until the last process that was killed in it is quite gone.
@@ -143,7 +143,7 @@ export class Workshop implements AsyncDisposable {
   }
 
   /** In /run, where the runtimes keep their state when they are not told otherwise, and so on the same file system. */
-  #stateFolder(name: RuntimeName): string {
+  stateFolder(name: RuntimeName): string {
     this.#states ??= mkdtempSync("/run/box-bench-");
     const folder = `${this.#states}/${name}`;
     mkdirSync(folder, { recursive: true, mode: 0o700 });

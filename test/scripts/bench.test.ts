@@ -52,7 +52,7 @@ testBench("a quick run writes sane figures and leaves nothing", async () => {
   expect(Object.keys(report)).toEqual(expectedKeys);
   expect(report).toMatchObject({ rounds: 2, runsPerRound: 3, machine: { architecture: process.arch } });
   expect(Math.abs(Date.now() - Date.parse(report.date))).toBeLessThan(LIMIT_MS);
-  for (const measure of ["version", "run", "rss", "held", "syscalls"]) {
+  for (const measure of ["version", "first", "run", "rss", "held", "syscalls"]) {
     const row = report.rows.find((one) => one.measure === measure && one.layout === "host");
     const { box = 0, runc = 0, bubblewrap = 0 } = row?.medians ?? {};
     const [least, most] = sane[row?.unit ?? ""] ?? [1, 0];
