@@ -5,7 +5,7 @@ import { hostReader } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { readFacts } from "../host/read-facts.ts";
+import { field, type HostReader, readFacts } from "../host/read-facts.ts";
 
 /** What depends on the configuration; the other facts are always read. */
 export type FactsAsked = {
@@ -26,14 +26,51 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 } };
 }
 
-export const factsFor = ({ openFiles, home }: FactsAsked, stateRoot: string): HostFacts =>
-  readFacts(hostReader, {
+export const factsFor = ({ openFiles, home }: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
+  readFacts(reader, {
     machine,
     stateRoot,
     runtimeFolder: undefined,
     openFiles,
-    home: home === undefined ? undefined : homeOf(home.root, String(home.uid)),
+    home: homeFor({ openFiles, home }),
   });
+
+/** What a reader was asked and what it answered: as long as it would answer the same, the facts are the same. */
+export type Seen = readonly [ask: keyof HostReader, path: string, answer: string | number | boolean | null];
+
+/** The host's reader, which also notes its answers. */
+export function watchingReader(seen: Seen[]): HostReader {
+  const note = <T extends string | number | boolean | undefined>(ask: keyof HostReader, path: string, answer: T): T => {
+    seen.push([ask, path, comparable(path, answer) ?? null]);
+    return answer;
+  };
+  return {
+    read: (path) => note("read", path, hostReader.read(path)),
+    filesystem: (path) => note("filesystem", path, hostReader.filesystem(path)),
+    mayWrite: (path) => note("mayWrite", path, hostReader.mayWrite(path)),
+  };
+}
+
+/** Whether the host would answer as it did. Much less work than making the facts anew. */
+export function stillSo(seen: readonly Seen[]): boolean {
+  for (let index = 0; index < seen.length; index++) {
+    const [ask, path, answer] = seen[index] as Seen;
+    if ((comparable(path, hostReader[ask](path)) ?? null) !== answer) return false;
+  }
+  return true;
+}
+
+/** /proc/self/status counts memory and more; of it only what the facts take. */
+function comparable<T extends string | number | boolean | undefined>(path: string, answer: T): T | string {
+  if (path !== "/proc/self/status" || typeof answer !== "string") return answer;
+  return `${field(answer, "Uid")} ${field(answer, "Gid")} ${withoutSetxid(field(answer, "SigIgn"))} ${field(answer, "CapBnd")}`;
+}
+
+/** Sixteen digits without the bit of libc's second signal, which depends on when one looks (read-facts.ts). */
+const withoutSetxid = (mask: string): string => `${mask.slice(0, 7)}${Number.parseInt(mask[7] ?? "0", 16) & ~1}${mask.slice(8)}`;
+
+/** What the user's home is now; undefined when the plan does not ask. */
+export const homeFor = ({ home }: FactsAsked): string | undefined => (home === undefined ? undefined : homeOf(home.root, String(home.uid)));
 
 /** Home folder of a user by the passwd file inside a root, `/` when it has none there, as with runc. */
 function homeOf(root: string, uid: string): string {

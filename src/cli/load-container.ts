@@ -10,7 +10,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { type FactsAsked, factsAsked, factsFor } from "./host-facts.ts";
+import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 
@@ -18,6 +18,8 @@ export type Loaded = {
   readonly container: Container;
   readonly facts: HostFacts;
   readonly asked: FactsAsked;
+  /** What the facts came from. */
+  readonly seen: readonly Seen[];
   /** undefined when none is named. */
   readonly plugins: Plugins | undefined;
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
@@ -45,7 +47,8 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   checkSupported(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
-  return { container, facts: factsFor(asked, stateRoot), asked, plugins, locate: source.locate, config: source.config };
+  const seen: Seen[] = [];
+  return { container, facts: factsFor(asked, stateRoot, watchingReader(seen)), seen, asked, plugins, locate: source.locate, config: source.config };
 }
 
 async function withPlugins(

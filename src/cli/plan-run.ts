@@ -22,7 +22,7 @@ export type PlannedRun = {
 };
 
 export async function planRun(parsed: Parsed, globals: Globals): Promise<PlannedRun> {
-  const { container, facts, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
+  const { container, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
   const plan = planContainer(container, facts);
   const program = compile(plan);
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
@@ -44,7 +44,7 @@ export async function planRun(parsed: Parsed, globals: Globals): Promise<Planned
     keep: (key) => {
       // The file may have changed between the two times that it was read; then this program is not that text's.
       if (untouched === undefined || config !== key.config) return;
-      keepProgram(key, { asked, facts: JSON.stringify(facts), state, compiled: program.compiled }, untouched);
+      keepProgram(key, { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled }, untouched);
     },
     locate,
   };

@@ -2,13 +2,13 @@
 
 import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
-import { type KeptKey, readKept } from "../execute/kept-program.ts";
+import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { inWords, type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import { type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { factsFor } from "./host-facts.ts";
+import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PlannedRun } from "./plan-run.ts";
 
@@ -46,7 +46,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
 /** The start of a kept program, if one was kept that was made from just this configuration on just such a host. */
 function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
   const kept = readKept(key);
-  if (kept === undefined || JSON.stringify(factsFor(kept.asked, key.stateRoot)) !== kept.facts) return undefined;
+  if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
   const { compiled } = kept;
   // It runs where a tape of this process's own would be made.
   takeMemory("own");
@@ -55,6 +55,13 @@ function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | u
   const program = { compiled, explain };
   const start = (): Promise<Started> => startContainer(program, state, `${key.stateRoot}/${key.id}`, {});
   return { id: key.id, stateRoot: key.stateRoot, program, start, keep: () => {}, locate: undefined };
+}
+
+/** The facts are the same when all that they were made from is; else they are made and compared. */
+function isStillSuchAHost({ asked, seen, facts, home }: Kept, stateRoot: string): boolean {
+  // The limits on open files are the parent's, which is another process each time.
+  if (!asked.openFiles && (homeFor(asked) ?? null) === home && stillSo(seen)) return true;
+  return JSON.stringify(factsFor(asked, stateRoot)) === facts;
 }
 
 async function startOrReclaim({ start, stateRoot, id }: PlannedRun): Promise<Started> {

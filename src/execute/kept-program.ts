@@ -10,25 +10,31 @@
 
 import type { State } from "../state/state.ts";
 import type { Compiled } from "./compile.ts";
-import { addressOf, cString, machine, systemCall, tapeMemory } from "./libc.ts";
+import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
 
 /** What the kept program was made from, besides the facts. */
 export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
 
 type Asked = { readonly openFiles: boolean; readonly home: { readonly root: string; readonly uid: number } | undefined };
 
-type Header = {
+type Made = {
   readonly asked: Asked;
-  /** The facts as JSON. */
+  /** What the facts came from, and they themselves as JSON. */
+  readonly seen: readonly (readonly ["read" | "filesystem" | "mayWrite", string, string | number | boolean | null])[];
   readonly facts: string;
+  readonly home: string | null;
+  /** The state that is written first. */
   readonly state: State;
+};
+
+type Header = Made & {
   readonly box: Omit<Compiled["box"], "image">;
   readonly child: Omit<Compiled["child"], "image">;
   readonly supervisor: Omit<ReturnType<Compiled["supervisor"]>, "image">;
   readonly helper: boolean;
 };
 
-export type Kept = { readonly asked: Asked; readonly facts: string; readonly state: State; readonly compiled: Compiled };
+export type Kept = Made & { readonly compiled: Compiled };
 
 const FOLDER = ".kept";
 const PLACES = 64;
@@ -42,6 +48,9 @@ const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 /** Longer than any tape that is worth keeping. */
 const BYTES_MAX = 4 * 1024 * 1024;
+const PROT_READ = 1;
+/** MAP_PRIVATE | MAP_POPULATE */
+const MAP_PRIVATE_POPULATE = 0x8002;
 
 /** The program that was kept for `key`, if there is one and nothing tells against it. */
 export function readKept(key: KeptKey): Kept | undefined {
@@ -65,15 +74,13 @@ function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
   const decoder = new TextDecoder();
   const header = take(headerBytes);
   if (decoder.decode(take(keyBytes)) !== key) return undefined;
-  const { asked, facts, state, box, child, supervisor, helper } = JSON.parse(decoder.decode(header)) as Header;
+  const { box, child, supervisor, helper, ...made } = JSON.parse(decoder.decode(header)) as Header;
   const childImage = take(childBytes);
   const boxImage = take(boxBytes);
   // Box writes into the supervisor's, as words.
   const supervisorImage = take(supervisorBytes).slice();
   return {
-    asked,
-    facts,
-    state,
+    ...made,
     compiled: {
       box: { ...box, image: boxImage },
       child: { ...child, image: childImage },
@@ -87,11 +94,11 @@ type Five = readonly [number, number, number, number, number];
 
 /** Keeps a program that has been started; `box` is the image of box's tape from before it ran. Best effort. */
 export function keepProgram(key: KeptKey, kept: Kept, box: Uint8Array): void {
-  const { compiled, asked, facts, state } = kept;
+  const { compiled, ...made } = kept;
   const { image: childImage, ...child } = compiled.child;
   const { image: supervisorImage, ...supervisor } = compiled.supervisor();
   const { image: _, ...ownTape } = compiled.box;
-  const header: Header = { asked, facts, state, box: ownTape, child, supervisor, helper: compiled.helper };
+  const header: Header = { ...made, box: ownTape, child, supervisor, helper: compiled.helper };
   const encoder = new TextEncoder();
   const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(wholeKey(key)), childImage, box, supervisorImage];
   const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);
@@ -152,8 +159,9 @@ function readOwn(file: number): Uint8Array | undefined {
   if (status === undefined || !isOwn(status, S_IFREG)) return undefined;
   const size = (status[20] as number) + (status[21] as number) * 0x1_0000;
   if (size > BYTES_MAX || status[22] !== 0 || status[23] !== 0) return undefined;
-  const bytes = new Uint8Array(size);
-  return systemCall("read", file, addressOf(bytes), size) === size ? bytes : undefined;
+  // Nothing is ever written into a kept file, only in place of it.
+  const address = size === 0 ? -1 : systemCall("mmap", 0, size, PROT_READ, MAP_PRIVATE_POPULATE, file, 0);
+  return address < 0 ? undefined : new Uint8Array(mappedBytes(address, size));
 }
 
 /** Everything that the tapes were made from: this executable and where it maps its memory, names, configuration. */
