@@ -109,7 +109,9 @@ export function printReport(report: Report): string {
     "",
   ];
   for (const { measure, ratio, layout, limit, value, met } of targets) {
-    lines.push(`target: ${ratio} of a ${measures[measure].title}, ${layoutTitles[layout]}: at most ${limit}, is ${value}: ${met ? "met" : "missed"}`);
+    lines.push(
+      `target: ${ratio} of a ${measures[measure].title}, ${layoutTitles[layout]}: at most ${limit}, is ${value}: ${met ? "met" : "missed"}`,
+    );
   }
   for (const [layout, { box, stage, init, onCondition }] of Object.entries(steps)) {
     const all = box + stage + init;

@@ -2,6 +2,7 @@
 
 import { BoxError } from "../errors.ts";
 import type { CgroupFacts } from "../host/facts.ts";
+import { components } from "../linux/components.ts";
 
 export type ContainerCgroup = {
   readonly version: 1 | 2;
@@ -16,16 +17,6 @@ export type ContainerCgroup = {
   readonly path: string;
 };
 
-const clean = (path: string): string[] => {
-  const out: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part === "..") out.pop();
-    else out.push(part);
-  }
-  return out;
-};
-
 /**
  * The cgroups of container `id`. An absolute `cgroupsPath` starts at the hierarchy's root; a relative one, or the id
  * when there is none, lies at box's own place: below box's cgroup on v1, in the parent of box's cgroup on v2,
@@ -33,7 +24,7 @@ const clean = (path: string): string[] => {
  */
 export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undefined, id: string): ContainerCgroup[] {
   const wanted = cgroupsPath === undefined || cgroupsPath === "" ? id : cgroupsPath;
-  const below = clean(wanted);
+  const below = components(wanted);
   // The container's cgroup and all in it end with the container: that must never be the host's, or box's own.
   if (below.length === 0) {
     const fault = { path: "linux.cgroupsPath", expected: "a path that names a cgroup", got: JSON.stringify(wanted) };
@@ -44,9 +35,9 @@ export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undef
     const parts = wanted.startsWith("/") ? below : [...base, ...below];
     out.push({ version, controllers, mount, parts, present: parts.length - below.length, path: `${mount}/${parts.join("/")}` });
   };
-  for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, clean(own));
+  for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, components(own));
   if (facts.v2 !== undefined) {
-    const base = clean(facts.v2.own);
+    const base = components(facts.v2.own);
     add(2, [], facts.v2.mount, facts.v1.length > 0 ? base : base.slice(0, -1));
   }
   return out;

@@ -48,7 +48,15 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   checkSupported(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
-  return { container, facts: factsFor(asked, stateRoot, watchingReader(seen)), seen, asked, plugins, locate: source.locate, config: source.config };
+  return {
+    container,
+    facts: factsFor(asked, stateRoot, watchingReader(seen)),
+    seen,
+    asked,
+    plugins,
+    locate: source.locate,
+    config: source.config,
+  };
 }
 
 async function withPlugins(

@@ -44,7 +44,11 @@ export async function planRun(parsed: Parsed, globals: Globals): Promise<Planned
     keep: (key) => {
       // The file may have changed between the two times that it was read; then this program is not that text's.
       if (untouched === undefined || config !== key.config) return;
-      keepProgram(key, { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled }, untouched);
+      keepProgram(
+        key,
+        { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled },
+        untouched,
+      );
     },
     locate,
   };

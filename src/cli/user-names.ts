@@ -6,7 +6,7 @@ import { BoxError } from "../errors.ts";
 const LARGEST_ID = 0xffff_fffe;
 
 /** Digits only: no sign, no blank, no 0x, nothing that another parser might read otherwise (CVE-2026-30892). */
-export function parseId(text: string): number | undefined {
+function parseId(text: string): number | undefined {
   if (text === "" || text.length > 10) return undefined;
   for (const char of text) if (char < "0" || char > "9") return undefined;
   const id = Number(text);

@@ -49,9 +49,7 @@ export function show(value: unknown): string {
 }
 
 const quote = (text: string): string =>
-  text.length <= longestShown
-    ? JSON.stringify(text)
-    : `${JSON.stringify(text.slice(0, longestShown))}… (${text.length} characters)`;
+  text.length <= longestShown ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, longestShown))}… (${text.length} characters)`;
 
 /** The name that a misspelt one was probably meant to be, if one is near enough to suggest. */
 export function nearest(wrong: string, names: readonly string[]): string | undefined {
@@ -79,11 +77,7 @@ function slips(from: string, to: string): number {
     const current = [row];
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1];
-      let least = Math.min(
-        (last[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (last[column - 1] ?? 0) + (same ? 0 : 1),
-      );
+      let least = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + (same ? 0 : 1));
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
       if (swapped) least = Math.min(least, (beforeLast[column - 2] ?? 0) + 1);
       current.push(least);

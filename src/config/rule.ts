@@ -62,8 +62,7 @@ type Also = { also?(value: never, path: string, faults: Faults): void };
 
 type JsonObject = Record<string, unknown>;
 
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Holds a whole document against the rule of its outermost object. */
 export function checkDocument(rule: ObjectRule, value: unknown, faults: Faults): void {

@@ -6,18 +6,7 @@
 import { capabilities } from "../linux/capabilities.ts";
 import { flags } from "../linux/flags.ts";
 import { joinPath, show } from "./faults.ts";
-import type {
-  BooleanRule,
-  Faults,
-  IntegerRule,
-  LaterRule,
-  ListRule,
-  MapRule,
-  NameRule,
-  ObjectRule,
-  Rule,
-  TextRule,
-} from "./rule.ts";
+import type { BooleanRule, Faults, IntegerRule, LaterRule, ListRule, MapRule, NameRule, ObjectRule, Rule, TextRule } from "./rule.ts";
 import type * as spec from "./spec.ts";
 
 /** Exactly the fields of T, and those that the spec has but box has no use for. */
@@ -27,7 +16,7 @@ type Fields<T, Ignored extends string = never> = { readonly [Key in (keyof T & s
 const isFileName = (value: string): boolean => value !== "" && value !== "." && value !== ".." && !value.includes("/");
 
 /** Whether a path has no `..` in it, which would lead out of the folder it is put below. */
-export function staysBelow(path: string): boolean {
+function staysBelow(path: string): boolean {
   for (let at = path.indexOf(".."); at !== -1; at = path.indexOf("..", at + 1)) {
     const starts = at === 0 || path.charCodeAt(at - 1) === 47;
     const ends = at + 2 === path.length || path.charCodeAt(at + 2) === 47;
@@ -558,16 +547,7 @@ const resources: ObjectRule = {
   required: [],
 };
 
-export const namespaceTypes = [
-  "pid",
-  "network",
-  "mount",
-  "ipc",
-  "uts",
-  "user",
-  "cgroup",
-  "time",
-] satisfies spec.NamespaceType[];
+export const namespaceTypes = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"] satisfies spec.NamespaceType[];
 
 const namespaces: ListRule = {
   is: "list",
@@ -749,12 +729,7 @@ const timeOffset: ObjectRule = {
 
 /** IFNAMSIZ, less its NUL; the kernel's dev_valid_name also refuses "/", ":" and white space. */
 const isInterfaceName = (name: string): boolean =>
-  isFileName(name) &&
-  name.length <= 15 &&
-  !name.includes(":") &&
-  !name.includes(" ") &&
-  !name.includes("\t") &&
-  !name.includes("\n");
+  isFileName(name) && name.length <= 15 && !name.includes(":") && !name.includes(" ") && !name.includes("\t") && !name.includes("\n");
 
 const interfaceName: TextRule = { is: "text", expected: "the name of a network interface", test: isInterfaceName };
 

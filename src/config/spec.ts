@@ -62,14 +62,7 @@ export type Scheduler = {
   period?: number;
 };
 
-export type SchedulerPolicy =
-  | "SCHED_OTHER"
-  | "SCHED_FIFO"
-  | "SCHED_RR"
-  | "SCHED_BATCH"
-  | "SCHED_ISO"
-  | "SCHED_IDLE"
-  | "SCHED_DEADLINE";
+export type SchedulerPolicy = "SCHED_OTHER" | "SCHED_FIFO" | "SCHED_RR" | "SCHED_BATCH" | "SCHED_ISO" | "SCHED_IDLE" | "SCHED_DEADLINE";
 
 export type SchedulerFlag =
   | "SCHED_FLAG_RESET_ON_FORK"

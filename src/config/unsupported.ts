@@ -8,9 +8,7 @@ import { isObject } from "./rule.ts";
 import type { Namespace, Spec } from "./spec.ts";
 
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
-type Refusals<T> = T extends (infer Entry)[]
-  ? Refusals<Entry>
-  : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
+type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
 
 const notYet = "not supported yet";
 
@@ -57,8 +55,7 @@ export function checkSupported(spec: Spec): void {
   const { mounts = [], linux = {} } = spec;
   for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
   refuseNamespaces(linux.namespaces ?? [], faults);
-  if (faults.length > 0)
-    throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
+  if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
 
 function refuseMountOptions(options: readonly string[], mount: number, faults: ConfigFault[]): void {
@@ -77,8 +74,7 @@ function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[
     if (type === "time") faults.push({ path: `linux.namespaces[${index}].type`, problem: `"time" is ${notYet}` });
   }
   // This one is for good: box never mounts anything in the host's mount namespace.
-  if (!ownMounts)
-    faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });
+  if (!ownMounts) faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });
 }
 
 function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path: string, faults: ConfigFault[]): void {

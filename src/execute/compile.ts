@@ -25,8 +25,23 @@ type Places<Name extends string> = { readonly [name in Name]: number };
 export type Tape<Name extends string> = { readonly image: Uint8Array; readonly places: Places<Name> };
 
 export type BoxTape = Tape<
-  | "stage" | "stageLength" | "tape" | "tapeLength" | "state" | "stateLength" | "status" | "stateFolder" | "pid" | "initPid"
-  | "processPath" | "stat" | "verifierLog" | "keptStateRoot" | "keptStateFolder" | "keptBox" | "keptTerminal"
+  | "stage"
+  | "stageLength"
+  | "tape"
+  | "tapeLength"
+  | "state"
+  | "stateLength"
+  | "status"
+  | "stateFolder"
+  | "pid"
+  | "initPid"
+  | "processPath"
+  | "stat"
+  | "verifierLog"
+  | "keptStateRoot"
+  | "keptStateFolder"
+  | "keptBox"
+  | "keptTerminal"
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;

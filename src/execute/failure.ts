@@ -11,7 +11,10 @@ export function failureInWords({ tape, address, errno, explanation }: TapeFailur
   const at = stepAt(sources[tape], address);
   if (errno === 0) {
     const during = at === undefined ? "" : ` while it was to ${at.step.why}`;
-    return new BoxError({ what: `the container's first process was killed${during}`, ...(at === undefined ? {} : { origin: at.step.origin }) });
+    return new BoxError({
+      what: `the container's first process was killed${during}`,
+      ...(at === undefined ? {} : { origin: at.step.origin }),
+    });
   }
   if (at === undefined || errno < 1 || errno > ERRNO_MAX) return new BoxError({ what: `the ${tape} reports an impossible failure` });
   // Only a refusal of the verifier fills its log, and only then is it about this step.

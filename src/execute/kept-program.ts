@@ -70,7 +70,10 @@ function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
   const [headerBytes, keyBytes, childBytes, boxBytes, supervisorBytes] = new Uint32Array(bytes.buffer, 0, 5) as unknown as Five;
   let at = LENGTHS_BYTES;
   if (at + headerBytes + keyBytes + childBytes + boxBytes + supervisorBytes !== bytes.length) return undefined;
-  const take = (length: number): Uint8Array => bytes.subarray(at, (at += length));
+  const take = (length: number): Uint8Array => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
   const decoder = new TextDecoder();
   const header = take(headerBytes);
   if (decoder.decode(take(keyBytes)) !== key) return undefined;
@@ -147,7 +150,9 @@ function statusOf(fd: number): Uint16Array | undefined {
   const empty = cString("");
   const AT_EMPTY_PATH = 0x1000;
   const STATX_BASIC_STATS = 0x7ff;
-  return systemCall("statx", fd, empty.address, AT_EMPTY_PATH, STATX_BASIC_STATS, addressOf(statx)) < 0 ? undefined : new Uint16Array(statx.buffer);
+  return systemCall("statx", fd, empty.address, AT_EMPTY_PATH, STATX_BASIC_STATS, addressOf(statx)) < 0
+    ? undefined
+    : new Uint16Array(statx.buffer);
 }
 
 /** Of that type, root's, and nobody else may read or write it. */

@@ -3,9 +3,9 @@
 // the step (failure.ts).
 
 import { BoxError } from "../errors.ts";
+import { bufferBytes } from "../plan/plan.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
-import { bufferBytes } from "../plan/plan.ts";
 import type { Program, SectionName, SupervisorTape } from "./compile.ts";
 import * as libc from "./libc.ts";
 import { TapeFailed } from "./tape-failed.ts";
@@ -49,7 +49,8 @@ function textAt(address: number, bytes: number): string {
 }
 
 /** 64 bits of the child's page, of which it may have written anything. */
-const shared = (page: Uint32Array, byte: number): number => (page[byte >>> 2] as number) + ((page[(byte >>> 2) + 1] as number) | 0) * 2 ** 32;
+const shared = (page: Uint32Array, byte: number): number =>
+  (page[byte >>> 2] as number) + ((page[(byte >>> 2) + 1] as number) | 0) * 2 ** 32;
 
 /** Runs one section. A failure of the child explains more than box's own, which often only notices it. */
 function runSection(run: Run, name: SectionName): void {
@@ -162,7 +163,8 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
 /** The line closed without a failure: that is execve, unless the child never got there. */
 function throwSilentDeath({ page, program }: Run): void {
   const current = shared(page as Uint32Array, status.current);
-  if (!program.compiled.child.executes.includes(current)) throw new TapeFailed({ tape: "child", address: current, errno: 0, explanation: "" });
+  if (!program.compiled.child.executes.includes(current))
+    throw new TapeFailed({ tape: "child", address: current, errno: 0, explanation: "" });
 }
 
 /** Box becomes the supervisor. Returns only if that fails. */

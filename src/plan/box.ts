@@ -1,17 +1,17 @@
 // Box's own part: state and cgroups before the first process, that process itself, and what is recorded and waited
 // for until the container runs. Box runs these steps inside its own process, section by section.
 
-import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
 import { errno } from "../linux/errno.ts";
+import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
-import { expectEqual } from "./steps.ts";
+import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
+import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, bufferBytes, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
-import type { Flag } from "../linux/flags.ts";
+import { expectEqual } from "./steps.ts";
 
 export function newBoxVariables(): BoxVariables {
   const variables = newVariables();
@@ -48,7 +48,7 @@ export function newBoxVariables(): BoxVariables {
 }
 
 /** The state folder, locked for as long as box lives, and the first state: what to undo is recorded before it is done. */
-export function openState(building: Building, box: BoxVariables): Step[] {
+function openState(building: Building, box: BoxVariables): Step[] {
   const { stateRoot } = building.facts;
   const { id } = building;
   const root = newSlot(box.variables, "fd", "folder of all states");
@@ -69,9 +69,7 @@ export function openState(building: Building, box: BoxVariables): Step[] {
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
     ...refuseUsedCgroups(building.cgroups, box.variables),
     ...writeState(box, [["ENOENT", [removed]]]),
-    ...(building.hostRoot
-      ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")]
-      : []),
+    ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")] : []),
   ];
 }
 
@@ -80,12 +78,15 @@ function openStateRoot({ facts }: Building, box: BoxVariables, root: Slot<"fd">)
   const { stateRoot, uid } = facts;
   const origin = "--root";
   const exists: ErrorTable = [["EEXIST", []]];
-  const make = (path: string, onError: ErrorTable): Step => step("mkdirat", ["AT_FDCWD", path, 0o711], origin, `make the folder ${path}`, { onError });
+  const make = (path: string, onError: ErrorTable): Step =>
+    step("mkdirat", ["AT_FDCWD", path, 0o711], origin, `make the folder ${path}`, { onError });
   const above: Step[] = [];
   for (let at = stateRoot.indexOf("/", 1); at > 0; at = stateRoot.indexOf("/", at + 1)) above.push(make(stateRoot.slice(0, at), exists));
   return [
     make(stateRoot, [...exists, ["ENOENT", [...above, make(stateRoot, exists)]]]),
-    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the folder ${stateRoot}`, { out: root }),
+    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the folder ${stateRoot}`, {
+      out: root,
+    }),
     ...(uid === 0 ? [] : checkOwner(box, root, uid, stateRoot)),
   ];
 }
@@ -93,7 +94,8 @@ function openStateRoot({ facts }: Building, box: BoxVariables, root: Slot<"fd">)
 /** In a folder such as /tmp anybody may have made it first, to choose what box will read and remove. */
 function checkOwner(box: BoxVariables, root: Slot<"fd">, uid: number, stateRoot: string): Step[] {
   const statx = newBuffer(box.variables, "statx of the folder of all states", structFields.statx.bytes);
-  const field = (name: string): Slot<"int"> => slotIn("int", statx, structFields.statx.fields[name]?.offset as number, `${name} of the folder`);
+  const field = (name: string): Slot<"int"> =>
+    slotIn("int", statx, structFields.statx.fields[name]?.offset as number, `${name} of the folder`);
   const why = `use the folder ${stateRoot}`;
   return [
     step("statx", [root, "", ["AT_EMPTY_PATH"], ["STATX_UID", "STATX_MODE"], address(statx)], "--root", "look at its owner"),
@@ -106,10 +108,16 @@ function checkOwner(box: BoxVariables, root: Slot<"fd">, uid: number, stateRoot:
 export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
   const file = newSlot(box.variables, "fd", "state.json");
   return [
-    step("openat", [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], "id", "write the state beside the old one", {
-      out: file,
-      ...(onError === undefined ? {} : { onError }),
-    }),
+    step(
+      "openat",
+      [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      "id",
+      "write the state beside the old one",
+      {
+        out: file,
+        ...(onError === undefined ? {} : { onError }),
+      },
+    ),
     step("write", [file, box.state.address, box.state.length], "id", "write the state"),
     step("close", [file], "id", "done with it"),
     step("renameat2", [box.stateFolder, "state.new", box.stateFolder, "state.json", 0], "id", "put it in place of the old one"),
@@ -120,8 +128,7 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
 export function sealStage(box: BoxVariables): Step[] {
   const origin = "box";
   const why = "make a file in memory for the stage";
-  const create = (flags: Flag<"MFD">[]): Step =>
-    step("memfd_create", ["box-stage", flags], origin, why, { out: box.stage });
+  const create = (flags: Flag<"MFD">[]): Step => step("memfd_create", ["box-stage", flags], origin, why, { out: box.stage });
   const fill = [
     step("write", [box.stage, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
     step("fcntl", [box.stage, ["F_ADD_SEALS"], SEAL_ALL], origin, "seal it: nothing can change it now"),
@@ -154,8 +161,16 @@ function keepStageInTmpfs(box: BoxVariables): Step[] {
   return [
     step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], origin, "make a folder for the stage", { out: context }),
     step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, "make its filesystem"),
-    step("fsmount", [context, ["FSMOUNT_CLOEXEC"], ["MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV"]], origin, "make it a mount, attached nowhere", { out: folder }),
-    step("openat", [folder, "stage", ["O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"], 0o500], origin, "make the stage's file", { out: file }),
+    step(
+      "fsmount",
+      [context, ["FSMOUNT_CLOEXEC"], ["MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV"]],
+      origin,
+      "make it a mount, attached nowhere",
+      { out: folder },
+    ),
+    step("openat", [folder, "stage", ["O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"], 0o500], origin, "make the stage's file", {
+      out: file,
+    }),
     step("write", [file, box.stageBytes.address, box.stageBytes.length], origin, "write the stage"),
     step("close", [file], origin, "done with writing"),
     step("mount_setattr", [folder, "", ["AT_EMPTY_PATH"], readOnly, 32], origin, "make it read-only"),
@@ -164,7 +179,7 @@ function keepStageInTmpfs(box: BoxVariables): Step[] {
 }
 
 /** The arena with the child's tape and results, and the socketpair that box and the child talk over. */
-export function openLines(box: BoxVariables): Step[] {
+function openLines(box: BoxVariables): Step[] {
   const { variables } = box;
   const pair = newBuffer(variables, "socketpair", 8);
   const ours = slotIn("int", pair, 0, "socketpair");
@@ -194,14 +209,18 @@ const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
 ];
 
 /** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
-export function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
+function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
   const helper = needsHelper(building.namespaces);
   const { cgroups } = building;
   const v2 = cgroups.some(({ version }) => version === 2);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (!helper) flags.push(...newNamespaceFlags(building));
   if (v2) flags.push("CLONE_INTO_CGROUP");
-  const clone = newBuffer(box.variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
+  const clone = newBuffer(box.variables, "clone_args", structFields.clone_args.bytes, {
+    struct: "clone_args",
+    flags,
+    exit_signal: SIGCHLD,
+  });
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
   const child = [
     step("dup3", [box.arena, ARENA_FD, []], "box", "hand the tape to the stage"),
@@ -230,7 +249,12 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...before,
     ...sealStage(box),
     ...openLines(box),
-    step("rt_sigprocmask", [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8], "box", "keep signals until there is somebody to pass them to"),
+    step(
+      "rt_sigprocmask",
+      [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
+      "box",
+      "keep signals until there is somebody to pass them to",
+    ),
     // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
     ...limits,
     clone,
@@ -242,14 +266,23 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
 /** With a helper: it ends once init exists. */
 export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>
   needsHelper(building.namespaces)
-    ? [step("waitid", [["P_PID"], box.pid, address(box.siginfo), ["WEXITED"], null], "linux.namespaces", "wait until the helper has made init")]
+    ? [
+        step(
+          "waitid",
+          [["P_PID"], box.pid, address(box.siginfo), ["WEXITED"], null],
+          "linux.namespaces",
+          "wait until the helper has made init",
+        ),
+      ]
     : [];
 
 /** When init started, in the kernel's clock ticks: with its pid, what tells it from any later process. */
 export function observe(box: BoxVariables): Step[] {
   const stat = newSlot(box.variables, "fd", "stat");
   return [
-    step("openat", ["AT_FDCWD", address(box.processPath), ["O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"], 0], "box", "open init in /proc", { out: box.process }),
+    step("openat", ["AT_FDCWD", address(box.processPath), ["O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"], 0], "box", "open init in /proc", {
+      out: box.process,
+    }),
     step("openat", [box.process, "stat", ["O_RDONLY", "O_CLOEXEC"], 0], "box", "open its stat", { out: stat }),
     step("read", [stat, address(box.stat), box.stat.bytes - 1], "box", "read when it started"),
     step("close", [stat], "box", "done with it"),
@@ -283,7 +316,14 @@ export function writeIdMaps(building: Building, box: BoxVariables): Step[] {
 
 /** Lets the child go on, and waits for execve: that closes its end of the line, and so does a failure. */
 export const release = (box: BoxVariables): Step[] => [
-  step("write", [box.sync, "g", 1], "box", "let the child go on", { onError: [["EPIPE", []], ["ECONNRESET", []]] }),
-  step("read", [box.sync, address(box.reply), 1], "box", "wait until it has become the container's process", { onError: [["ECONNRESET", []]] }),
+  step("write", [box.sync, "g", 1], "box", "let the child go on", {
+    onError: [
+      ["EPIPE", []],
+      ["ECONNRESET", []],
+    ],
+  }),
+  step("read", [box.sync, address(box.reply), 1], "box", "wait until it has become the container's process", {
+    onError: [["ECONNRESET", []]],
+  }),
   step("close", [box.sync], "box", "done with it"),
 ];

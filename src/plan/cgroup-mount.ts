@@ -5,13 +5,14 @@
 // without one, only its own cgroup is bound. What v1 shows can be neither executed nor used as a device, as with runc.
 
 import type { Mount } from "../config/spec.ts";
+import { components } from "../linux/components.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { attach } from "./root.ts";
 import type { SortedOptions } from "./sort-options.ts";
-import { components, ensureInRoot } from "./steps.ts";
+import { ensureInRoot } from "./steps.ts";
 
 /** undefined: nothing special here, an ordinary filesystem of that type. */
 export function planCgroupMount(building: Building, mount: Mount, origin: string, sorted: SortedOptions): Step[] | undefined {

@@ -2,11 +2,12 @@
 // They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
 // followed (CVE-2026-41579).
 
+import { components } from "../linux/components.ts";
 import { type ErrorTable, type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
 import { sortOptions } from "./sort-options.ts";
-import { components, ensureInRoot } from "./steps.ts";
+import { ensureInRoot } from "./steps.ts";
 
 const nodes = [
   ["null", 1, 3],

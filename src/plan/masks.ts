@@ -2,12 +2,13 @@
 // the container is touched (CVE-2025-31133); a masked folder by the empty read-only one. What does not exist is no
 // leak, and is passed over.
 
+import { components } from "../linux/components.ts";
 import { structFields } from "../linux/structs.ts";
 import { type ErrorTable, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 import { attach } from "./root.ts";
-import { components, expectEqual, openInRoot, pointerTo } from "./steps.ts";
+import { expectEqual, openInRoot, pointerTo } from "./steps.ts";
 
 /** Opens the host's /dev/null and makes sure that it is the character device 1:3. */
 export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"fd"> } {

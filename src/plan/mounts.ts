@@ -4,6 +4,7 @@
 import { nearest } from "../config/faults.ts";
 import type { Mount } from "../config/spec.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
+import { components } from "../linux/components.ts";
 import type { Flag } from "../linux/flags.ts";
 import { mountOptions } from "../linux/mount-options.ts";
 import { compute, type Slot, type Step, slotIn, step } from "../tape/step.ts";
@@ -14,7 +15,7 @@ import { makeFilesystem, propagate } from "./filesystem.ts";
 import { statxOffset } from "./masks.ts";
 import { attach } from "./root.ts";
 import { attributesTogether, isMountOption, type SortedOptions, sortOptions } from "./sort-options.ts";
-import { components, ensureInRoot, pointerTo } from "./steps.ts";
+import { ensureInRoot, pointerTo } from "./steps.ts";
 
 /**
  * Whether a mount must keep its bond with the host's, so its source is opened before / is made a slave. As with runc

@@ -2,8 +2,8 @@
 
 import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { newBuffer, newSlot, type Step } from "../tape/step.ts";
 import { structFields } from "../linux/structs.ts";
+import { newBuffer, newSlot, type Step } from "../tape/step.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
@@ -12,8 +12,8 @@ import { explainFailures } from "./explain.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
-import * as supervisor from "./supervisor.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
+import * as supervisor from "./supervisor.ts";
 
 export type Container = {
   readonly id: string;
@@ -50,9 +50,11 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables();
-  const loop = (): Step[] => (spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher));
+  const loop = (): Step[] =>
+    spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
-  const made: { supervise?: Section; handOver?: Section } = {};
+  const supervise = once(() => section("while the container runs", loop()));
+  const handOver = once(() => section("what a tape cannot finish", supervisor.handOver(building, watcher)));
   const plan: Plan = {
     prepare: section("state, cgroups and the child", box.prepare(building, own)),
     child: planChild(building),
@@ -66,10 +68,10 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     startSupervisor: section("the supervisor's tape", supervisor.startSupervisor(own)),
     // Made when they are asked for: run asks while the child works.
     get supervise() {
-      return (made.supervise ??= section("while the container runs", loop()));
+      return supervise();
     },
     get handOver() {
-      return (made.handOver ??= section("what a tape cannot finish", supervisor.handOver(building, watcher)));
+      return handOver();
     },
     supervisor: watcher,
     box: own,
@@ -78,4 +80,13 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
+}
+
+/** `make`'s result, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -48,7 +48,14 @@ export function listSteps(plan: Plan): PlannedStep[] {
     const number = out.length + 1;
     const { origin, why, call, label, goto, onError } = step;
     out.push({
-      number, actor: section.actor, section: section.title, call, text: printStep(step), origin, why, ...condition,
+      number,
+      actor: section.actor,
+      section: section.title,
+      call,
+      text: printStep(step),
+      origin,
+      why,
+      ...condition,
       ...(label === undefined ? {} : { label }),
       ...(goto === undefined ? {} : { goto }),
       ...(onError === "ignore" ? { ignoresErrors: true } : {}),
@@ -91,7 +98,11 @@ export function printPlan(plan: Plan): string {
 
 /** What a reader must know to follow loops: where a step can be reached from, and where it leads. */
 function flowOf({ label, goto, ignoresErrors }: PlannedStep): string {
-  const words = [label === undefined ? "" : `here: ${label}`, ignoresErrors === true ? "errors ignored" : "", goto === undefined ? "" : `then: ${goto}`];
+  const words = [
+    label === undefined ? "" : `here: ${label}`,
+    ignoresErrors === true ? "errors ignored" : "",
+    goto === undefined ? "" : `then: ${goto}`,
+  ];
   const said = words.filter((word) => word !== "").join(", ");
   return said === "" ? "" : `   (${said})`;
 }

@@ -4,6 +4,7 @@
 
 import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
+import { components } from "../linux/components.ts";
 import type { Flag } from "../linux/flags.ts";
 import {
   compute,
@@ -18,7 +19,7 @@ import {
   step,
 } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { components, ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
+import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
 /**
  * Makes process.cwd where it is missing, as runc does, while the root can still be written. What root may not even

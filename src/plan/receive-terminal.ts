@@ -2,7 +2,7 @@
 // before the container's process can look at them.
 
 import { structFields } from "../linux/structs.ts";
-import { address, compute, newBuffer, type Slot, slotIn, type Step, step, type Variables } from "../tape/step.ts";
+import { address, compute, newBuffer, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { BoxVariables } from "./plan.ts";
 import { TWO_32, without } from "./supervise-terminal.ts";

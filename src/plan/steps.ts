@@ -1,6 +1,7 @@
 // The few idioms that every part of a plan uses: opening a path inside the container's root, and letting a fallback
 // speak for old kernels.
 
+import { components } from "../linux/components.ts";
 import {
   address,
   type Buffer,
@@ -30,17 +31,6 @@ const plainFolder: Struct = { ...inRootFolder, resolve: ["RESOLVE_BENEATH", "RES
 
 /** A plain folder is reached without any link. */
 export type Kind = "folder" | "plain folder" | "file" | "any";
-
-/** A path inside the container without `.`, `..` and doubled slashes, as components. Lexical, as runc cleans it. */
-export function components(path: string): string[] {
-  const out: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part === "..") out.pop();
-    else out.push(part);
-  }
-  return out;
-}
 
 const howToOpen: Readonly<Record<Kind, Struct>> = { folder: inRootFolder, "plain folder": plainFolder, file: inRootPath, any: inRootPath };
 

@@ -7,7 +7,7 @@
 // is raw meanwhile, and gets its settings back in supervisor.ts however this ends.
 
 import { flags } from "../linux/flags.ts";
-import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { SupervisorVariables } from "./plan.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
@@ -94,7 +94,9 @@ function prepare(loop: Loop): Step[] {
   const nonblocking = flags.O.O_RDWR | flags.O.O_NONBLOCK;
   const everySignal = new Uint8Array(8).fill(0xff);
   return [
-    step("signalfd4", [-1, everySignal, 8, ["O_CLOEXEC", "O_NONBLOCK"]], origin, "take signals as something to poll", { out: loop.signals }),
+    step("signalfd4", [-1, everySignal, 8, ["O_CLOEXEC", "O_NONBLOCK"]], origin, "take signals as something to poll", {
+      out: loop.signals,
+    }),
     step("fcntl", [own.terminal, ["F_SETFL"], nonblocking], origin, "never wait for the container's terminal alone"),
     compute([loop.signals, 0, 0, -1], origin, "begin the pollfd of the signals", { out: pollfd(loop, "signals") }),
     compute([pollfd(loop, "signals"), wanting(POLLIN), 0, -1], origin, "look for signals", { out: pollfd(loop, "signals") }),
@@ -195,7 +197,10 @@ function wait(loop: Loop): Step[] {
     }),
     compute([output.left, 0, 0, -1], origin, "is there output to pass on?", {
       equal: { value: 0, steps: [nobody(stdout, "no"), set(masterOutput, wanting(POLLIN), "look for some")] },
-      ok: [compute([loop.out, wanting(POLLOUT), 0, -1], origin, "yes: write to stdout", { out: stdout }), set(masterOutput, 0, "read no more yet")],
+      ok: [
+        compute([loop.out, wanting(POLLOUT), 0, -1], origin, "yes: write to stdout", { out: stdout }),
+        set(masterOutput, 0, "read no more yet"),
+      ],
     }),
     // A terminal that hung up would always be ready, whatever was asked for.
     compute([masterInput, masterOutput, 0, -1], origin, "is the container's terminal wanted at all?", {
@@ -203,7 +208,9 @@ function wait(loop: Loop): Step[] {
       equal: { value: 0, steps: [nobody(master, "no")] },
       ok: [compute([loop.master, masterInput, 0, -1], origin, "yes", { out: master })],
     }),
-    step("ppoll", [address(loop.polls), 4, null, null, 8], origin, "wait until there is something to do", { onError: [["EINTR", [again("poll")]]] }),
+    step("ppoll", [address(loop.polls), 4, null, null, 8], origin, "wait until there is something to do", {
+      onError: [["EINTR", [again("poll")]]],
+    }),
   ];
 }
 
@@ -243,7 +250,10 @@ const advance = ({ at, left }: Flow, done: Slot<"int">): Step[] => [
   compute([left, 0, done, -1], origin, "with the rest", { out: left }),
 ];
 
-const emptied = ({ bytes, at, left }: Flow, why: string): Step[] => [compute([address(bytes), 0, 0, -1], origin, why, { out: at }), set(left, 0, why)];
+const emptied = ({ bytes, at, left }: Flow, why: string): Step[] => [
+  compute([address(bytes), 0, 0, -1], origin, why, { out: at }),
+  set(left, 0, why),
+];
 
 const filled = ({ bytes, at, left }: Flow, count: Slot<"int"> | number): Step[] => [
   compute([address(bytes), 0, 0, -1], origin, "begin at its start", { out: at }),
@@ -254,7 +264,9 @@ function writeOutput(loop: Loop): Step[] {
   const done = newSlot(loop.own.variables, "int", "written");
   const { output } = loop;
   return [
-    compute([happened(loop, "stdout"), 0, 0, 0xffff], origin, "can output be written?", { equal: { value: 0, steps: [again("output served")] } }),
+    compute([happened(loop, "stdout"), 0, 0, 0xffff], origin, "can output be written?", {
+      equal: { value: 0, steps: [again("output served")] },
+    }),
     step("write", [loop.out, output.at, output.left], origin, "pass output on", {
       out: done,
       onError: "ignore",
@@ -271,7 +283,9 @@ function serveMaster(loop: Loop): Step[] {
   const count = newSlot(own.variables, "int", "count");
   const events = happened(loop, "master");
   return [
-    compute([events, 0, 0, POLLIN | POLLHUP | POLLERR], origin, "has the container written?", { equal: { value: 0, steps: [again("master read")] } }),
+    compute([events, 0, 0, POLLIN | POLLHUP | POLLERR], origin, "has the container written?", {
+      equal: { value: 0, steps: [again("master read")] },
+    }),
     compute([output.left, 0, 0, -1], origin, "is the last output gone?", { equal: { value: 0, steps: [] }, ok: [again("master read")] }),
     step("read", [own.terminal, address(output.bytes), BUFFER_BYTES], origin, "read what it has written", {
       out: count,
@@ -282,7 +296,10 @@ function serveMaster(loop: Loop): Step[] {
     // EIO: nobody in the container has the terminal open any more.
     set(loop.master, NOBODY, "the container has let go of its terminal"),
     set(input.left, 0, "nobody reads there"),
-    compute([events, 0, 0, POLLOUT], origin, "can input be written?", { label: "master read", equal: { value: 0, steps: [again("master served")] } }),
+    compute([events, 0, 0, POLLOUT], origin, "can input be written?", {
+      label: "master read",
+      equal: { value: 0, steps: [again("master served")] },
+    }),
     step("write", [own.terminal, input.at, input.left], origin, "pass input on", {
       out: count,
       onError: "ignore",
@@ -329,9 +346,14 @@ function drain(loop: Loop): Step[] {
   const stdout = pollfd(loop, "stdout");
   const patience = { struct: "timespec", tv_sec: DRAIN_SECONDS, tv_nsec: 0 } as const;
   return [
-    compute([output.left, 0, 0, -1], origin, "is there output to pass on?", { label: "ended", equal: { value: 0, steps: [again("drain")] } }),
+    compute([output.left, 0, 0, -1], origin, "is there output to pass on?", {
+      label: "ended",
+      equal: { value: 0, steps: [again("drain")] },
+    }),
     compute([loop.out, wanting(POLLOUT), 0, -1], origin, "wait for stdout alone", { out: stdout }),
-    step("ppoll", [address(loop.polls, places.stdout), 1, patience, null, 8], origin, "wait until stdout takes it", { equal: { value: 0, steps: [again("drained")] } }),
+    step("ppoll", [address(loop.polls, places.stdout), 1, patience, null, 8], origin, "wait until stdout takes it", {
+      equal: { value: 0, steps: [again("drained")] },
+    }),
     step("write", [loop.out, output.at, output.left], origin, "pass it on", {
       out: count,
       onError: "ignore",

@@ -3,7 +3,7 @@
 // (kill processes that outlive init, run hooks) it hands over by becoming box again.
 
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, newBuffer, newSlot, newVariables, type Slot, slotIn, type Step, step } from "../tape/step.ts";
+import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { type BoxVariables, FIRST_FREE_FD, type SupervisorVariables } from "./plan.ts";
 
@@ -43,7 +43,10 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
     step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
       label: "wait",
       out: signal,
-      onError: [["EINTR", [again("wait")]], ["EAGAIN", [again("wait")]]],
+      onError: [
+        ["EINTR", [again("wait")]],
+        ["EAGAIN", [again("wait")]],
+      ],
     }),
     compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
@@ -91,7 +94,9 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
             "EBUSY",
             [
               compute([left, 0, 1, -1], origin, "count the tries", { out: left, equal: { value: 0, steps: [again("hand over")] } }),
-              step("ppoll", [null, 0, pause, null, 8], origin, "wait until the kernel has let go of the last process", { onError: "ignore" }),
+              step("ppoll", [null, 0, pause, null, 8], origin, "wait until the kernel has let go of the last process", {
+                onError: "ignore",
+              }),
               again(label),
             ],
           ],
@@ -102,7 +107,9 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   steps.push(
     ...restore,
     step("unlinkat", [own.stateFolder, "state.json", []], origin, "remove the state"),
-    ...(building.hostRoot ? [step("unlinkat", [own.stateFolder, "root", ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")] : []),
+    ...(building.hostRoot
+      ? [step("unlinkat", [own.stateFolder, "root", ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]
+      : []),
     step("unlinkat", [own.stateRoot, building.id, ["AT_REMOVEDIR"]], origin, "remove the state folder"),
     ...exitAsInit(own),
   );
@@ -121,7 +128,10 @@ function exitAsInit(own: SupervisorVariables): Step[] {
     compute([code, 0, 0, 0xffffffff], origin, "did init exit?", {
       equal: {
         value: CLD_EXITED,
-        steps: [compute([status, 0, 0, 0xff], origin, "take its status", { out: exit }), step("exit_group", [exit], origin, "end as it did")],
+        steps: [
+          compute([status, 0, 0, 0xff], origin, "take its status", { out: exit }),
+          step("exit_group", [exit], origin, "end as it did"),
+        ],
       },
     }),
     compute([status, 128, 0, 0xff], origin, "128 and the signal", { out: exit }),
@@ -130,7 +140,9 @@ function exitAsInit(own: SupervisorVariables): Step[] {
 }
 
 const restoreTerminal = (own: SupervisorVariables): Step =>
-  step("ioctl", [own.caller, ["TCSETS"], address(own.settings)], origin, "give the caller's terminal its settings back", { onError: "ignore" });
+  step("ioctl", [own.caller, ["TCSETS"], address(own.settings)], origin, "give the caller's terminal its settings back", {
+    onError: "ignore",
+  });
 
 /** Becomes box again to finish: how init ended is left in the state folder. */
 export function handOver(building: Building, own: SupervisorVariables): Step[] {
@@ -139,12 +151,23 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
   return [
     compute([0, 0, 0, -1], origin, "box has to finish this", { label: "hand over" }),
     ...restore,
-    step("openat", [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], origin, "note how init ended", {
-      out: file,
-      onError: "ignore",
-      ok: [step("write", [file, address(own.siginfo), siginfo.bytes], origin, "note how init ended", { onError: "ignore" })],
-    }),
-    step("execveat", [own.box, "", ["box", "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]], origin, "become box again"),
+    step(
+      "openat",
+      [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      origin,
+      "note how init ended",
+      {
+        out: file,
+        onError: "ignore",
+        ok: [step("write", [file, address(own.siginfo), siginfo.bytes], origin, "note how init ended", { onError: "ignore" })],
+      },
+    ),
+    step(
+      "execveat",
+      [own.box, "", ["box", "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]],
+      origin,
+      "become box again",
+    ),
   ];
 }
 
@@ -157,10 +180,22 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
     step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
   const terminal = building.spec.process?.terminal === true ? [keep(box.terminal, box.kept.terminal, "keep the terminal")] : [];
   return [
-    step("openat", ["AT_FDCWD", building.facts.stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the folder of all states", { out: root }),
+    step(
+      "openat",
+      ["AT_FDCWD", building.facts.stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0],
+      origin,
+      "open the folder of all states",
+      { out: root },
+    ),
     keep(root, box.kept.stateRoot, "keep it"),
     keep(box.stateFolder, box.kept.stateFolder, "keep the locked state folder"),
-    step("openat", ["AT_FDCWD", "/proc/self/exe", ["O_PATH", "O_CLOEXEC"], 0], origin, "open box's executable, to become it again if need be", { out: exe }),
+    step(
+      "openat",
+      ["AT_FDCWD", "/proc/self/exe", ["O_PATH", "O_CLOEXEC"], 0],
+      origin,
+      "open box's executable, to become it again if need be",
+      { out: exe },
+    ),
     keep(exe, box.kept.box, "keep it"),
     ...terminal,
     step("memfd_create", ["box-tape", ["MFD_CLOEXEC"]], origin, "make a file in memory for the supervisor's tape", { out: box.kept.tape }),

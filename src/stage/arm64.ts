@@ -48,12 +48,7 @@ function branchField(distance: number, bits: number): number {
 
 // 31        22 21           10 9    5 4      0
 // [  opcode   | offset / bytes | base | register]
-export function memory(
-  form: keyof typeof memoryForms,
-  register: Register,
-  base: Register,
-  displacement: number,
-): Instruction {
+export function memory(form: keyof typeof memoryForms, register: Register, base: Register, displacement: number): Instruction {
   const { opcode, bytes, name } = memoryForms[form];
   const offset = inRange(displacement / bytes, 0, 0xfff);
   const printed = form === "loadUnsigned32" ? low32(register) : register;
@@ -65,12 +60,7 @@ export function memory(
 
 // 31      21 20   16 15      10 9    5 4    0
 // [ opcode  | right | shift: 0 | left |  to  ]
-export function threeRegisters(
-  form: keyof typeof registerForms,
-  to: Register,
-  left: Register,
-  right: Register,
-): Instruction {
+export function threeRegisters(form: keyof typeof registerForms, to: Register, left: Register, right: Register): Instruction {
   return {
     text: `${form} ${to}, ${left}, ${right}`,
     bytes: word(registerForms[form] | (registers[right] << 16) | (registers[left] << 5) | registers[to]),
@@ -112,8 +102,7 @@ export function compareConstant(left: Register, value: number): Instruction {
 // [111100101 | half |    value      |  to  ]   movk: the other halves stay; half counts 16 bits each
 export function moveConstant(to: Register, value: number): Instruction[] {
   const [low, high] = [inRange(value, 0, 0xffff_ffff) & 0xffff, value >>> 16];
-  const half = (opcode: number, index: 0 | 1, bits: number) =>
-    word(opcode | (index << 21) | (bits << 5) | registers[to]);
+  const half = (opcode: number, index: 0 | 1, bits: number) => word(opcode | (index << 21) | (bits << 5) | registers[to]);
   const movz = (index: 0 | 1, bits: number): Instruction => ({
     text: `mov ${to}, #${bits * 2 ** (16 * index)}`,
     bytes: half(0xd280_0000, index, bits),
@@ -131,8 +120,7 @@ export function testBitBranch(form: "tbz" | "tbnz", register: Register, bit: num
   return {
     text: `${form} ${bit > 31 ? register : low32(register)}, #${bit}, ${target}`,
     target,
-    encode: (distance) =>
-      word(opcode | (bit5 << 31) | (bit40 << 19) | (branchField(distance, 14) << 5) | registers[register]),
+    encode: (distance) => word(opcode | (bit5 << 31) | (bit40 << 19) | (branchField(distance, 14) << 5) | registers[register]),
   };
 }
 

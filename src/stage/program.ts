@@ -78,21 +78,9 @@ function loadArgs(asm: Assembler): Block[] {
 
 function makeCall(asm: Assembler): Block[] {
   return [
-    block(
-      "nr",
-      asm.loadSigned32("nr", "record", record.nr),
-      asm.branchIfBit("set", "nr", 63, "compute"),
-      asm.syscall(),
-      asm.jump("judge"),
-    ),
+    block("nr", asm.loadSigned32("nr", "record", record.nr), asm.branchIfBit("set", "nr", 63, "compute"), asm.syscall(), asm.jump("judge")),
     // Ends in `result` because that may be a0's own register.
-    block(
-      "compute",
-      asm.move("result", "a0"),
-      asm.add("result", "a1"),
-      asm.subtract("result", "a2"),
-      asm.and("result", "a3"),
-    ),
+    block("compute", asm.move("result", "a0"), asm.add("result", "a1"), asm.subtract("result", "a2"), asm.and("result", "a3")),
     block("judge", asm.compareConstant("result", -ERRNO_MAX), asm.branchIf("atLeast", "failed")),
   ];
 }
@@ -121,13 +109,7 @@ function succeed(asm: Assembler): Block[] {
       asm.branchIfBit("clear", "mask", MASK_NEXT_BIT, "follow"),
       asm.load("scratch", "scratch", 0),
     ),
-    block(
-      "follow",
-      asm.compareConstant("scratch", 0),
-      asm.branchIf("notEqual", "run"),
-      asm.constant("result", 0),
-      asm.jump("done"),
-    ),
+    block("follow", asm.compareConstant("scratch", 0), asm.branchIf("notEqual", "run"), asm.constant("result", 0), asm.jump("done")),
   ];
 }
 

@@ -70,12 +70,7 @@ const bytesOf = (value: number): number[] => [0, 8, 16, 24].map((shift) => (valu
 const signedBytesOf = (value: number): number[] => bytesOf(inRange(value, -0x8000_0000, 0x7fff_ffff));
 
 // [REX][opcode][ModRM reg=register rm=base][displacement: a byte, absent when 0]
-export function memory(
-  form: keyof typeof memoryForms,
-  register: Register,
-  base: Register,
-  displacement: number,
-): Instruction {
+export function memory(form: keyof typeof memoryForms, register: Register, base: Register, displacement: number): Instruction {
   const { opcode, wide, print } = memoryForms[form];
   const [reg, rm] = [registers[register], registers[base]];
   // mod 0 with rm 5 (rbp, r13) is not [rbp] but an address relative to rip: rbp always needs the byte.
@@ -200,10 +195,7 @@ export const x64: Assembler = {
   compareConstant: (left, value) => [compareConstant(roles[left], value)],
   branchIf: (condition, label) => [conditionalJump(conditions[condition], label)],
   // The carry flag that bt sets is what jb and jae look at.
-  branchIfBit: (state, role, bit, label) => [
-    bitTest(roles[role], bit),
-    conditionalJump(state === "set" ? "jb" : "jae", label),
-  ],
+  branchIfBit: (state, role, bit, label) => [bitTest(roles[role], bit), conditionalJump(state === "set" ? "jb" : "jae", label)],
   jump: (label) => [jump(label)],
   syscall: () => [syscall],
   call: (label) => [call(label)],

@@ -82,12 +82,7 @@ type State = {
  * Encodes one tape of one or several lists of steps, each of which can be entered and ends by itself. Throws a plain
  * Error for a plan that is wrong in itself (an unknown label, a tape too large): a bug.
  */
-export function encodeTape(
-  lists: readonly (readonly Step[])[],
-  variables: Variables,
-  where: Where,
-  options: EncodeOptions = {},
-): Encoded {
+export function encodeTape(lists: readonly (readonly Step[])[], variables: Variables, where: Where, options: EncodeOptions = {}): Encoded {
   let room = usualRoom;
   for (;;) {
     const done = encodeOnce(lists, variables, where, options, room);
@@ -457,8 +452,7 @@ function flagsValue(machine: Machine, table: FlagTable, names: readonly string[]
 }
 
 /** makedev(3): the kernel's encoding of a device number in 64 bits, of which mknod takes the low 32. */
-const makedev = ({ major, minor }: Device): number =>
-  ((minor & 0xff) | ((major & 0xfff) << 8)) + (minor >>> 8) * 0x10_0000;
+const makedev = ({ major, minor }: Device): number => ((minor & 0xff) | ((major & 0xfff) << 8)) + (minor >>> 8) * 0x10_0000;
 
 function textAddress(state: State, text: string): number {
   const known = state.stringAddresses.get(text);
@@ -519,7 +513,8 @@ function writeStruct(state: State, value: Struct, at: number): void {
 
 function fieldValue(state: State, struct: StructName, name: string, value: Struct[string] | undefined): number | bigint {
   if (typeof value === "number" || typeof value === "bigint") return value;
-  if (Array.isArray(value)) return flagsValue(state.where.machine, flags[structFlagGroup(struct, name)] as FlagTable, value as readonly string[]);
+  if (Array.isArray(value))
+    return flagsValue(state.where.machine, flags[structFlagGroup(struct, name)] as FlagTable, value as readonly string[]);
   if (typeof value === "object" && "text" in value) return textAddress(state, (value as Text).text);
   return addressOf(state.where, value as unknown as Slot | Buffer);
 }

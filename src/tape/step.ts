@@ -108,28 +108,26 @@ export type StepOptions = {
 };
 
 /** One system call. */
-export function step<N extends CallName>(
-  call: N,
-  args: Args<N>,
-  origin: string,
-  why: string,
-  options?: StepOptions,
-): Step {
+export function step<N extends CallName>(call: N, args: Args<N>, origin: string, why: string, options?: StepOptions): Step {
   return newStep(call, args as readonly AnyArg[], origin, why, options);
 }
 
-function newStep(
-  call: Step["call"],
-  args: readonly AnyArg[],
-  origin: string,
-  why: string,
-  options: StepOptions | undefined,
-): Step {
+function newStep(call: Step["call"], args: readonly AnyArg[], origin: string, why: string, options: StepOptions | undefined): Step {
   if (options === undefined)
     return {
-      call, args, origin, why,
-      out: undefined, onError: undefined, ok: undefined, equal: undefined, expect: undefined, explain: undefined,
-      failed: undefined, label: undefined, goto: undefined,
+      call,
+      args,
+      origin,
+      why,
+      out: undefined,
+      onError: undefined,
+      ok: undefined,
+      equal: undefined,
+      expect: undefined,
+      explain: undefined,
+      failed: undefined,
+      label: undefined,
+      goto: undefined,
     };
   const { out, onError, ok, equal, expect, explain, failed, label, goto } = options;
   return { call, args, origin, why, out, onError, ok, equal, expect, explain, failed, label, goto };
@@ -185,13 +183,7 @@ export function newSlot<K extends SlotKind>(variables: Variables, kind: K, slot:
   return made;
 }
 
-export function newBuffer(
-  variables: Variables,
-  buffer: string,
-  bytes: number,
-  initial?: Struct | Uint8Array,
-  shared = false,
-): Buffer {
+export function newBuffer(variables: Variables, buffer: string, bytes: number, initial?: Struct | Uint8Array, shared = false): Buffer {
   const made: Buffer = { buffer, bytes, place: take(variables, bytes, shared), shared, initial };
   variables.buffers.push(made);
   return made;

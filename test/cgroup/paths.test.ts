@@ -59,7 +59,8 @@ test("the parts are the folders to make", () => {
     version: 1,
     controllers: ["memory"],
     mount: "/sys/fs/cgroup/memory",
-    present: 1, parts: ["a", "b", "c"],
+    present: 1,
+    parts: ["a", "b", "c"],
     path: "/sys/fs/cgroup/memory/a/b/c",
   });
 });

@@ -70,14 +70,11 @@ describe("ociVersion", () => {
   for (const good of ["1.0.0", "1.0.0-rc5", "1.0.2-dev", "1.1.0+dev", "1.2.1", "1.3.0", "1.3.17"])
     test(good, () => check("ociVersion", good));
   for (const bad of ["2.0.0", "1.4.0", "1.0", "1", "0.5.0", "1.0.0-", "1.x.0", "1..0", "v1.0.0", "1.0.0rc1", " 1.0.0"])
-    test(bad, () =>
-      check("ociVersion", bad, `ociVersion: expected a version of the runtime spec from 1.0.0 to 1.3, got "${bad}"`),
-    );
+    test(bad, () => check("ociVersion", bad, `ociVersion: expected a version of the runtime spec from 1.0.0 to 1.3, got "${bad}"`));
 });
 
 describe("unknown keys", () => {
-  test("misspelt", () =>
-    check("process/noNewPrivilegess", true, 'process.noNewPrivilegess: unknown key, did you mean "noNewPrivileges"?'));
+  test("misspelt", () => check("process/noNewPrivilegess", true, 'process.noNewPrivilegess: unknown key, did you mean "noNewPrivileges"?'));
   test("two letters swapped", () => check("process/cdw", "/", 'process.cdw: unknown key, did you mean "cwd"?'));
   test("another case", () => check("root/readOnly", true, 'root.readOnly: unknown key, did you mean "readonly"?'));
   test("nothing near", () => check("process/banana", 1, "process.banana: unknown key"));
@@ -96,8 +93,7 @@ describe("other platforms", () => {
   for (const section of ["windows", "solaris", "vm", "zos", "freebsd"])
     test(section, () => check(section, {}, `${section}: box runs Linux containers`));
   test("null", () => check("solaris", null));
-  test("command line", () =>
-    check("process/commandLine", "sh", "process.commandLine: is for Windows, where Linux has process.args"));
+  test("command line", () => check("process/commandLine", "sh", "process.commandLine: is for Windows, where Linux has process.args"));
   test("user name", () => check("process/user/username", "root"));
 });
 
@@ -106,8 +102,7 @@ describe("absent, null and empty", () => {
     const spec = checkSpec({ ...defaultSpec(), hooks: null, annotations: null, domainname: null, mounts: null });
     expect(Object.keys(spec)).toEqual(["ociVersion", "process", "root", "hostname", "linux"]);
   });
-  test("null where a value is required", () =>
-    check("process/cwd", null, "process.cwd: missing, expected an absolute path"));
+  test("null where a value is required", () => check("process/cwd", null, "process.cwd: missing, expected an absolute path"));
   test("null in an array", () => check("process/args", ["sh", null], "process.args[1]: expected a string, got null"));
   test("null in a map", () => check("annotations", { a: null }, "annotations.a: expected a string, got null"));
   test("an empty optional string is absent", () => {
@@ -119,8 +114,7 @@ describe("absent, null and empty", () => {
     expect(spec.linux).toEqual({ namespaces: [{ type: "uts" }] });
     expect("domainname" in spec).toBe(false);
   });
-  test("but not in place of another type", () =>
-    check("process/terminal", "", 'process.terminal: expected true or false, got ""'));
+  test("but not in place of another type", () => check("process/terminal", "", 'process.terminal: expected true or false, got ""'));
   test("process may be absent", () => check("process", undefined));
   test("linux may be absent", () => {
     const { linux: _, hostname: __, ...rest } = defaultSpec();
@@ -132,8 +126,7 @@ describe("NUL bytes", () => {
   const expected = "expected a string without NUL bytes";
   test("argument", () => check("process/args", ["a\0b"], `process.args[0]: ${expected}, got "a\\u0000b"`));
   test("annotation", () => check("annotations", { a: "\0" }, `annotations.a: ${expected}, got "\\u0000"`));
-  test("annotation's key", () =>
-    check("annotations", { "a\0": "" }, `annotations["a\\u0000"]: ${expected}, got "a\\u0000"`));
+  test("annotation's key", () => check("annotations", { "a\0": "" }, `annotations["a\\u0000"]: ${expected}, got "a\\u0000"`));
   test("sysctl", () => check("linux/sysctl", { "net.a": "\0" }, `linux.sysctl["net.a"]: ${expected}, got "\\u0000"`));
 });
 
@@ -145,31 +138,19 @@ describe("process", () => {
   test("cwd relative", () => check("process/cwd", "srv", 'process.cwd: expected an absolute path, got "srv"'));
   test("cwd empty", () => check("process/cwd", "", 'process.cwd: expected an absolute path, got ""'));
   test("long values are cut short", () =>
-    check(
-      "process/cwd",
-      "a".repeat(100),
-      `process.cwd: expected an absolute path, got "${"a".repeat(60)}"… (100 characters)`,
-    ));
+    check("process/cwd", "a".repeat(100), `process.cwd: expected an absolute path, got "${"a".repeat(60)}"… (100 characters)`));
   test("env without a sign", () => check("process/env", ["PATH"], 'process.env[0]: expected NAME=value, got "PATH"'));
   test("env without a name", () => check("process/env", ["A=", "=b"], 'process.env[1]: expected NAME=value, got "=b"'));
   test("user missing", () => check("process/user", undefined, "process.user: missing, expected an object with uid and gid"));
-  test("gid missing", () =>
-    check("process/user", { uid: 1 }, "process.user.gid: missing, expected an id from 0 to 4294967294"));
+  test("gid missing", () => check("process/user", { uid: 1 }, "process.user.gid: missing, expected an id from 0 to 4294967294"));
   test("uid too large", () =>
     check("process/user/uid", 4294967295, "process.user.uid: expected an id from 0 to 4294967294, got 4294967295"));
   test("uid largest", () => check("process/user/uid", 4294967294));
-  test("uid a fraction", () =>
-    check("process/user/uid", 1.5, "process.user.uid: expected an id from 0 to 4294967294, got 1.5"));
-  test("uid a string", () =>
-    check("process/user/uid", "0", 'process.user.uid: expected an id from 0 to 4294967294, got "0"'));
+  test("uid a fraction", () => check("process/user/uid", 1.5, "process.user.uid: expected an id from 0 to 4294967294, got 1.5"));
+  test("uid a string", () => check("process/user/uid", "0", 'process.user.uid: expected an id from 0 to 4294967294, got "0"'));
   test("more gids", () =>
-    check(
-      "process/user/additionalGids",
-      [1, -1],
-      "process.user.additionalGids[1]: expected an id from 0 to 4294967294, got -1",
-    ));
-  test("umask", () =>
-    check("process/user/umask", 512, "process.user.umask: expected an integer from 0 to 511 (octal 777), got 512"));
+    check("process/user/additionalGids", [1, -1], "process.user.additionalGids[1]: expected an id from 0 to 4294967294, got -1"));
+  test("umask", () => check("process/user/umask", 512, "process.user.umask: expected an integer from 0 to 511 (octal 777), got 512"));
   test("terminal", () => check("process/terminal", "yes", 'process.terminal: expected true or false, got "yes"'));
   test("console size", () =>
     check(
@@ -194,8 +175,7 @@ describe("process", () => {
     ));
   test("capabilities as a list", () =>
     check("process/capabilities", ["CAP_KILL"], "process.capabilities: expected an object, got an array"));
-  test("oomScoreAdj", () =>
-    check("process/oomScoreAdj", 1001, "process.oomScoreAdj: expected an integer from -1000 to 1000, got 1001"));
+  test("oomScoreAdj", () => check("process/oomScoreAdj", 1001, "process.oomScoreAdj: expected an integer from -1000 to 1000, got 1001"));
   test("ioPriority", () =>
     check(
       "process/ioPriority",
@@ -233,11 +213,7 @@ describe("process.rlimits", () => {
       'process.rlimits[0].type: expected the name of a limit, such as RLIMIT_NOFILE, got "RLIMIT_NOFILES", did you mean "RLIMIT_NOFILE"?',
     ));
   test("soft above hard", () =>
-    check(
-      "process/rlimits",
-      [limit("RLIMIT_CPU", 2, 1)],
-      "process.rlimits[0].soft: expected at most the hard limit of 1, got 2",
-    ));
+    check("process/rlimits", [limit("RLIMIT_CPU", 2, 1)], "process.rlimits[0].soft: expected at most the hard limit of 1, got 2"));
   test("twice", () =>
     check(
       "process/rlimits",
@@ -245,11 +221,7 @@ describe("process.rlimits", () => {
       'process.rlimits[2].type: "RLIMIT_CPU" stands already in process.rlimits[0]',
     ));
   test("negative", () =>
-    check(
-      "process/rlimits",
-      [limit("RLIMIT_CPU", -1, 1)],
-      "process.rlimits[0].soft: expected an integer from 0 to 2^64 - 1, got -1",
-    ));
+    check("process/rlimits", [limit("RLIMIT_CPU", -1, 1)], "process.rlimits[0].soft: expected an integer from 0 to 2^64 - 1, got -1"));
   test("no limit, as JSON.parse rounds it", () =>
     check("process/rlimits", [limit("RLIMIT_CPU", JSON.parse("18446744073709551615"), JSON.parse("18446744073709551615"))]));
   test("above 64 bits", () =>
@@ -261,21 +233,13 @@ describe("process.rlimits", () => {
 });
 
 describe("mounts", () => {
-  test("no destination", () =>
-    onlyMount({ type: "tmpfs" }, "mounts[0].destination: missing, expected a string that is not empty"));
+  test("no destination", () => onlyMount({ type: "tmpfs" }, "mounts[0].destination: missing, expected a string that is not empty"));
   test("no type", () =>
-    onlyMount(
-      { destination: "/a" },
-      'mounts[0].type: missing, expected a file system type, a bind mount has "bind" in its options',
-    ));
+    onlyMount({ destination: "/a" }, 'mounts[0].type: missing, expected a file system type, a bind mount has "bind" in its options'));
   test("bind needs no type", () => onlyMount({ destination: "/a", source: "a", options: ["rbind"] }));
-  test("bind without source", () =>
-    onlyMount({ destination: "/a", type: "bind" }, "mounts[0].source: missing, expected the path to bind"));
+  test("bind without source", () => onlyMount({ destination: "/a", type: "bind" }, "mounts[0].source: missing, expected the path to bind"));
   test("options as a string", () =>
-    onlyMount(
-      { destination: "/a", type: "tmpfs", options: "ro" },
-      'mounts[0].options: expected an array of strings, got "ro"',
-    ));
+    onlyMount({ destination: "/a", type: "tmpfs", options: "ro" }, 'mounts[0].options: expected an array of strings, got "ro"'));
   test("half of the id maps", () =>
     onlyMount(
       { destination: "/a", type: "tmpfs", uidMappings: [map(0, 1, 1)] },
@@ -289,14 +253,9 @@ describe("mounts", () => {
 
 describe("hooks", () => {
   test("right", () => check("hooks", { prestart: [{ path: "/h", args: ["h"], env: ["A=b"], timeout: 1 }], poststop: [] }));
-  test("path", () =>
-    check("hooks", { poststart: [{ path: "h" }] }, 'hooks.poststart[0].path: expected an absolute path, got "h"'));
+  test("path", () => check("hooks", { poststart: [{ path: "h" }] }, 'hooks.poststart[0].path: expected an absolute path, got "h"'));
   test("timeout", () =>
-    check(
-      "hooks",
-      { poststart: [{ path: "/h", timeout: 0 }] },
-      "hooks.poststart[0].timeout: expected a number of seconds above 0, got 0",
-    ));
+    check("hooks", { poststart: [{ path: "/h", timeout: 0 }] }, "hooks.poststart[0].timeout: expected a number of seconds above 0, got 0"));
   test("point", () => check("hooks", { preStart: [] }, 'hooks.preStart: unknown key, did you mean "prestart"?'));
 });
 
@@ -307,23 +266,13 @@ describe("linux.namespaces", () => {
       'linux.namespaces[1].type: expected one of pid, network, mount, ipc, uts, user, cgroup and time, got "net"',
     ));
   test("twice", () =>
-    linuxWith(
-      { namespaces: ns("uts", "pid", "uts") },
-      'linux.namespaces[2].type: "uts" stands already in linux.namespaces[0]',
-    ));
+    linuxWith({ namespaces: ns("uts", "pid", "uts") }, 'linux.namespaces[2].type: "uts" stands already in linux.namespaces[0]'));
   test("relative path", () =>
-    linuxWith(
-      { namespaces: [{ type: "uts", path: "ns" }] },
-      'linux.namespaces[0].path: expected an absolute path, got "ns"',
-    ));
+    linuxWith({ namespaces: [{ type: "uts", path: "ns" }] }, 'linux.namespaces[0].path: expected an absolute path, got "ns"'));
   test("hostname", () => linuxWith({ namespaces: ns("pid") }, "hostname: needs a uts namespace in linux.namespaces"));
   test("hostname in a joined one", () => linuxWith({ namespaces: [{ type: "uts", path: "/proc/1/ns/uts" }] }));
   test("hostname too long", () =>
-    check(
-      "hostname",
-      "h".repeat(65),
-      `hostname: expected a name of at most 64 characters, got "${"h".repeat(60)}"… (65 characters)`,
-    ));
+    check("hostname", "h".repeat(65), `hostname: expected a name of at most 64 characters, got "${"h".repeat(60)}"… (65 characters)`));
   test("domainname", () =>
     expect(faultLines(() => checkSpec({ ociVersion: "1.0.0", root: { path: "r" }, domainname: "d" }))).toEqual([
       "domainname: needs a uts namespace in linux.namespaces",
@@ -335,10 +284,7 @@ describe("id maps", () => {
   const both = (maps: unknown): object => ({ namespaces: user, uidMappings: maps, gidMappings: [map(0, 0, 1)] });
   test("right", () => linuxWith(both([map(0, 1000, 1), map(1, 100000, 65535)])));
   test("no user namespace", () =>
-    linuxWith(
-      { namespaces: ns("uts"), uidMappings: [map(0, 0, 1)] },
-      "linux.uidMappings: needs a user namespace in linux.namespaces",
-    ));
+    linuxWith({ namespaces: ns("uts"), uidMappings: [map(0, 0, 1)] }, "linux.uidMappings: needs a user namespace in linux.namespaces"));
   test("no map", () =>
     linuxWith(
       { namespaces: user },
@@ -346,8 +292,7 @@ describe("id maps", () => {
       "linux.gidMappings: missing: a new user namespace needs a map of ids",
     ));
   test("none for a joined one", () => linuxWith({ namespaces: [{ type: "uts" }, { type: "user", path: "/ns" }] }));
-  test("empty range", () =>
-    linuxWith(both([map(0, 0, 0)]), "linux.uidMappings[0].size: expected an integer from 1 to 4294967295, got 0"));
+  test("empty range", () => linuxWith(both([map(0, 0, 0)]), "linux.uidMappings[0].size: expected an integer from 1 to 4294967295, got 0"));
   test("past the last id", () =>
     linuxWith(
       both([map(0, 4294967294, 2)]),
@@ -355,20 +300,11 @@ describe("id maps", () => {
     ));
   test("every id", () => linuxWith(both([map(0, 0, 4294967295)])));
   test("overlap in the container", () =>
-    linuxWith(
-      both([map(0, 1, 2), map(1, 100, 5)]),
-      "linux.uidMappings[1].containerID: the range overlaps that of linux.uidMappings[0]",
-    ));
+    linuxWith(both([map(0, 1, 2), map(1, 100, 5)]), "linux.uidMappings[1].containerID: the range overlaps that of linux.uidMappings[0]"));
   test("overlap on the host", () =>
-    linuxWith(
-      both([map(0, 100, 10), map(20, 95, 6)]),
-      "linux.uidMappings[1].hostID: the range overlaps that of linux.uidMappings[0]",
-    ));
+    linuxWith(both([map(0, 100, 10), map(20, 95, 6)]), "linux.uidMappings[1].hostID: the range overlaps that of linux.uidMappings[0]"));
   test("too many", () =>
-    linuxWith(
-      both(Array.from({ length: 341 }, (_, at) => map(at, at, 1))),
-      "linux.uidMappings: expected at most 340 entries, got 341",
-    ));
+    linuxWith(both(Array.from({ length: 341 }, (_, at) => map(at, at, 1))), "linux.uidMappings: expected at most 340 entries, got 341"));
   test("misspelt", () =>
     linuxWith(
       both([{ containerId: 0, hostID: 0, size: 1 }]),
@@ -395,10 +331,7 @@ describe("linux.sysctl", () => {
   test("leading out", () => one("net/../kernel/panic", "not the name of a sysctl", "network"));
   test("leading out by dots", () => one("net.//.x", "not the name of a sysctl", "network"));
   test("value not a string", () =>
-    linuxWith(
-      { namespaces: ns("uts", "network"), sysctl: { "net.a": 1 } },
-      'linux.sysctl["net.a"]: expected a string, got 1',
-    ));
+    linuxWith({ namespaces: ns("uts", "network"), sysctl: { "net.a": 1 } }, 'linux.sysctl["net.a"]: expected a string, got 1'));
 });
 
 describe("the rest of linux", () => {
@@ -432,7 +365,9 @@ describe("the rest of linux", () => {
   test("device rule", () =>
     wrong(
       "resources",
-      { devices: [{ access: "rx" }, { allow: true, access: "" }, { allow: false }, { allow: true, access: "m", major: -2, minor: 2 ** 32 }] },
+      {
+        devices: [{ access: "rx" }, { allow: true, access: "" }, { allow: false }, { allow: true, access: "m", major: -2, minor: 2 ** 32 }],
+      },
       '.devices[0].access: expected some of the letters r, w and m, got "rx"',
       ".devices[0].allow: missing, expected true or false",
       '.devices[1].access: expected some of the letters r, w and m, got ""',
@@ -447,8 +382,7 @@ describe("the rest of linux", () => {
       '.memory.limit: expected an integer of 64 bits, got "1G"',
       '.memory.swapp: unknown key, did you mean "swap"?',
     ));
-  test("old memory fields", () =>
-    wrong("resources", { memory: { kernel: 1, kernelTCP: 1, disableOOMKiller: false, useHierarchy: true } }));
+  test("old memory fields", () => wrong("resources", { memory: { kernel: 1, kernelTCP: 1, disableOOMKiller: false, useHierarchy: true } }));
   test("pids", () => wrong("resources", { pids: { limit: 0.5 } }, ".pids.limit: expected an integer of 64 bits, got 0.5"));
   test("unified", () =>
     wrong(
@@ -476,11 +410,7 @@ describe("the rest of linux", () => {
       ".blockIO.throttleReadBpsDevice[0].rate: missing, expected an integer from 0 to 2^64 - 1",
     ));
   test("rdma", () =>
-    wrong(
-      "resources",
-      { rdma: { mlx5_1: { hcaHandle: 3 } } },
-      '.rdma.mlx5_1.hcaHandle: unknown key, did you mean "hcaHandles"?',
-    ));
+    wrong("resources", { rdma: { mlx5_1: { hcaHandle: 3 } } }, '.rdma.mlx5_1.hcaHandle: unknown key, did you mean "hcaHandles"?'));
   test("seccomp", () =>
     wrong(
       "seccomp",
@@ -522,13 +452,11 @@ describe("the rest of linux", () => {
       "linux.timeOffsets.monotonic.nanosecs: expected an integer from 0 to 999999999, got 1000000000",
       'linux.timeOffsets.realtime: expected monotonic or boottime, got "realtime"',
     ));
-  test("timeOffsets without", () =>
-    wrong("timeOffsets", { monotonic: { secs: 1 } }, ": needs a time namespace in linux.namespaces"));
+  test("timeOffsets without", () => wrong("timeOffsets", { monotonic: { secs: 1 } }, ": needs a time namespace in linux.namespaces"));
 });
 
 describe("what clients write", () => {
-  test("podman", () =>
-    expect(checkSpec(podmanConfig()).process?.user).toEqual({ uid: 0, gid: 0, additionalGids: [0], umask: 18 }));
+  test("podman", () => expect(checkSpec(podmanConfig()).process?.user).toEqual({ uid: 0, gid: 0, additionalGids: [0], umask: 18 }));
   test("docker", () => expect(checkSpec(dockerConfig()).mounts?.length).toBe(3));
 });
 

@@ -10,8 +10,7 @@ import { faultLines } from "./print-faults.ts";
 /** Newer versions of runc write a little less: no ambient capabilities, for one. */
 const comparable = "runc version 1.1.5";
 const runc = Bun.which("runc");
-const version =
-  runc === null ? "no runc" : (Bun.spawnSync([runc, "--version"]).stdout.toString().split("\n")[0] ?? "").split("+")[0];
+const version = runc === null ? "no runc" : (Bun.spawnSync([runc, "--version"]).stdout.toString().split("\n")[0] ?? "").split("+")[0];
 
 function runcSpec(...options: string[]): { linux: { namespaces: { type: string }[] } } {
   const folder = mkdtempSync(join(tmpdir(), "box-spec-"));

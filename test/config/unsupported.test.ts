@@ -47,13 +47,9 @@ test("time namespace", () =>
     'linux.namespaces[2].type: "time" is not supported yet',
   ));
 test("no mount namespace", () =>
-  withLinux(
-    { namespaces: [{ type: "uts" }] },
-    "linux.namespaces: has no mount namespace, and box makes no container without",
-  ));
+  withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
 
-const resources = (resources: Linux["resources"], ...expected: string[]): void =>
-  withLinux({ resources: resources ?? {} }, ...expected);
+const resources = (resources: Linux["resources"], ...expected: string[]): void => withLinux({ resources: resources ?? {} }, ...expected);
 test("memory", () => resources({ memory: { limit: 0 } }, "linux.resources.memory: not supported yet"));
 test("cpu", () => resources({ cpu: { cpus: "0" } }, "linux.resources.cpu: not supported yet"));
 test("pids", () => resources({ pids: { limit: 1 } }, "linux.resources.pids: not supported yet"));
@@ -76,10 +72,8 @@ test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.app
 test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
 test("oomScoreAdj", () => withProcess({ oomScoreAdj: 0 }, "process.oomScoreAdj: not supported yet"));
 test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
-test("ioPriority", () =>
-  withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
-test("execCPUAffinity", () =>
-  withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
+test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
+test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
 
 test("mounts", () => {
   const one = [{ containerID: 0, hostID: 0, size: 1 }];

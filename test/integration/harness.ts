@@ -203,7 +203,7 @@ export async function until(condition: () => boolean, what: string, limitMs = LI
 let specText: string | undefined;
 
 /** What `box spec` writes, with `terminal` false. Each call gives a value of its own. */
-export function specOfBox(): Spec {
+function specOfBox(): Spec {
   if (specText === undefined) {
     const folder = mkdtempSync(`${tmpdir()}/box-spec-`);
     const { exitCode, stderr } = Bun.spawnSync([binary, "spec", "--bundle", folder], { timeout: LIMIT_MS });

@@ -37,7 +37,9 @@ function withoutKeeping(calls: readonly Call[]): Call[] {
   if (renamed < 0) return [...calls];
   const { pid } = calls[renamed] as Call;
   const own = (at: number): boolean => calls[at]?.pid === pid;
-  const from = calls.findLastIndex(({ text }, at) => at < renamed && own(at) && text.startsWith('openat(AT_FDCWD, "/proc/self/exe", O_RDONLY|O_CLOEXEC)'));
+  const from = calls.findLastIndex(
+    ({ text }, at) => at < renamed && own(at) && text.startsWith('openat(AT_FDCWD, "/proc/self/exe", O_RDONLY|O_CLOEXEC)'),
+  );
   const to = calls.findIndex(({ text }, at) => at > renamed && own(at) && text.startsWith("close("));
   return calls.filter((_, at) => !own(at) || at < from || at > to);
 }

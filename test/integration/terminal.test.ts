@@ -2,7 +2,7 @@
 // it is as before afterwards.
 
 import { describe, expect } from "bun:test";
-import { binary, Bundle, execute, machine, testWith, until } from "./harness.ts";
+import { Bundle, binary, execute, machine, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
@@ -15,7 +15,13 @@ class Terminal implements Disposable {
     this.child = Bun.spawn(["sh", "-c", script], {
       cwd: bundle.folder,
       env: { ...process.env, BOX: `${binary} --root ${bundle.states}` },
-      terminal: { cols: 100, rows: 30, data: (_, bytes) => void (this.#output += new TextDecoder().decode(bytes)) },
+      terminal: {
+        cols: 100,
+        rows: 30,
+        data: (_, bytes) => {
+          this.#output += new TextDecoder().decode(bytes);
+        },
+      },
     });
   }
 
@@ -55,7 +61,9 @@ const bundleFor = (script: string): Bundle =>
 
 describe("inside", () => {
   test("stdio and /dev/console are a pseudoterminal of the container's own, which is its controlling terminal", async () => {
-    using bundle = bundleFor("for fd in 0 1 2; do readlink /proc/self/fd/$fd; done; stat -c '%t:%T %u' /dev/console; : < /dev/tty && ls -1 /dev/pts");
+    using bundle = bundleFor(
+      "for fd in 0 1 2; do readlink /proc/self/fd/$fd; done; stat -c '%t:%T %u' /dev/console; : < /dev/tty && ls -1 /dev/pts",
+    );
     using terminal = new Terminal(bundle, `$BOX run ${bundle.id}`);
     expect(await terminal.end()).toEqual({ exitCode: 0, output: "/dev/pts/0\n/dev/pts/0\n/dev/pts/0\n88:0 0\n0\nptmx\n" });
   });
@@ -91,7 +99,7 @@ describe("inside", () => {
   });
 
   test("what is typed is echoed once and read as lines", async () => {
-    using bundle = bundleFor("echo ready; read line; echo \"got $line\"");
+    using bundle = bundleFor('echo ready; read line; echo "got $line"');
     using terminal = new Terminal(bundle, `$BOX run ${bundle.id}`);
     await terminal.says("ready");
     terminal.type("grüße\r");
@@ -136,10 +144,14 @@ describe("the caller's terminal", () => {
 
   test("has them back when box is told to end", async () => {
     using bundle = bundleFor("trap 'exit 6' TERM; echo ready; while :; do sleep 0.05; done");
-    const code = await settingsAround(bundle, `$BOX run ${bundle.id} & box=$!; trap 'kill -TERM $box' USR1; wait $box; wait $box`, async (terminal) => {
-      await terminal.says("ready");
-      terminal.child.kill("SIGUSR1");
-    });
+    const code = await settingsAround(
+      bundle,
+      `$BOX run ${bundle.id} & box=$!; trap 'kill -TERM $box' USR1; wait $box; wait $box`,
+      async (terminal) => {
+        await terminal.says("ready");
+        terminal.child.kill("SIGUSR1");
+      },
+    );
     expect(code).toBe(6);
   });
 
@@ -191,9 +203,12 @@ describe("without a terminal of the caller's", () => {
 
   test("a reader that goes away does not stop the container", async () => {
     using bundle = bundleFor("seq 1 100000; echo $? > /dev/shm/code; cat /dev/shm/code >&2; exit 8");
-    const { exitCode } = await execute(["sh", "-c", `${binary} --root ${bundle.states} run ${bundle.id} | head -n 1 > /dev/null; exit \${PIPESTATUS:-0}`], {
-      cwd: bundle.folder,
-    });
+    const { exitCode } = await execute(
+      ["sh", "-c", `${binary} --root ${bundle.states} run ${bundle.id} | head -n 1 > /dev/null; exit \${PIPESTATUS:-0}`],
+      {
+        cwd: bundle.folder,
+      },
+    );
     expect(exitCode).toBe(0);
     await until(() => machine(bundle).states.length === 0, "the container to end");
   });
@@ -211,7 +226,12 @@ describe("without a terminal of the caller's", () => {
 describe("refusals", () => {
   test("a container whose /dev/pts is no devpts has no terminal to give", async () => {
     using bundle = bundleFor("true");
-    bundle.change((spec) => (spec.mounts = spec.mounts.map((mount) => (mount.destination === "/dev/pts" ? { destination: "/dev/pts", type: "tmpfs", source: "tmpfs" } : mount))));
+    bundle.change(
+      (spec) =>
+        (spec.mounts = spec.mounts.map((mount) =>
+          mount.destination === "/dev/pts" ? { destination: "/dev/pts", type: "tmpfs", source: "tmpfs" } : mount,
+        )),
+    );
     const { exitCode, stderr } = await bundle.box(["run", bundle.id]);
     expect(stderr).toBe("box: process.terminal: cannot open a pseudoterminal: /dev/pts is not a filesystem of pseudoterminals\n");
     expect(exitCode).toBe(125);

@@ -27,7 +27,9 @@ function strerrors(): string[] {
     const program = join(folder, "strerror");
     const gcc = Bun.spawnSync(["gcc", "-x", "c", "-o", program, "-"], { stdin: Buffer.from(source) });
     if (gcc.exitCode !== 0) throw new Error(gcc.stderr.toString());
-    return Bun.spawnSync([program], { env: { LC_ALL: "C" } }).stdout.toString().split("\n");
+    return Bun.spawnSync([program], { env: { LC_ALL: "C" } })
+      .stdout.toString()
+      .split("\n");
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -19,7 +19,6 @@ const newer: Readonly<Record<string, string>> = {
   STATX_MNT_ID_UNIQUE: "6.8",
 };
 
-
 type Table = Readonly<Record<string, number | { readonly x64: number; readonly arm64: number }>>;
 
 function questions(libc: boolean): Record<string, Question> {

@@ -13,14 +13,15 @@ export type Question = { readonly expression: string; readonly since?: string | 
 /** The kernel's own headers, or libc's for what the kernel keeps out of include/uapi. */
 export type Headers = Machine | "libc";
 
-const uapi: Readonly<Record<Machine, { readonly folders: readonly string[]; readonly asm: string; readonly options: readonly string[] }>> = {
-  x64: { folders: ["/usr/include/x86_64-linux-gnu", "/usr/include"], asm: "/usr/include/x86_64-linux-gnu/asm/unistd.h", options: [] },
-  arm64: {
-    folders: ["/usr/aarch64-linux-gnu/include"],
-    asm: "/usr/aarch64-linux-gnu/include/asm/unistd.h",
-    options: ["-U__x86_64__", "-U__x86_64", "-D__aarch64__"],
-  },
-};
+const uapi: Readonly<Record<Machine, { readonly folders: readonly string[]; readonly asm: string; readonly options: readonly string[] }>> =
+  {
+    x64: { folders: ["/usr/include/x86_64-linux-gnu", "/usr/include"], asm: "/usr/include/x86_64-linux-gnu/asm/unistd.h", options: [] },
+    arm64: {
+      folders: ["/usr/aarch64-linux-gnu/include"],
+      asm: "/usr/aarch64-linux-gnu/include/asm/unistd.h",
+      options: ["-U__x86_64__", "-U__x86_64", "-D__aarch64__"],
+    },
+  };
 
 // biome-ignore format: a list of short names, several to a line
 const kernelIncludes = [
@@ -34,7 +35,7 @@ const kernelIncludes = [
 const libcIncludes = ["stddef.h", "fcntl.h", "unistd.h", "sys/socket.h", "sys/mount.h"];
 
 /** What a machine lacks to answer, or undefined. */
-export function missing(headers: Headers): string | undefined {
+function missing(headers: Headers): string | undefined {
   if (Bun.which("gcc") === null) return "gcc";
   if (headers === "libc") return process.arch === "x64" && existsSync("/usr/include/stdlib.h") ? undefined : "libc's headers for x86-64";
   return existsSync(uapi[headers].asm) ? undefined : `${uapi[headers].asm} (the kernel's headers for ${headers})`;

@@ -26,7 +26,8 @@ function print(word: string): string {
     ...(option.legacyClear ?? []).map((name) => `-${name}`),
   ];
   if (option.recursive === true) parts.push("recursive");
-  if (option.propagation !== undefined) parts.push(`propagation ${option.propagation.flag}`, ...(option.propagation.recursive ? ["recursive"] : []));
+  if (option.propagation !== undefined)
+    parts.push(`propagation ${option.propagation.flag}`, ...(option.propagation.recursive ? ["recursive"] : []));
   for (const key of ["bind", "fsFlag", "superRo", "remount", "extension"] as const)
     if (option[key] !== undefined) parts.push(`${key} ${option[key]}`);
   return `${word}: ${parts.join(" ")}`.trim();

@@ -42,7 +42,17 @@ test("anything else is no signal", () => {
 
 test("signalName", () => {
   expect([1, 15, 31, 32, 34, 37, 49, 50, 64, 0, 65].map(signalName)).toEqual([
-    "SIGHUP", "SIGTERM", "SIGSYS", "signal 32", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMIN+15", "SIGRTMAX-14", "SIGRTMAX", "signal 0", "signal 65",
+    "SIGHUP",
+    "SIGTERM",
+    "SIGSYS",
+    "signal 32",
+    "SIGRTMIN",
+    "SIGRTMIN+3",
+    "SIGRTMIN+15",
+    "SIGRTMAX-14",
+    "SIGRTMAX",
+    "signal 0",
+    "signal 65",
   ]);
 });
 

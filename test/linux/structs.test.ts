@@ -39,7 +39,10 @@ const inC: Readonly<Record<StructName, InC>> = {
   sockaddr_un: { type: "struct sockaddr_un" },
   sockaddr_nl: { type: "struct sockaddr_nl" },
   winsize: { type: "struct winsize" },
-  ifreq: { type: "struct ifreq", fields: { ifr_name: "ifr_ifrn.ifrn_name", ifr_flags: "ifr_ifru.ifru_flags", ifr_ifindex: "ifr_ifru.ifru_ivalue" } },
+  ifreq: {
+    type: "struct ifreq",
+    fields: { ifr_name: "ifr_ifrn.ifrn_name", ifr_flags: "ifr_ifru.ifru_flags", ifr_ifindex: "ifr_ifru.ifru_ivalue" },
+  },
   sigaction: { type: "struct sigaction", prefix: "sa_" },
   sigset: { type: "union { sigset_t sig; }" },
   pollfd: { type: "struct pollfd" },
@@ -81,7 +84,11 @@ function expected(asked: Record<string, Question>, machine: Machine): Map<string
 }
 
 describe("layouts are those of the C headers", () => {
-  const cases: readonly (readonly [Headers, Machine])[] = [["x64", "x64"], ["arm64", "arm64"], ["libc", "x64"]];
+  const cases: readonly (readonly [Headers, Machine])[] = [
+    ["x64", "x64"],
+    ["arm64", "arm64"],
+    ["libc", "x64"],
+  ];
   for (const [headers, machine] of cases)
     test.skipIf(!canAsk(headers, `structs of ${headers}`))(headers, () => {
       const asked = questions(headers === "libc");

@@ -283,7 +283,8 @@ describe("a cgroup", () => {
 
 describe("devices", () => {
   const v1Alone: Changes = { facts: { cgroups: cgroupLayouts.v1 } };
-  const late = 'clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_INTO_CGROUP, exit_signal: 17}, 88) → the child\'s pid: comes before devices are limited';
+  const late =
+    "clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_INTO_CGROUP, exit_signal: 17}, 88) → the child's pid: comes before devices are limited";
   notices("are not limited", "devicesAreLimited", {}, (plan) => without(plan, calling("bpf", ["BPF_PROG_ATTACH"])), late);
   notices(
     "are limited too late",

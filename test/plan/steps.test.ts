@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
+import { components } from "../../src/linux/components.ts";
 import { newChildVariables } from "../../src/plan/builder.ts";
 import { branches } from "../../src/plan/print-plan.ts";
-import { components, ensureInRoot, type Kind } from "../../src/plan/steps.ts";
+import { ensureInRoot, type Kind } from "../../src/plan/steps.ts";
 import { printStep } from "../../src/tape/print.ts";
 import { newSlot } from "../../src/tape/step.ts";
 

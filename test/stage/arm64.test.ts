@@ -31,26 +31,18 @@ function everyForm(): Encoded[] {
   const plain = [
     ...everyPair.flatMap(([one, other]) => [
       ...keys(memoryForms).flatMap((form) => [0, 8, 0x7f8].map((offset) => memory(form, one, other, offset))),
-      ...keys(registerForms).flatMap((form) => [
-        threeRegisters(form, one, one, other),
-        threeRegisters(form, "x8", one, other),
-      ]),
+      ...keys(registerForms).flatMap((form) => [threeRegisters(form, one, one, other), threeRegisters(form, "x8", one, other)]),
       move(one, other),
       compare(one, other),
     ]),
     ...everyRegister.flatMap((register) => [
       ...[0, 1, -1, 4095, -4095].map((value) => compareConstant(register, value)),
-      ...[0, 125, 0xffff, 0x1_0000, 0x4001_0000, 0x1234_5678, 0xffff_ffff].flatMap((value) =>
-        moveConstant(register, value),
-      ),
+      ...[0, 125, 0xffff, 0x1_0000, 0x4001_0000, 0x1234_5678, 0xffff_ffff].flatMap((value) => moveConstant(register, value)),
     ]),
     ...[svc, udf, ret],
   ].flatMap((instruction) => encodings("arm64", instruction));
   const tests = everyRegister.flatMap((register) =>
-    [0, 31, 32, 63].flatMap((bit) => [
-      testBitBranch("tbz", register, bit, "there"),
-      testBitBranch("tbnz", register, bit, "there"),
-    ]),
+    [0, 31, 32, 63].flatMap((bit) => [testBitBranch("tbz", register, bit, "there"), testBitBranch("tbnz", register, bit, "there")]),
   );
   return [
     ...plain,
@@ -62,8 +54,7 @@ function everyForm(): Encoded[] {
 
 testDisassembly("arm64", "every form of every instruction", everyForm);
 
-const encode = (instruction: ReturnType<typeof branch>, distance: number) =>
-  encodings("arm64", instruction, [distance]);
+const encode = (instruction: ReturnType<typeof branch>, distance: number) => encodings("arm64", instruction, [distance]);
 
 test.each([
   ["displacement", () => memory("load", "x0", "x9", 0x8000), 0x1000],

@@ -19,8 +19,7 @@ describe.each([...machines])("%s", (machine) => {
   testDisassembly(machine, "every row of the listing", () =>
     listStage(machine).map(({ offset, bytes, text, target }) => ({
       bytes,
-      text:
-        target === undefined ? text : withDistance(machine, text, target.label, target.offset - offset, bytes.length),
+      text: target === undefined ? text : withDistance(machine, text, target.label, target.offset - offset, bytes.length),
     })),
   );
 

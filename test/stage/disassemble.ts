@@ -13,7 +13,7 @@ const options = {
 } as const satisfies Record<Machine, readonly string[]>;
 
 /** The text LLVM prints for each row's bytes, with single spaces. */
-export function disassemble(machine: Machine, rows: readonly Encoded[]): string[] {
+function disassemble(machine: Machine, rows: readonly Encoded[]): string[] {
   const hex = rows.map(({ bytes }) => bytes.map((byte) => `0x${byte.toString(16)}`).join(" ")).join("\n");
   const { stdout, stderr } = Bun.spawnSync([llvmMc ?? "llvm-mc", "-disassemble", ...options[machine]], {
     stdin: Buffer.from(hex),

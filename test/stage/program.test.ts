@@ -16,8 +16,7 @@ const WEXITED = 4;
 const SI_STATUS = 24;
 
 /** Stores a constant: proof that the tape came by. */
-const mark = (index: number, value: number) =>
-  ({ call: "compute", args: [value, 0, 0, -1], out: reported(index) }) as const;
+const mark = (index: number, value: number) => ({ call: "compute", args: [value, 0, 0, -1], out: reported(index) }) as const;
 const badClose = { call: "close", args: [-1] } as const;
 
 const summary = ({ exit, current, failed, errno }: Outcome) => ({ exit, current, failed, errno });

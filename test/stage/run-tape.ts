@@ -9,7 +9,7 @@ import { buildStage } from "../../src/stage/build-stage.ts";
 import * as layout from "../../src/tape/layout.ts";
 
 /** Slots: private ones in the tape region; reported ones in the status region, which box can read afterwards. */
-export const SLOTS_OFFSET = 0x2000;
+const SLOTS_OFFSET = 0x2000;
 const TAPE_BYTES = 0x3000;
 export const slot = (index: number) => layout.TAPE_ADDRESS + SLOTS_OFFSET + 8 * index;
 export const reported = (index: number) => layout.STATUS_ADDRESS + layout.status.bytes + 8 * index;
@@ -40,8 +40,7 @@ export function encodeTape(machine: Machine, tape: Tape, slots: Slots = {}, plac
   const view = new DataView(bytes.buffer);
   const put = (at: number, value: number | bigint) => view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true);
   const address = (label: string) => places.tape + recordOffset(tape, label);
-  const resolve = (value: Value) =>
-    typeof value !== "object" ? value : "label" in value ? address(value.label) : value.from;
+  const resolve = (value: Value) => (typeof value !== "object" ? value : "label" in value ? address(value.label) : value.from);
   put(layout.header.status, places.status);
   put(layout.header.entry, places.tape + layout.header.bytes);
   for (const [index, value] of Object.entries(slots)) put(SLOTS_OFFSET + 8 * Number(index), resolve(value));

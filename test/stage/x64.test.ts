@@ -34,9 +34,7 @@ function everyForm(): Encoded[] {
       ...keys(registerForms).map((form) => twoRegisters(form, one, other)),
     ]),
     ...everyRegister.flatMap((register) => [
-      ...[0, 1, 127, 128, -128, -129, -4095, 0x7fff_ffff, -0x8000_0000].map((value) =>
-        compareConstant(register, value),
-      ),
+      ...[0, 1, 127, 128, -128, -129, -4095, 0x7fff_ffff, -0x8000_0000].map((value) => compareConstant(register, value)),
       ...[0, 31, 32, 63].map((bit) => bitTest(register, bit)),
       ...[0, 1, 0x4001_0000, 0xffff_ffff].map((value) => moveConstant(register, value)),
       pushOrPop("push", register),
@@ -44,11 +42,7 @@ function everyForm(): Encoded[] {
     ]),
     ...[syscall, ud2, ret],
   ];
-  const branches = [
-    ...keys(conditionCodes).map((form) => conditionalJump(form, "there")),
-    jump("there"),
-    call("there"),
-  ];
+  const branches = [...keys(conditionCodes).map((form) => conditionalJump(form, "there")), jump("there"), call("there")];
   return [...plain, ...branches].flatMap((instruction) => encodings("x64", instruction, distances));
 }
 
