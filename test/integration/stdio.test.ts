@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { Bundle, binary, testWith } from "./harness.ts";
+import { Bundle, binary, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
@@ -57,6 +57,8 @@ test("stdio is the very same files, at the same place, with the same flags", asy
   try {
     const reader = child.stderr.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("ready\n");
+    // Until then the shell may still have its stdout where it wrote "ready".
+    await until(() => readFileSync(`/proc/${bundle.initPid}/comm`, "utf8") === "sleep\n", "the shell to become sleep");
     const of = (pid: number): string[] => [0, 1, 2].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     const flags = (pid: number): string[] => [0, 1, 2].map((fd) => readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8").split("\n")[1] ?? "");
     expect(of(bundle.initPid)).toEqual(of(child.pid));

@@ -95,7 +95,7 @@ testBench("without root only --version is measured", async () => {
 const refusals = [
   { words: ["--rounds", "0"], message: "--rounds: expected a number from 1 to 9999, got 0" },
   { words: ["--rounds"], message: "--rounds: expected a number from 1 to 9999, got nothing" },
-  { words: ["--only", "speed"], message: "--only: expected one of version, run, rss, held, syscalls, steps, got speed" },
+  { words: ["--only", "speed"], message: "--only: expected one of version, first, run, rss, held, syscalls, steps, got speed" },
   { words: ["--output"], message: "--output: expected a file, got nothing" },
   { words: ["fast"], message: "unknown flag fast (--help lists them)" },
 ];
@@ -185,13 +185,13 @@ test("the report as text", () => {
     Linux 6.1, x64, 2 × A CPU
     medians of 7 interleaved rounds, times of 2 runs each
 
-                                                box  runc  crun  bubblewrap  box/runc  box/crun  box/bubblewrap
-    --version, ms                               4.0   8.0     –           –      0.50         –               –
-    run of /bin/true, cgroups as they are, ms  10.0  20.0     –         5.0      0.50         –            2.00
-    run of /bin/true, pure cgroup2, ms         10.0     –   8.0           –         –      1.25               –
+                                                      box  runc  crun  bubblewrap  box/runc  box/crun  box/bubblewrap
+    --version, ms                                     4.0   8.0     –           –      0.50         –               –
+    run of /bin/true again, cgroups as they are, ms  10.0  20.0     –         5.0      0.50         –            2.00
+    run of /bin/true again, pure cgroup2, ms         10.0     –   8.0           –         –      1.25               –
 
-    target: box/runc of a run, cgroups as they are: at most 0.4, is 0.5: missed
-    target: box/crun of a run, pure cgroup2: at most 1.25, is 1.25: met
+    target: box/runc of a run of /bin/true again, cgroups as they are: at most 0.4, is 0.5: missed
+    target: box/crun of a run of /bin/true again, pure cgroup2: at most 1.25, is 1.25: met
     steps of box's plan, cgroups as they are: 7 (box 3, stage 0, init 4), and 5 only on a condition
     left out: crun, cgroups as they are: no
     note: made to run"
