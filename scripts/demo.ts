@@ -7,7 +7,8 @@ import { join, relative, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "..");
 const box = join(root, "dist/box");
-const written = "/made-by-the-container";
+/** Without root the view of / is read-only, and /tmp is the container's own. */
+const written = process.getuid?.() === 0 ? "/made-by-the-container" : "/tmp/made-by-the-container";
 
 /** Runs inside. Only what any Linux machine has: sh, cat, ls, readlink. Single quotes would end it. */
 const script = `
@@ -52,7 +53,7 @@ function compare(seen: readonly string[]): boolean {
   const inodes = new Map(seen.map((line) => namespaceLine.exec(line)?.slice(1) as [string, string]));
   console.log(`\nOn this machine:\n  hostname: ${hostname()}`);
   const kept = existsSync(written);
-  console.log(kept ? `  ${written} is there: / was not a copy` : `  no ${written}: the container wrote to a copy of /, which is gone`);
+  console.log(kept ? `  ${written} is there: the container wrote to this machine` : `  no ${written}: what the container wrote is gone with it`);
   console.log(`  namespaces:  ${"container's".padEnd(12)} host's`);
   for (const [kind, inode] of inodes) {
     const host = namespaceLine.exec(readlinkSync(`/proc/self/ns/${kind}`))?.[2];
