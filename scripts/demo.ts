@@ -53,7 +53,9 @@ function compare(seen: readonly string[]): boolean {
   const inodes = new Map(seen.map((line) => namespaceLine.exec(line)?.slice(1) as [string, string]));
   console.log(`\nOn this machine:\n  hostname: ${hostname()}`);
   const kept = existsSync(written);
-  console.log(kept ? `  ${written} is there: the container wrote to this machine` : `  no ${written}: what the container wrote is gone with it`);
+  console.log(
+    kept ? `  ${written} is there: the container wrote to this machine` : `  no ${written}: what the container wrote is gone with it`,
+  );
   console.log(`  namespaces:  ${"container's".padEnd(12)} host's`);
   for (const [kind, inode] of inodes) {
     const host = namespaceLine.exec(readlinkSync(`/proc/self/ns/${kind}`))?.[2];

@@ -16,6 +16,8 @@ const AT_FDCWD = -100;
 const O_PATH_DIRECTORY_CLOEXEC = { x64: 0o10000000 | 0o200000 | 0o2000000, arm64: 0o10000000 | 0o40000 | 0o2000000 };
 const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const RESOLVE_IN_ROOT_NO_MAGICLINKS = 0x10 | 0x2;
+const EAGAIN = 11;
+const OPEN_TRIES = 128;
 const SMALL_FILE_BYTES = 1024 * 1024;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
@@ -27,7 +29,10 @@ export function readInRoot(root: string, path: string): string | undefined {
   if (folder < 0) return undefined;
   const name = cString(path);
   const how = new Uint8Array(new BigUint64Array([BigInt(O_NONBLOCK_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
-  const fd = systemCall("openat2", folder, name.address, addressOf(how), how.length);
+  let fd = -EAGAIN;
+  // A `..` cannot be trusted while anything on the machine is renamed or mounted; the next try may do (openat2(2)).
+  for (let tries = 0; fd === -EAGAIN && tries < OPEN_TRIES; tries++)
+    fd = systemCall("openat2", folder, name.address, addressOf(how), how.length);
   systemCall("close", folder);
   if (fd < 0) return undefined;
   const text = isRegular(fd) ? readDescriptor(fd, SMALL_FILE_BYTES) : undefined;

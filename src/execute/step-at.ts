@@ -45,7 +45,7 @@ const branchesOf = ({ ok, equal, onError }: Step): readonly (readonly Step[])[] 
   ok ?? [],
   equal?.steps ?? [],
   equal?.onFailure ?? [],
-  ...(typeof onError === "object" ? onError.map(([, alternative]) => alternative) : []),
+  ...(typeof onError === "object" ? onError.map(([, alternative]) => (alternative === "again" ? [] : alternative)) : []),
 ];
 
 /** How many steps before the failed one the flight record shows. */

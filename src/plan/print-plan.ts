@@ -1,6 +1,7 @@
 // A plan as text and as JSON: every step in the order in which it begins, with who makes it, the call, where it comes
 // from and why. Alternatives are shown below the step that they belong to.
 
+import type { Errno } from "../linux/errno.ts";
 import { escapeControls, printStep } from "../tape/print.ts";
 import type { Step } from "../tape/step.ts";
 import type { Actor, Plan, Section } from "./plan.ts";
@@ -39,6 +40,8 @@ export type PlannedStep = {
   readonly goto?: string;
   /** The tape goes on after any error. */
   readonly ignoresErrors?: true;
+  /** Errnos after which the call is made once more. */
+  readonly againOn?: readonly Errno[];
 };
 
 /** Every step, those in alternatives included, numbered in order. */
@@ -59,11 +62,18 @@ export function listSteps(plan: Plan): PlannedStep[] {
       ...(label === undefined ? {} : { label }),
       ...(goto === undefined ? {} : { goto }),
       ...(onError === "ignore" ? { ignoresErrors: true } : {}),
+      ...againOn(onError),
     });
     for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number });
   };
   for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined);
   return out;
+}
+
+function againOn(onError: Step["onError"]): Pick<PlannedStep, "againOn"> {
+  if (typeof onError !== "object") return {};
+  const errnos = onError.filter(([, steps]) => steps === "again").map(([errno]) => errno);
+  return errnos.length === 0 ? {} : { againOn: errnos };
 }
 
 /** What hangs on a step, with the condition in words. */
@@ -75,7 +85,7 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
     out.push({ when, steps: step.equal.steps }, { when: `${when}, on failure`, steps: step.equal.onFailure ?? [] });
   }
   if (step.onError !== undefined && typeof step.onError !== "string")
-    for (const [errno, steps] of step.onError) out.push({ when: errno, steps });
+    for (const [errno, steps] of step.onError) if (steps !== "again") out.push({ when: errno, steps });
   return out;
 }
 
@@ -97,10 +107,11 @@ export function printPlan(plan: Plan): string {
 }
 
 /** What a reader must know to follow loops: where a step can be reached from, and where it leads. */
-function flowOf({ label, goto, ignoresErrors }: PlannedStep): string {
+function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
   const words = [
     label === undefined ? "" : `here: ${label}`,
     ignoresErrors === true ? "errors ignored" : "",
+    againOn === undefined ? "" : `again on ${againOn.join(", ")}`,
     goto === undefined ? "" : `then: ${goto}`,
   ];
   const said = words.filter((word) => word !== "").join(", ");

@@ -43,7 +43,18 @@ export const openInRoot = (
   why: string,
   out: Slot<"fd">,
   more?: Pick<StepOptions, "onError" | "ok">,
-): Step => step("openat2", [root, path, howToOpen[kind], OPEN_HOW_BYTES], origin, why, { out, ...more });
+): Step =>
+  step("openat2", [root, path, howToOpen[kind], OPEN_HOW_BYTES], origin, why, {
+    out,
+    ...more,
+    onError: [...openAgain, ...((more?.onError ?? []) as ErrorTable)],
+  });
+
+/**
+ * A `..` on the way, as in a link, cannot be trusted while anything on the machine is renamed or mounted: the kernel says so, and
+ * the next try may do (openat2(2), EAGAIN).
+ */
+const openAgain: ErrorTable = [["EAGAIN", "again"]];
 
 /**
  * Opens `path` inside `root`, making what is missing: folders 0755, and for a file an empty one. When it all exists,

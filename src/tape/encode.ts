@@ -285,7 +285,7 @@ function writeBranches(state: State, one: Step, at: number, end: Patch, onFailur
   else if (on === undefined || on === "stop") state.words[at + ON_ERROR] = failure;
   else {
     state.words[at + ON_ERROR] = nextAddress(state);
-    writeErrorTable(state, one, on, end, failure, onFailure);
+    writeErrorTable(state, one, at, end, failure, onFailure);
   }
 }
 
@@ -334,7 +334,8 @@ function writeRefusal(state: State, owner: Step, onFailure: number): void {
 }
 
 /** The records after a step with an error table: one comparison each, then the errno is given back. */
-function writeErrorTable(state: State, one: Step, table: ErrorTable, end: Patch, failure: number, onFailure: number): void {
+function writeErrorTable(state: State, one: Step, at: number, end: Patch, failure: number, onFailure: number): void {
+  const table = one.onError as ErrorTable;
   const last = state.where.base + header.lastErrno;
   const saved = state.where.base + header.saved + state.depth * 8;
   if (header.saved + state.depth * 8 >= header.bytes) throw new Error("tape: alternatives are nested too deeply");
@@ -343,19 +344,21 @@ function writeErrorTable(state: State, one: Step, table: ErrorTable, end: Patch,
   for (let index = 0; index < table.length; index++) {
     const entry = table[index] as ErrorTable[number];
     if (entry[2] !== undefined) keeps = true;
-    const at = writeErrno(state, one, last, false, ERRNO_MAX);
-    state.words[at + MATCH_VALUE] = errno[entry[0]];
+    const compared = writeErrno(state, one, last, false, ERRNO_MAX);
+    state.words[compared + MATCH_VALUE] = errno[entry[0]];
   }
   const wordOf = (index: number): number => (state.recordsOffset >>> 2) + index * RECORD_WORDS;
   if (keeps) state.words[wordOf(first) + OUT] = saved;
   // The errno again: for a fallback that failed too the first one, which was kept. lastErrno is negative, that is not.
   const rethrow = nextAddress(state);
-  const at = writeErrno(state, one, keeps ? saved : last, !keeps, -1);
-  state.words[at + ON_ERROR] = failure;
+  const given = writeErrno(state, one, keeps ? saved : last, !keeps, -1);
+  state.words[given + ON_ERROR] = failure;
   state.depth += 1;
   for (let index = 0; index < table.length; index++) {
     const entry = table[index] as ErrorTable[number];
-    lead(state, wordOf(first + index) + MATCH_TARGET, entry[1], end, entry[2] === undefined ? onFailure : rethrow);
+    const word = wordOf(first + index) + MATCH_TARGET;
+    if (entry[1] === "again") state.words[word] = state.where.base + at * 4;
+    else lead(state, word, entry[1], end, entry[2] === undefined ? onFailure : rethrow);
   }
   state.depth -= 1;
 }

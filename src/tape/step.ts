@@ -62,12 +62,13 @@ export type AnyArg = Value<ArgKind>;
 
 /**
  * What an error of a step means. "stop": the tape stops there and box reports it. "ignore": go on. A table: for the
- * errnos named, run those steps instead (an empty list: simply go on), then go on after the step; any other errno
- * stops. An alternative marked "fallback" is another way to the same end (an older call): when it fails too, the
- * step's own first errno is reported. Other alternatives are part of the work and report their own failures.
+ * errnos named, run those steps instead (an empty list: simply go on), then go on after the step, or with "again" make the
+ * call once more; any other errno stops. An alternative marked "fallback" is another way to the same end (an older call):
+ * when it fails too, the step's own first errno is reported. Other alternatives are part of the work and report their own
+ * failures.
  */
 export type OnError = "stop" | "ignore" | ErrorTable;
-export type ErrorTable = readonly (readonly [Errno, readonly Step[], "fallback"?])[];
+export type ErrorTable = readonly (readonly [Errno, readonly Step[] | "again", "fallback"?])[];
 
 /**
  * Every step has every field, those that it does not use as undefined: the interpreter that runs cold code is several

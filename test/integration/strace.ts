@@ -493,8 +493,10 @@ const isPartOf = (less: Known, more: Known): boolean =>
   less === more || (less.size <= more.size && [...less].every(([name, number]) => more.get(name) === number));
 
 /** Where a step leads by the result of its call. */
-function waysOn({ next, branches, around }: Node, { errno, result }: Call): readonly Target[] {
+function waysOn(node: Node, { errno, result }: Call): readonly Target[] {
+  const { next, branches, around, step: planned } = node;
   if (errno !== undefined) {
+    if (planned.againOn?.some((one) => one === errno) === true) return [node];
     const branch = branches.get(errno);
     return branch === undefined ? [next, ...around.failures] : [branch];
   }

@@ -24,7 +24,7 @@ describe("on pure v2", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
@@ -33,7 +33,7 @@ describe("on pure v2", () => {
   test("without one its cgroup is bound, with the same options", () => {
     expect(callsOn("v2", hosts, ["nosuid", "ro"])).toMatchInlineSnapshot(`
     "open_tree(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /sys/fs/cgroup
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mount_setattr(/sys/fs/cgroup, "", AT_EMPTY_PATH, {attr_set: MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)
     close(place of /sys/fs/cgroup)
@@ -51,7 +51,7 @@ describe("on v1", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mkdirat(/sys/fs/cgroup, "devices", 0755)
     openat(/sys/fs/cgroup, "devices", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/devices
@@ -75,7 +75,7 @@ describe("on v1", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mkdirat(/sys/fs/cgroup, "devices", 0755)
     openat(/sys/fs/cgroup, "devices", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/devices
@@ -97,7 +97,7 @@ test("on v1 beside v2: controllers that are mounted together, a hierarchy by nam
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     mkdirat(/sys/fs/cgroup, "cpu,cpuacct", 0755)
     openat(/sys/fs/cgroup, "cpu,cpuacct", O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → place of /sys/fs/cgroup/cpu,cpuacct
@@ -143,7 +143,7 @@ test("where this user may make no cgroup there is nothing to show", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"
@@ -157,7 +157,7 @@ test("without any cgroups of the host it is a filesystem like others", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"

@@ -4,7 +4,7 @@ import { calls, planWith, section } from "./plan-for.ts";
 
 test("nodes and links", () => {
   expect(calls(planWith({}), "init: devices")).toMatchInlineSnapshot(`
-    "openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev
+    "openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev   (again on EAGAIN)
     mknodat(/dev, "null", 020666, makedev(1, 3))
     mknodat(/dev, "random", 020666, makedev(1, 8))
     mknodat(/dev, "full", 020666, makedev(1, 7))
@@ -30,7 +30,7 @@ test("in a user namespace devices are bound at once", () => {
   const ids = [{ containerID: 0, hostID: 0, size: 1 }];
   const plan = planWith({ linux: { namespaces: [{ type: "mount" }, { type: "user" }], uidMappings: ids, gidMappings: ids } });
   expect(calls(plan, "init: devices").split("\n").slice(0, 8).join("\n")).toMatchInlineSnapshot(`
-    "openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev
+    "openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev   (again on EAGAIN)
     mknodat(/dev, "null", 0100666, makedev(0, 0))
     openat(/dev, "null", O_PATH|O_NOFOLLOW|O_CLOEXEC, 0) → place of /dev/null
     open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) → /dev/null

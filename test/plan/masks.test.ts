@@ -7,13 +7,13 @@ const paths = (linux: { maskedPaths: string[]; readonlyPaths: string[] }): strin
 
 test("a masked path: a folder, a file, or nothing", () => {
   expect(paths({ ...only, readonlyPaths: [] })).toMatchInlineSnapshot(`
-    "openat2(root, "proc/keys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path
+    "openat2(root, "proc/keys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path   (again on EAGAIN)
             linux.maskedPaths[0]: look for the folder /proc/keys
         [done] open_tree(empty folder, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → cover
                 linux.maskedPaths[0]: copy the empty folder as a mount
         [done] move_mount(cover, "", masked path, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
                 linux.maskedPaths[0]: mask /proc/keys
-        [ENOTDIR] openat2(root, "proc/keys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path
+        [ENOTDIR] openat2(root, "proc/keys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → masked path   (again on EAGAIN)
                 linux.maskedPaths[0]: look for the file /proc/keys
             [done] open_tree(the host's /dev/null, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → cover
                     linux.maskedPaths[0]: copy /dev/null as a mount
@@ -29,7 +29,7 @@ test("a read-only path, or nothing", () => {
       .filter((line) => !line.includes("ENOSYS") && !/^ +linux/.test(line))
       .join("\n"),
   ).toMatchInlineSnapshot(`
-    "openat2(root, "proc/sys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → read-only path
+    "openat2(root, "proc/sys", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → read-only path   (again on EAGAIN)
         [done] open_tree(read-only path, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE) → copy
         [done] move_mount(copy, "", read-only path, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
         [done] mount_setattr(copy, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set: MOUNT_ATTR_RDONLY, attr_clr: 0}, 32)"

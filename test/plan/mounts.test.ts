@@ -20,25 +20,25 @@ describe("a bind mount", () => {
             mounts[0]: see whether the source is a folder
     compute (mode of /srv/hosts) & 0xf000
             mounts[0]: is the source a folder?
-        [done] openat2(root, "etc/hosts", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts
+        [done] openat2(root, "etc/hosts", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts   (again on EAGAIN)
                 mounts[0]: open /etc/hosts in the container's root
             [ENOENT] mkdirat(root, "etc", 0755)
                     mounts[0]: make the folder /etc in the container's root
-            [ENOENT] openat2(root, "etc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /etc
+            [ENOENT] openat2(root, "etc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /etc   (again on EAGAIN)
                     mounts[0]: open /etc in the container's root
             [ENOENT] mknodat(/etc, "hosts", 0100644, makedev(0, 0))
                     mounts[0]: make the file /etc/hosts to mount on
-            [ENOENT] openat2(root, "etc/hosts", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts
+            [ENOENT] openat2(root, "etc/hosts", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts   (again on EAGAIN)
                     mounts[0]: open /etc/hosts in the container's root
-        [if 16384] openat2(root, "etc/hosts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts
+        [if 16384] openat2(root, "etc/hosts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts   (again on EAGAIN)
                 mounts[0]: open /etc/hosts in the container's root
             [ENOENT] mkdirat(root, "etc", 0755)
                     mounts[0]: make the folder /etc in the container's root
-            [ENOENT] openat2(root, "etc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /etc
+            [ENOENT] openat2(root, "etc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /etc   (again on EAGAIN)
                     mounts[0]: open /etc in the container's root
             [ENOENT] mkdirat(/etc, "hosts", 0755)
                     mounts[0]: make the folder /etc/hosts in the container's root
-            [ENOENT] openat2(root, "etc/hosts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts
+            [ENOENT] openat2(root, "etc/hosts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /etc/hosts   (again on EAGAIN)
                     mounts[0]: open /etc/hosts in the container's root
     move_mount(/etc/hosts, "", place of /etc/hosts, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
             mounts[0]: bind /srv/hosts to /etc/hosts
@@ -98,7 +98,7 @@ describe("a filesystem", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID) → /run
     close(mount context)
-    openat2(root, "run", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /run
+    openat2(root, "run", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /run   (again on EAGAIN)
     statx(place of /run, "", AT_EMPTY_PATH, STATX_MODE, &statx)
     compute (mode of /run) & 0xfff → mode for /run
     openat(/run, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → /run opened
@@ -120,7 +120,7 @@ describe("a filesystem", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOEXEC) → /run
     close(mount context)
-    openat2(root, "run", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /run
+    openat2(root, "run", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /run   (again on EAGAIN)
     move_mount(/run, "", place of /run, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /run)
     close(/run)"
@@ -144,7 +144,7 @@ describe("a filesystem", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, 0) → /proc
     close(mount context)
-    openat2(root, "proc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /proc
+    openat2(root, "proc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /proc   (again on EAGAIN)
     move_mount(/proc, "", place of /proc, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /proc)
     close(/proc)
@@ -153,7 +153,7 @@ describe("a filesystem", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) → /sys
     close(mount context)
-    openat2(root, "sys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /sys
+    openat2(root, "sys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /sys   (again on EAGAIN)
     move_mount(/sys, "", place of /sys, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys)
     close(/sys)"
@@ -168,7 +168,7 @@ describe("a filesystem", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) → /disk
     close(mount context)
-    openat2(root, "disk", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /disk
+    openat2(root, "disk", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /disk   (again on EAGAIN)
     move_mount(/disk, "", place of /disk, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /disk)
     close(/disk)"
@@ -202,15 +202,15 @@ test("a mount point that is missing is made a name at a time", () => {
             mounts[0]: mount tmpfs on /b/c
     fsmount(mount context, FSMOUNT_CLOEXEC, 0) → /b/c
             mounts[0]: mount tmpfs on /b/c
-    openat2(root, "b/c", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /b/c
+    openat2(root, "b/c", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /b/c   (again on EAGAIN)
             mounts[0]: open /b/c in the container's root
         [ENOENT] mkdirat(root, "b", 0755)
                 mounts[0]: make the folder /b in the container's root
-        [ENOENT] openat2(root, "b", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /b
+        [ENOENT] openat2(root, "b", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /b   (again on EAGAIN)
                 mounts[0]: open /b in the container's root
         [ENOENT] mkdirat(/b, "c", 0755)
                 mounts[0]: make the folder /b/c in the container's root
-        [ENOENT] openat2(root, "b/c", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /b/c
+        [ENOENT] openat2(root, "b/c", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /b/c   (again on EAGAIN)
                 mounts[0]: open /b/c in the container's root
     move_mount(/b/c, "", place of /b/c, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
             mounts[0]: mount tmpfs on /b/c

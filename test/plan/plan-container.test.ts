@@ -62,7 +62,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, 0) → /proc
     close(mount context)
-    openat2(root, "proc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /proc
+    openat2(root, "proc", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /proc   (again on EAGAIN)
     move_mount(/proc, "", place of /proc, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /proc)
     close(/proc)
@@ -73,7 +73,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_STRICTATIME) → /dev
     close(mount context)
-    openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev
+    openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev   (again on EAGAIN)
     move_mount(/dev, "", place of /dev, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /dev)
     close(/dev)
@@ -86,7 +86,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC) → /dev/pts
     close(mount context)
-    openat2(root, "dev/pts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/pts
+    openat2(root, "dev/pts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/pts   (again on EAGAIN)
     move_mount(/dev/pts, "", place of /dev/pts, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /dev/pts)
     close(/dev/pts)
@@ -97,7 +97,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_NODEV) → /dev/shm
     close(mount context)
-    openat2(root, "dev/shm", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/shm
+    openat2(root, "dev/shm", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/shm   (again on EAGAIN)
     move_mount(/dev/shm, "", place of /dev/shm, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /dev/shm)
     close(/dev/shm)
@@ -106,7 +106,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_NODEV) → /dev/mqueue
     close(mount context)
-    openat2(root, "dev/mqueue", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/mqueue
+    openat2(root, "dev/mqueue", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /dev/mqueue   (again on EAGAIN)
     move_mount(/dev/mqueue, "", place of /dev/mqueue, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /dev/mqueue)
     close(/dev/mqueue)
@@ -115,7 +115,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_NODEV|MOUNT_ATTR_RDONLY) → /sys
     close(mount context)
-    openat2(root, "sys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /sys
+    openat2(root, "sys", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}, 24) → place of /sys   (again on EAGAIN)
     move_mount(/sys, "", place of /sys, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys)
     close(/sys)
@@ -124,7 +124,7 @@ test("the default configuration: mounts", () => {
     fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
     fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_NODEV|MOUNT_ATTR_RELATIME|MOUNT_ATTR_RDONLY) → /sys/fs/cgroup
     close(mount context)
-    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup
+    openat2(root, "sys/fs/cgroup", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /sys/fs/cgroup   (again on EAGAIN)
     move_mount(/sys/fs/cgroup, "", place of /sys/fs/cgroup, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
     close(place of /sys/fs/cgroup)
     close(/sys/fs/cgroup)"

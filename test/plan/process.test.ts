@@ -108,15 +108,15 @@ describe("the working folder", () => {
   test("is made while the root can be written; what root may not look into is left to the user", () => {
     const lines = section(planWith({ process: { cwd: "/srv//app/" } }), "init: masked and read-only paths").split("\n");
     expect(lines.slice(0, 10).join("\n")).toMatchInlineSnapshot(`
-      "openat2(root, "srv/app", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → process.cwd
+      "openat2(root, "srv/app", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → process.cwd   (again on EAGAIN)
               process.cwd: open /srv/app in the container's root
           [ENOENT] mkdirat(root, "srv", 0755)
                   process.cwd: make the folder /srv in the container's root
-          [ENOENT] openat2(root, "srv", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /srv
+          [ENOENT] openat2(root, "srv", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /srv   (again on EAGAIN)
                   process.cwd: open /srv in the container's root
           [ENOENT] mkdirat(/srv, "app", 0755)
                   process.cwd: make the folder /srv/app in the container's root
-          [ENOENT] openat2(root, "srv/app", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → process.cwd
+          [ENOENT] openat2(root, "srv/app", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → process.cwd   (again on EAGAIN)
                   process.cwd: open /srv/app in the container's root"
     `);
   });

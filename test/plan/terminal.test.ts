@@ -5,7 +5,7 @@ const terminal = { terminal: true, consoleSize: { height: 24, width: 80 }, user:
 
 test("one of the container's own devpts, its slave on /dev/console, its master to box", () => {
   expect(calls(planWith({ process: terminal }), "init: terminal")).toMatchInlineSnapshot(`
-    "openat2(root, "dev/pts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev/pts
+    "openat2(root, "dev/pts", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev/pts   (again on EAGAIN)
     fstatfs(/dev/pts, &statfs)
     compute filesystem of /dev/pts
     openat2(/dev/pts, "ptmx", {flags: O_RDWR|O_NOCTTY|O_CLOEXEC, resolve: RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV}, 24) → master
@@ -17,7 +17,7 @@ test("one of the container's own devpts, its slave on /dev/console, its master t
     ioctl(master, TIOCGPTPEER, flags) → terminal
     ioctl(master, TIOCSWINSZ, &winsize)
     fchown(terminal, 33, -1)
-    openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev
+    openat2(root, "dev", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → /dev   (again on EAGAIN)
     mknodat(/dev, "console", 0100644, makedev(0, 0))
     openat(/dev, "console", O_PATH|O_NOFOLLOW|O_CLOEXEC, 0) → place of /dev/console
     open_tree(terminal, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH) → /dev/console

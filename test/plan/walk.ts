@@ -52,7 +52,7 @@ function changeLists(plan: Plan, change: (steps: readonly Step[]) => readonly St
     ...(step.equal === undefined ? {} : { equal: { ...step.equal, steps: inList(step.equal.steps) } }),
     ...(step.onError === undefined || typeof step.onError === "string"
       ? {}
-      : { onError: step.onError.map(([errno, steps, ...kind]) => [errno, inList(steps), ...kind] as const) }),
+      : { onError: step.onError.map(([errno, steps, ...kind]) => [errno, steps === "again" ? steps : inList(steps), ...kind] as const) }),
   });
   const inList = (steps: readonly Step[]): readonly Step[] => change(steps.map(inStep));
   const inSection = (section: Section): Section => ({ ...section, steps: inList(section.steps) });

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import type { Machine } from "../../src/linux/syscalls.ts";
 import { type EncodeOptions, encodeTape } from "../../src/tape/encode.ts";
 import { TAPE_BYTES_MAX } from "../../src/tape/layout.ts";
@@ -47,6 +49,25 @@ describe.each(machines)("in the stage of %s", (machine) => {
     it.each([undefined, "stop"] as const)("stops the tape: %p", (onError) => {
       const fails = closeNothing(onError === undefined ? {} : { onError });
       expect(run([say("a"), fails, say("b")])).toEqual({ ...stopped(fails, "EBADF"), stdout: "a" });
+    });
+
+    it.skipIf(Bun.which("flock") === null)("has the call made again, until another process lets it succeed", async () => {
+      const folder = mkdtempSync(`${tmpdir()}/box-again-`);
+      const path = `${folder}/lock`;
+      writeFileSync(path, "");
+      const holder = Bun.spawn(["flock", path, "sh", "-c", "echo held; sleep 0.3"], { stdout: "pipe" });
+      await holder.stdout.getReader().read();
+      const outcome = runWith((variables) => {
+        const file = newSlot(variables, "fd", "file");
+        return [
+          step("openat", ["AT_FDCWD", path, ["O_RDWR"], 0], "test", "open", { out: file }),
+          step("flock", [file, ["LOCK_EX", "LOCK_NB"]], "test", "lock", { onError: [["EAGAIN", "again"]], ok: [say("locked")] }),
+          say(", on"),
+        ];
+      });
+      expect(summary(outcome)).toEqual({ ...ended, stdout: "locked, on" });
+      await holder.exited;
+      rmSync(folder, { recursive: true });
     });
 
     it("is ignored, and what runs after success does not run", () => {

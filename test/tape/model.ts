@@ -67,6 +67,7 @@ export function runModel(lists: readonly (readonly Step[])[], options: EncodeOpt
     const table = typeof step.onError === "object" ? step.onError : [];
     const [, alternative, fallback] = table.find(([one]) => one === name) ?? [];
     if (alternative === undefined) return fail(step, name);
+    if (alternative === "again") throw new Error("the model makes no call twice");
     try {
       return runList(alternative);
     } catch (error) {

@@ -95,8 +95,9 @@ function linkStep(graph: Graph, step: Step, end: number, failure: number): numbe
   if (onError === "ignore") add(false, goto ?? end);
   else {
     add(false, unhandled);
+    // Once more changes nothing about what was written before.
     for (const [, alternative, fallback] of typeof onError === "object" ? onError : [])
-      add(false, link(graph, alternative, end, fallback === undefined ? failure : unhandled));
+      if (alternative !== "again") add(false, link(graph, alternative, end, fallback === undefined ? failure : unhandled));
   }
   const index = graph.nodes.push({ step, edges }) - 1;
   if (step.label !== undefined) graph.labels.set(step.label, index);
