@@ -21,7 +21,7 @@ const hyperfine = { executable: "hyperfine", debianPackage: "hyperfine" };
 
 export const measures = {
   version: { title: "--version", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeVersion },
-  // Box keeps what it has compiled for the next start of the same container; the first start has nothing to begin from.
+  // Box keeps what it has compiled of a container that starts again; the first start has nothing to begin from.
   first: { title: "first run of /bin/true", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeFirstRun },
   run: { title: "run of /bin/true again", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeRun },
   rss: { title: "peak RSS of that run", unit: "KiB", mostRounds: 5, tool: { executable: "cc", debianPackage: "gcc" }, take: takePeakRss },

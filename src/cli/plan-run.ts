@@ -25,6 +25,7 @@ export async function planRun(parsed: Parsed, globals: Globals): Promise<Planned
   const { container, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
   const plan = planContainer(container, facts);
   const program = compile(plan);
+  // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
   const state = firstState(container, facts, plugins?.uses);
   let between: Between = {};
@@ -44,11 +45,10 @@ export async function planRun(parsed: Parsed, globals: Globals): Promise<Planned
     keep: (key) => {
       // The file may have changed between the two times that it was read; then this program is not that text's.
       if (untouched === undefined || config !== key.config) return;
-      keepProgram(
-        key,
-        { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled },
-        untouched,
-      );
+      keepProgram(key, () => ({
+        made: { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled },
+        box: untouched,
+      }));
     },
     locate,
   };

@@ -6,10 +6,14 @@
 //
 //   lengths: 5 × u32 | header: JSON | key: text | child's tape | box's tape | supervisor's tape
 //
+// Most containers are started once in their life, and keeping costs more than a start can spare. So the first start
+// only leaves a mark in the place, and the second, which finds it, keeps the program.
+//
 // Whoever could write one could make box do anything, so only root keeps any, in a folder that is only root's.
 
 import type { State } from "../state/state.ts";
 import type { Compiled } from "./compile.ts";
+import { readText } from "./files.ts";
 import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
 
 /** What the kept program was made from, besides the facts. */
@@ -95,17 +99,26 @@ function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
 
 type Five = readonly [number, number, number, number, number];
 
-/** Keeps a program that has been started; `box` is the image of box's tape from before it ran. Best effort. */
-export function keepProgram(key: KeptKey, kept: Kept, box: Uint8Array): void {
+/**
+ * Keeps a program that has been started, when it is not the first time; `kept` gives it, with the image of box's tape from
+ * before it ran. Best effort.
+ */
+export function keepProgram(key: KeptKey, kept: () => { made: Kept; box: Uint8Array }): void {
+  const whole = wholeKey(key);
+  const mark = Bun.hash(whole).toString(36);
+  if (readText(`${key.stateRoot}/${FOLDER}/${placeOf(key)}`) === mark) writeKept(key, encodeKept(whole, kept()));
+  else writeKept(key, new TextEncoder().encode(mark));
+}
+
+function encodeKept(key: string, { made: kept, box }: { made: Kept; box: Uint8Array }): Uint8Array {
   const { compiled, ...made } = kept;
   const { image: childImage, ...child } = compiled.child;
   const { image: supervisorImage, ...supervisor } = compiled.supervisor();
   const { image: _, ...ownTape } = compiled.box;
   const header: Header = { ...made, box: ownTape, child, supervisor, helper: compiled.helper };
   const encoder = new TextEncoder();
-  const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(wholeKey(key)), childImage, box, supervisorImage];
+  const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(key), childImage, box, supervisorImage];
   const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);
-  if (length > BYTES_MAX) return;
   const bytes = new Uint8Array(length);
   new Uint32Array(bytes.buffer, 0, 5).set(parts.map((part) => part.length));
   let at = LENGTHS_BYTES;
@@ -113,10 +126,11 @@ export function keepProgram(key: KeptKey, kept: Kept, box: Uint8Array): void {
     bytes.set(part, at);
     at += part.length;
   }
-  writeKept(key, bytes);
+  return bytes;
 }
 
 function writeKept(key: KeptKey, bytes: Uint8Array): void {
+  if (bytes.length > BYTES_MAX) return;
   const path = cString(`${key.stateRoot}/${FOLDER}`);
   systemCall("mkdirat", AT_FDCWD, path.address, 0o700);
   const folder = openFolder(key.stateRoot);

@@ -1,4 +1,4 @@
-// Programs kept from one start for the next: the second start is as the first, every change is noticed, and what
+// Programs kept from one start for the next: a start that uses one is as the first, every change is noticed, and what
 // somebody else could have written is never run.
 
 import { describe, expect } from "bun:test";
@@ -25,19 +25,22 @@ const keptFile = (bundle: Bundle): string => `${kept(bundle)}/${readdirSync(kept
 /** When the kept program was written: a start that uses it leaves it alone. */
 const writtenAt = (bundle: Bundle): number => statSync(keptFile(bundle)).ctimeMs;
 
-/** A bundle that has run `args` once, and so has a kept program. */
-async function ranOnce(args: readonly string[], change?: ConstructorParameters<typeof Bundle>[0]): Promise<Bundle> {
+/** A bundle that has run `args` twice, and so has a kept program. */
+async function ranTwice(args: readonly string[], change?: ConstructorParameters<typeof Bundle>[0]): Promise<Bundle> {
   const bundle = new Bundle(change);
   await bundle.run(args);
+  expect(statSync(keptFile(bundle)).size).toBeLessThan(20);
+  await again(bundle);
+  expect(statSync(keptFile(bundle)).size).toBeGreaterThan(10_000);
   expect(readdirSync(kept(bundle)).length).toBe(1);
   return bundle;
 }
 
 const again = (bundle: Bundle) => bundle.box(["run", bundle.id]);
 
-describe("the second start", () => {
-  test("uses what the first kept, and is as the first", async () => {
-    using bundle = await ranOnce(["sh", "-c", "echo out; echo err >&2; cat /proc/1/cgroup | wc -l; exit 6"]);
+describe("the third start", () => {
+  test("uses what the second kept, and is as the first", async () => {
+    using bundle = await ranTwice(["sh", "-c", "echo out; echo err >&2; cat /proc/1/cgroup | wc -l; exit 6"]);
     const before = machine(bundle);
     const written = writtenAt(bundle);
     const first = await again(bundle);
@@ -49,10 +52,10 @@ describe("the second start", () => {
   });
 
   test("says in its state when it began and who runs it", async () => {
-    using bundle = await ranOnce(["true"]);
+    using bundle = await ranTwice(["true"]);
     // Not through `run`, which writes the configuration anew: the same text it is.
     bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; sleep 100"]));
-    for (const _ of [1, 2]) {
+    for (const _ of [1, 2, 3]) {
       using running = bundle.start(["run", bundle.id]);
       await running.says("ready");
       const state = JSON.parse(readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8"));
@@ -64,7 +67,7 @@ describe("the second start", () => {
   });
 
   test("has a terminal, signals and an exit code like any other", async () => {
-    using bundle = await ranOnce(["sh", "-c", "stty size; exit 3"], (spec) => {
+    using bundle = await ranTwice(["sh", "-c", "stty size; exit 3"], (spec) => {
       spec.process.terminal = true;
       spec.process.consoleSize = { height: 9, width: 99 };
     });
@@ -72,8 +75,14 @@ describe("the second start", () => {
   });
 
   test("refuses an id that runs, and takes one whose box was killed", async () => {
-    using bundle = await ranOnce(["true"]);
+    using bundle = await ranTwice(["true"]);
     bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; exec sleep 100"]));
+    for (const _ of [1, 2]) {
+      using before = bundle.start(["run", bundle.id]);
+      await before.says("ready");
+      process.kill(bundle.initPid, "SIGKILL");
+      await before.outcome();
+    }
     using first = bundle.start(["run", bundle.id]);
     await first.says("ready");
     const { exitCode, stderr } = await again(bundle);
@@ -92,7 +101,7 @@ describe("the second start", () => {
   });
 
   test("explains a failure as the first would", async () => {
-    using bundle = await ranOnce(["true"]);
+    using bundle = await ranTwice(["true"]);
     renameSync(bundle.rootfs, `${bundle.rootfs}.away`);
     const second = await again(bundle);
     rmSync(kept(bundle), { recursive: true });
@@ -106,27 +115,27 @@ describe("the second start", () => {
 
 describe("a change is noticed", () => {
   test("of the configuration", async () => {
-    using bundle = await ranOnce(["echo", "one"]);
+    using bundle = await ranTwice(["echo", "one"]);
     expect((await bundle.run(["echo", "two"])).stdout).toBe("two\n");
     expect((await bundle.run(["echo", "one"])).stdout).toBe("one\n");
   });
 
   test("of the user's home in the root", async () => {
-    using bundle = await ranOnce(["sh", "-c", "echo $HOME"]);
+    using bundle = await ranTwice(["sh", "-c", "echo $HOME"]);
     expect((await again(bundle)).stdout).toBe("/root\n");
     writeFileSync(`${bundle.rootfs}/etc/passwd`, "root:x:0:0::/somewhere:/bin/sh\n");
     expect((await again(bundle)).stdout).toBe("/somewhere\n");
   });
 
   test("of the caller's limit on open files", async () => {
-    using bundle = await ranOnce(["sh", "-c", "ulimit -n"], (spec) => (spec.process.rlimits = []));
+    using bundle = await ranTwice(["sh", "-c", "ulimit -n"], (spec) => (spec.process.rlimits = []));
     const limited = (soft: number) => bundle.box(["run", bundle.id], { before: ["prlimit", `--nofile=${soft}:${soft}`] });
     expect((await limited(300)).stdout).toBe("300\n");
     expect((await limited(400)).stdout).toBe("400\n");
   });
 
   test("of the flags: with those that change the container nothing is kept", async () => {
-    using bundle = await ranOnce(["sh", "-c", "echo $A"]);
+    using bundle = await ranTwice(["sh", "-c", "echo $A"]);
     const written = writtenAt(bundle);
     expect((await bundle.box(["run", "-e", "A=1", bundle.id])).stdout).toBe("1\n");
     expect((await again(bundle)).stdout).toBe("\n");
@@ -137,8 +146,8 @@ describe("a change is noticed", () => {
 describe("a kept program is not run", () => {
   /** Runs again after `spoil`; it must do as the configuration says, and keep a program of its own where it may. */
   async function spoilt(spoil: (bundle: Bundle, other: string) => void): Promise<void> {
-    using other = await ranOnce(["echo", "other"]);
-    using bundle = await ranOnce(["echo", "own"]);
+    using other = await ranTwice(["echo", "other"]);
+    using bundle = await ranTwice(["echo", "own"]);
     spoil(bundle, keptFile(other));
     expect(await again(bundle)).toEqual({ exitCode: 0, stdout: "own\n", stderr: "" });
   }
@@ -174,7 +183,7 @@ test("an ordinary user keeps none", async () => {
 });
 
 test("however many containers there are, so many places and no more", async () => {
-  using bundle = await ranOnce(["true"]);
+  using bundle = await ranTwice(["true"]);
   mkdirSync(`${bundle.folder}/x`, { recursive: true });
   for (let index = 0; index < 80; index++) expect((await bundle.box(["run", `${bundle.id}-${index}`])).exitCode).toBe(0);
   expect(readdirSync(kept(bundle)).length).toBeLessThanOrEqual(64);
