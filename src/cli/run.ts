@@ -21,13 +21,21 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const key = keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals));
+  let started: Started | undefined;
   try {
-    const started = await startOrReclaim(planned);
+    started = await startOrReclaim(planned);
     if (key !== undefined) planned.keep(key);
     return superviseContainer(started);
   } catch (error) {
+    if (started !== undefined) await endUnsupervised(started, planned);
     throw located(await inWords(error, planned.program), planned.locate);
   }
+}
+
+/** A container that runs, but whose supervisor could not begin, ends with box. */
+async function endUnsupervised({ state }: Started, { stateRoot, id }: PlannedRun): Promise<void> {
+  const { undoStart } = await import("../execute/undo.ts");
+  await undoStart(state, `${stateRoot}/${id}`, [state.pid]);
 }
 
 /** What a program would be kept under; undefined when the start depends on more than config.json and the host. */

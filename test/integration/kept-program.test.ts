@@ -28,12 +28,17 @@ const writtenAt = (bundle: Bundle): number => statSync(keptFile(bundle)).ctimeMs
 /** A bundle that has run `args` twice, and so has a kept program. */
 async function ranTwice(args: readonly string[], change?: ConstructorParameters<typeof Bundle>[0]): Promise<Bundle> {
   const bundle = new Bundle(change);
-  await bundle.run(args);
-  expect(statSync(keptFile(bundle)).size).toBeLessThan(20);
-  await again(bundle);
-  expect(statSync(keptFile(bundle)).size).toBeGreaterThan(10_000);
-  expect(readdirSync(kept(bundle)).length).toBe(1);
-  return bundle;
+  try {
+    await bundle.run(args);
+    expect(statSync(keptFile(bundle)).size).toBeLessThan(20);
+    await again(bundle);
+    expect(statSync(keptFile(bundle)).size).toBeGreaterThan(10_000);
+    expect(readdirSync(kept(bundle)).length).toBe(1);
+    return bundle;
+  } catch (error) {
+    bundle[Symbol.dispose]();
+    throw error;
+  }
 }
 
 const again = (bundle: Bundle) => bundle.box(["run", bundle.id]);
