@@ -4,9 +4,10 @@
 import { BoxError } from "../errors.ts";
 import { show } from "./faults.ts";
 
-const longestId = 1024;
+/** NAME_MAX: an id becomes the name of a folder. */
+const longestId = 255;
 
-/** Returns the id if it matches `[A-Za-z0-9_][A-Za-z0-9_.+-]*` and is at most 1024 long; throws a BoxError otherwise. */
+/** Returns the id if it matches `[A-Za-z0-9_][A-Za-z0-9_.+-]*` and is at most 255 long; throws a BoxError otherwise. */
 export function checkContainerId(id: string): string {
   const wrong = problemOf(id);
   if (wrong === undefined) return id;
