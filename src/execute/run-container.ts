@@ -26,7 +26,6 @@ type Run = {
   readonly alive: Uint8Array[];
   /** The page that the child reports in. */
   page: Uint32Array | undefined;
-  supervisor: SupervisorTape | undefined;
 };
 
 type Place = keyof Program["compiled"]["box"]["places"];
@@ -109,7 +108,7 @@ export type Started = { readonly run: Run; readonly state: State };
  * and the one error thrown.
  */
 export async function startContainer(program: Program, first: State, folder: string, between: Between): Promise<Started> {
-  const run: Run = { program, alive: [], page: undefined, supervisor: undefined };
+  const run: Run = { program, alive: [], page: undefined };
   libc.loadTape(program.compiled.box.image);
   try {
     return await start(run, first, between);
@@ -140,7 +139,6 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   runSection(run, "prepare");
   run.page = new Uint32Array(libc.mappedBytes(word(run, "status"), STATUS_BYTES));
   throwVforkFailure(run);
-  run.supervisor = supervisor();
   runSection(run, "awaitHelper");
   const pid = initPid(run);
   libc.writeWord(placeOf(run, "initPid"), pid);
@@ -154,6 +152,8 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   runSection(run, "record");
   runSection(run, "becomeSupervisor");
   if (between.prestart !== undefined) await between.prestart(state);
+  // Before the release, while the child still works: after it, box has nothing left to do but to become the supervisor.
+  prepareSupervisor(run, supervisor(), state.pid);
   runSection(run, "release");
   throwSilentDeath(run);
   if (between.poststart !== undefined) await between.poststart(state);
@@ -167,21 +167,24 @@ function throwSilentDeath({ page, program }: Run): void {
     throw new TapeFailed({ tape: "child", address: current, errno: 0, explanation: "" });
 }
 
-/** Box becomes the supervisor. Returns only if that fails. */
-export function superviseContainer({ run, state }: Started): never {
-  const { image, places } = run.supervisor as SupervisorTape;
+/** Gives the supervisor's tape what it needs to know, and box's tape the supervisor's. */
+function prepareSupervisor(run: Run, { image, places }: SupervisorTape, init: number): void {
   const words = new Uint32Array(image.buffer, image.byteOffset, image.byteLength >>> 2);
   const give = (place: number, value: number): void => {
     const at = (place - TAPE_ADDRESS) >>> 2;
     words[at] = value;
     words[at + 1] = value < 0 ? 0xffff_ffff : 0;
   };
-  give(places.init, state.pid);
+  give(places.init, init);
   give(places.stateRoot, word(run, "keptStateRoot"));
   give(places.stateFolder, word(run, "keptStateFolder"));
   give(places.box, word(run, "keptBox"));
   give(places.terminal, word(run, "keptTerminal"));
   setBytes(run, "tape", "tapeLength", image);
+}
+
+/** Box becomes the supervisor. Returns only if that fails. */
+export function superviseContainer({ run }: Started): never {
   runSection(run, "startSupervisor");
   throw new Error("box: execveat returned");
 }
