@@ -23,11 +23,11 @@ export type ContainerState = {
 };
 
 export type StoppedContainer = ContainerState & {
-  /** What the container's first process ended with, 128 + n for signal n; undefined when no box was there to see it. */
+  /** What the container's first process ended with, 128 + n for signal n; undefined when the start failed or no box saw it. */
   readonly exitCode: number | undefined;
 };
 
-/** The plan as `box plan --json` shows it. */
+/** The steps as `box plan --json` shows them, the container's id, and the notes without those about plugins. */
 export type PrintedPlan = {
   readonly id: string;
   readonly notes: readonly string[];
@@ -76,9 +76,10 @@ export const newHooks = () =>
     poststart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "poststart"),
     /**
      * All processes of the container have ended and its cgroups are gone; its state is not yet removed. In the box
-     * process that the supervisor becomes, or of `delete`, where plugins are loaded and applied anew: nothing that was
-     * kept in variables is there, and PATH alone is set. After a box was killed in the midst of this it is called
-     * again, so a tap must bear to find its work done. A throw is a warning.
+     * process that the supervisor becomes, or of `delete`, or of a `run` with the same id, where plugins are loaded and
+     * applied anew; after a start that failed, in that same `run`. So nothing kept in variables and no variable of the
+     * environment but PATH can be counted on. After a box was killed in the midst of this it is called again, so a tap
+     * must bear to find its work done. A throw is a warning.
      */
     poststop: new AsyncSeriesHook<[state: StoppedContainer], TapOptions>(["state"], "poststop"),
   });

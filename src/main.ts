@@ -2,7 +2,7 @@
 // that needs it, since every module loaded is time before the container.
 
 import { parseFlags } from "./cli/arguments.ts";
-import { commands, globalFlags } from "./cli/commands.ts";
+import { commandNamed, globalFlags } from "./cli/commands.ts";
 import { BoxError } from "./errors.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -10,11 +10,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (parsed.switches.has("version")) return (await import("./cli/version.ts")).printVersion();
   const [name, ...rest] = parsed.rest;
   if (name === undefined || parsed.switches.has("help") || name === "help") return (await import("./cli/help.ts")).printHelp(rest[0]);
-  const command = commands[name];
-  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
-  const globals = { root: parsed.values.root, debug: parsed.switches.has("debug") };
-  const { run } = await command.load();
-  return await run(rest, globals);
+  const { run } = await commandNamed(name).load();
+  return await run(rest, { root: parsed.values.root, debug: parsed.switches.has("debug") });
 }
 
 try {

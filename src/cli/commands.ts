@@ -1,5 +1,6 @@
-// The table of commands: help, completion and dispatch are made from it. Each command's code is loaded only when it runs.
+// The table of commands: help and dispatch are made from it. Each command's code is loaded only when it runs.
 
+import { BoxError } from "../errors.ts";
 import type { FlagRow } from "./arguments.ts";
 
 export type Globals = {
@@ -19,12 +20,12 @@ export type Command = {
 
 export const commands: Readonly<Record<string, Command>> = {
   run: {
-    synopsis: "run [flags] ID | run [flags] -- COMMAND…",
+    synopsis: "run [flags] ID [COMMAND…] | run [flags] -- COMMAND…",
     help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
     load: () => import("./run.ts"),
   },
   plan: {
-    synopsis: "plan [flags] [ID] | plan [flags] -- COMMAND…",
+    synopsis: "plan [flags] [ID [COMMAND…]] | plan [flags] -- COMMAND…",
     help: "show every step that run would take, and take none",
     load: () => import("./plan.ts"),
   },
@@ -33,8 +34,19 @@ export const commands: Readonly<Record<string, Command>> = {
   finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
 };
 
+/** Throws a BoxError when there is no command of that name. */
+export function commandNamed(name: string): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
+  return command;
+}
+
 export const globalFlags: readonly FlagRow[] = [
-  { name: "root", value: "DIR", help: "folder of the containers' state (default /run/box, or $XDG_RUNTIME_DIR/box without root)" },
+  {
+    name: "root",
+    value: "DIR",
+    help: "folder of the containers' state (default /run/box; without root $XDG_RUNTIME_DIR/box, else /tmp/box-UID)",
+  },
   { name: "debug", help: "on an error, show the system calls before it" },
   { name: "help", short: "h", help: "show this help" },
   { name: "version", short: "v", help: "show the version" },

@@ -1,7 +1,7 @@
 // box finish: what the supervisor could not do with a tape. It runs in the same process that was box and then the
 // supervisor, still holds the lock, and ends with the container's exit code.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
 import { removeContainer, removeStateFolder } from "../execute/remove-container.ts";
@@ -12,6 +12,7 @@ import type { Globals } from "./commands.ts";
 export const flags: readonly FlagRow[] = [];
 const CLD_EXITED = 1;
 const SIG_SETMASK = 2;
+const SIGINFO_BYTES = 128;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const id = argv[0] ?? "";
@@ -26,6 +27,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     unblockSignals();
     await removeContainer(state, folder, () => poststopFromState(state, globals.root ?? "", exitCode));
   }
+  if (exitCode === undefined) throw new BoxError({ what: `cannot tell how the container ended: ${folder}/exit is missing or cut short` });
   return exitCode;
 }
 
@@ -39,9 +41,10 @@ function unblockSignals(): void {
   systemCall("rt_sigprocmask", SIG_SETMASK, addressOf(none), 0, none.length);
 }
 
-/** From the siginfo of waitid(2) that the supervisor left. */
-function readExitCode(path: string): number {
-  const bytes = readFileSync(path);
+/** From the siginfo of waitid(2) that the supervisor left; undefined where it could not, the disk being full say. */
+function readExitCode(path: string): number | undefined {
+  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  if (bytes.length < SIGINFO_BYTES) return undefined;
   const code = bytes.readInt32LE(8);
   const status = bytes.readInt32LE(24);
   return code === CLD_EXITED ? status & 0xff : 128 + status;

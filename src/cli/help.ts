@@ -1,8 +1,7 @@
 // box --help and box COMMAND --help, made from the tables of commands and flags.
 
-import { BoxError } from "../errors.ts";
 import type { FlagRow } from "./arguments.ts";
-import { commands, globalFlags } from "./commands.ts";
+import { commandNamed, commands, globalFlags } from "./commands.ts";
 
 export async function printHelp(name: string | undefined): Promise<number> {
   console.log(name === undefined ? overview() : await commandHelp(name));
@@ -17,8 +16,7 @@ function overview(): string {
 }
 
 async function commandHelp(name: string): Promise<string> {
-  const command = commands[name];
-  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
+  const command = commandNamed(name);
   const { flags } = await command.load();
   return [`usage: box ${command.synopsis}`, "", command.help, "", "flags:", ...flags.map(flagLine)].join("\n");
 }

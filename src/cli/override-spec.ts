@@ -3,6 +3,7 @@
 import type { Mount, NamespaceType, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
+import { isMountOption } from "../plan/sort-options.ts";
 import type { Parsed } from "./arguments.ts";
 import { absolute } from "./invocation.ts";
 import { lookUpUser } from "./user-names.ts";
@@ -65,7 +66,14 @@ function parseVolume(text: string): Mount {
   const [source, destination, options, ...more] = text.split(":");
   if (!source || !destination?.startsWith("/") || more.length > 0)
     throw new BoxError({ origin: "--volume", what: `expected SRC:DST[:ro] with an absolute DST, got ${JSON.stringify(text)}` });
-  return { destination, type: "bind", source: absolute(source), options: ["rbind", "rprivate", ...(options ? options.split(",") : [])] };
+  const words = options ? options.split(",") : [];
+  const unknown = words.find((word) => !isMountOption(word));
+  if (unknown !== undefined)
+    throw new BoxError({
+      origin: "--volume",
+      what: `unknown option ${JSON.stringify(unknown)} of a bind mount in ${JSON.stringify(text)}`,
+    });
+  return { destination, type: "bind", source: absolute(source), options: ["rbind", "rprivate", ...words] };
 }
 
 function setNetwork(spec: Spec, net: string): void {

@@ -101,7 +101,8 @@ function initPid(run: Run): number {
 const P_PID = 1;
 const WEXITED_WNOHANG_WNOWAIT = 4 | 1 | 0x01000000;
 
-export type Started = { readonly run: Run; readonly state: State };
+/** `poststop` is what undoes plugins' work, should the supervisor not begin. */
+export type Started = { readonly run: Run; readonly state: State; readonly poststop: Between["poststop"] };
 
 /**
  * Everything up to the user's process running; `folder` is the container's state folder. On a failure all is undone
@@ -157,7 +158,7 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   runSection(run, "release");
   throwSilentDeath(run);
   if (between.poststart !== undefined) await between.poststart(state);
-  return { run, state };
+  return { run, state, poststop: between.poststop };
 }
 
 /** The line closed without a failure: that is execve, unless the child never got there. */

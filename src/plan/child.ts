@@ -14,7 +14,7 @@ import { raiseLoopback } from "./network.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
-import { becomeUntraceable, leaveSession, settle } from "./settle.ts";
+import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
@@ -144,6 +144,7 @@ function planProcess(building: Building, init: Process): Parts {
       "init",
       [
         ...(init.terminal === true ? takeTerminal(building) : []),
+        ...closeDescriptors(),
         ...cwd.asRoot,
         ...process.limitResources(building, init),
         ...process.dropBoundingSet(building, init),
@@ -153,9 +154,6 @@ function planProcess(building: Building, init: Process): Parts {
         ...(init.noNewPrivileges === true ? [noNewPrivileges] : []),
         step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
         ...process.resetSignals(building),
-        step("close_range", [3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]], "process", "let execve close every other descriptor", {
-          onError: [["EINVAL", []]],
-        }),
         ...process.executeProgram(building, init),
       ],
     ],

@@ -33,7 +33,8 @@ export function openNull(building: Building): { steps: Step[]; nullFile: Slot<"f
 
 export const statxOffset = (field: string): number => structFields.statx.fields[field]?.offset as number;
 
-// Here and below nothing is closed: these few descriptors go with execve, and every step is time before the container.
+// Here and below nothing is closed: these few descriptors are dropped with all others (settle.ts), and every step is time
+// before the container.
 
 /** Covers each of linux.maskedPaths: what opens as a folder by the empty one, anything else by /dev/null. */
 export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<"fd">): Step[] {

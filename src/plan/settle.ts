@@ -12,6 +12,16 @@ export const settle = (): Step[] => [
   step("fcntl", [SYNC_FD, ["F_SETFD"], 1], "box", "let execve close the line to box"),
 ];
 
+/**
+ * Before the configuration's first path is walked, the program's among them: by /proc/self/fd/N any folder of the host
+ * that is still open leads out of the root (CVE-2024-21626), and execve looks its file up before it closes anything. The
+ * line to box is a socket, leads nowhere and tells box of execve by closing with it.
+ */
+export const closeDescriptors = (): Step[] => [
+  step("close_range", [ARENA_FD, SYNC_FD - 1, []], "process", "drop every descriptor"),
+  step("close_range", [SYNC_FD + 1, UINT_MAX, []], "process", "drop every descriptor, but for the line to box"),
+];
+
 /** No process of a container may trace this one or read its memory through /proc (CVE-2016-9962). */
 export const becomeUntraceable = (): Step => step("prctl", [["PR_SET_DUMPABLE"], 0, 0, 0, 0], "box", "be closed to tracing and /proc");
 

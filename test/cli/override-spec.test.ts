@@ -86,6 +86,7 @@ const refusals: [flags: string[], origin: string, what: string][] = [
   [["-e", "=1"], "--env", 'expected NAME=VALUE, got "=1"'],
   [["-v", "/a"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got "/a"'],
   [["-v", ":/a"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got ":/a"'],
+  [["-v", "/a:/b:ro,nosiud"], "--volume", 'unknown option "nosiud" of a bind mount in "/a:/b:ro,nosiud"'],
   [["-v", "/a:b"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got "/a:b"'],
   [["-v", "/a:/b:ro:x"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got "/a:/b:ro:x"'],
   [["--net", "bridge"], "--net", 'expected host or none, got "bridge"'],

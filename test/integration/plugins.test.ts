@@ -255,6 +255,33 @@ test("what prestart began, poststop undoes when the start fails", async () => {
   expect(machine(bundle)).toEqual(before);
 });
 
+testWith("strace")("a supervisor that cannot note how the container ended still has everything removed", async () => {
+  using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "exit 3"]));
+  writePlugin(bundle, 'hooks.poststop.tap("own", ({ exitCode }: any) => log("poststop " + exitCode));');
+  const before = machine(bundle);
+  const exit = `${bundle.states}/${bundle.id}/exit`;
+  const failing = ["strace", "-qq", "-o", "/dev/null", "-P", exit, "-e", "trace=write", "-e", "inject=write:error=ENOSPC"];
+  const { exitCode, stderr } = await bundle.box(["run", "--plugin", "./own.ts", bundle.id], { before: failing });
+  expect(stderr).toEndWith(`box: cannot tell how the container ended: ${exit} is missing or cut short\n`);
+  expect(exitCode).toBe(125);
+  expect(logOf(bundle)).toEqual(["poststop undefined"]);
+  expect(machine(bundle)).toEqual(before);
+});
+
+testWith("strace")("what prestart made, poststop undoes when the supervisor cannot begin", async () => {
+  using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "exec sleep 1000"]));
+  writePlugin(bundle, 'hooks.prestart.tap("own", () => log("prestart")); hooks.poststop.tap("own", () => log("poststop"));');
+  const before = machine(bundle);
+  // Of box alone, not of its children: its only execveat is the one that makes it the supervisor.
+  const failing = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=execveat", "-e", "inject=execveat:error=ENOSPC:when=1"];
+  const { exitCode, stderr } = await bundle.box(["run", "--plugin", "./own.ts", bundle.id], { before: failing });
+  expect(exitCode).toBe(125);
+  expect(stderr).toContain("become the supervisor");
+  expect(stderr).toContain("ENOSPC (no space left on device)");
+  expect(logOf(bundle)).toEqual(["prestart", "poststop"]);
+  expect(machine(bundle)).toEqual(before);
+});
+
 test("poststart and poststop stop nothing when they fail, and the others are called", async () => {
   using bundle = new Bundle();
   for (const hook of ["poststart", "poststop"]) {

@@ -330,6 +330,15 @@ refused(
   "hint: box run --help lists the flags",
 );
 refused("an unknown command", box("rum", "ID"), FAILED, "box: unknown command rum", "hint: box --help lists the commands");
+for (const word of ["constructor", "toString", "__proto__"])
+  refused(`the unknown command ${word}`, box(word, "ID"), FAILED, `box: unknown command ${word}`, "hint: box --help lists the commands");
+refused(
+  "help for an unknown command",
+  box("help", "constructor"),
+  FAILED,
+  "box: unknown command constructor",
+  "hint: box --help lists the commands",
+);
 refused("delete of nothing", box("delete"), FAILED, "box: a container id is missing", "hint: box delete [--force] ID…");
 refused("delete of what does not exist", box("delete", "ID"), FAILED, "box: id: the container ID does not exist");
 refused(

@@ -1,7 +1,7 @@
 // The container's root: that of the bundle and nothing of the host's.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { Bundle, testWith } from "./harness.ts";
 
 const test = testWith();
@@ -74,3 +74,15 @@ test("a mount in the container does not reach the host", async () => {
   expect(lines).toEqual(["1"]);
   expect(existsSync(`${bundle.rootfs}/mnt/inside`)).toBe(false);
 });
+
+// CVE-2024-21626 by way of the program itself: execve looks it up before it closes anything.
+test("no descriptor leads the program out of the root", async () => {
+  using bundle = new Bundle((spec) => (spec.process.terminal = false));
+  copyFileSync("/bin/busybox", `${bundle.folder}/echo`);
+  chmodSync(`${bundle.folder}/echo`, 0o755);
+  for (let fd = 3; fd < 40; fd++) {
+    const { exitCode, stdout } = await bundle.run([`/proc/self/fd/${fd}/../echo`, "escaped"]);
+    // 126: the line to box, which is open and no folder.
+    expect({ fd, exitCode, stdout }).toEqual({ fd, exitCode: fd === 4 ? 126 : 127, stdout: "" });
+  }
+}, 30_000);

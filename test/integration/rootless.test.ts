@@ -44,7 +44,8 @@ test("a bundle of box spec --rootless runs", async () => {
   expect({ ...machine(bundle), states: readStates(bundle) }).toEqual({ ...before, states: [] });
 });
 
-const readStates = (bundle: Bundle): string[] => linesOf(Bun.spawnSync(["ls", `${bundle.states}/box`]).stdout.toString());
+/** Throws when there is no such folder: then box keeps its states somewhere else. */
+const readStates = (bundle: Bundle): string[] => readdirSync(`${bundle.states}/box`);
 
 test("root in that container has no power over files of others", async () => {
   using bundle = await bundleOfUser();

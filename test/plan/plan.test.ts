@@ -301,7 +301,26 @@ describe("the program runs", () => {
     "endsClean",
     runsTrue,
     (plan) => without(plan, calling("close_range", 3)),
-    'execve("/bin/true", ["/bin/true"], []): comes before other descriptors are closed',
+    'faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS): comes before other descriptors are closed',
+  );
+  notices(
+    "with the higher descriptors open",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, (one) => one.call === "close_range" && one.origin === "process" && one.args[0] === 5),
+    'faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS): comes before other descriptors are closed',
+  );
+  notices(
+    "with descriptors that only execve closes, once it has looked the program up",
+    "endsClean",
+    runsTrue,
+    (plan) =>
+      replaced(
+        plan,
+        (one) => one.call === "close_range" && one.origin === "process",
+        (one) => step("close_range", [one.args[0] as number, one.args[1] as number, ["CLOSE_RANGE_CLOEXEC"]], "process", one.why),
+      ),
+    'faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS): comes before other descriptors are closed',
   );
   notices(
     "in an unchecked folder",
@@ -314,7 +333,7 @@ describe("the program runs", () => {
     "in another folder than was checked",
     "endsClean",
     runsTrue,
-    (plan) => withBefore(plan, calling("close_range", 3), step("chdir", ["/tmp"], "test", "be a stranger")),
+    (plan) => withBefore(plan, calling("execve"), step("chdir", ["/tmp"], "test", "be a stranger")),
     'chdir("/tmp"): comes after the working folder was checked',
   );
   notices(
@@ -336,6 +355,7 @@ describe("the program runs", () => {
     "endsClean",
     runsTrue,
     (plan) => withAfter(plan, calling("prlimit64"), step("fsopen", ["tmpfs", ["FSOPEN_CLOEXEC"]], "test", "be a stranger")),
+    'fsopen("tmpfs", FSOPEN_CLOEXEC): opens a descriptor after all were closed',
     'fsopen("tmpfs", FSOPEN_CLOEXEC): opens a descriptor after the limits are set',
   );
   notices(

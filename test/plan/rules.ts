@@ -305,7 +305,12 @@ const devicesAreLimited: Rule = (plan, { spec, facts }) => {
 const endsClean: Rule = (plan, { spec, facts }) => {
   const steps = childSteps(plan);
   const runs = (one: Placed): boolean => one.step.call === "execve";
-  const closes = call("close_range", 3, 0xffffffff, ["CLOSE_RANGE_CLOEXEC"]);
+  // Not by a flag for execve, which looks its file up first.
+  const closesBelow = call("close_range", ARENA_FD, SYNC_FD - 1, []);
+  const closesAbove = call("close_range", SYNC_FD + 1, 0xffffffff, []);
+  const closed = steps.findIndex(closesBelow);
+  const walks = (one: Placed): boolean =>
+    runs(one) || (one.step.call === "chdir" && one.step.args[0] !== "/") || call("faccessat2", "AT_FDCWD", undefined, ["X_OK"])(one);
   const inside = (one: Placed): boolean => one.step.expect?.value === 0x2f && one.step.args[3] === 0xff;
   const unblocks = (one: Placed): boolean =>
     call("rt_sigprocmask", ["SIG_SETMASK"])(one) && (one.step.args[1] as unknown as Uint8Array).every((byte) => byte === 0);
@@ -314,7 +319,11 @@ const endsClean: Rule = (plan, { spec, facts }) => {
   const umask = spec.process?.user.umask ?? 0o022;
   return [
     ...(steps.some(runs) || hasNoPath(spec) ? [] : ["execve: nothing is executed"]),
-    ...precedes(steps, closes, runs, "comes before other descriptors are closed"),
+    ...precedes(steps, closesBelow, walks, "comes before other descriptors are closed"),
+    ...precedes(steps.slice(closed + 1), closesAbove, walks, "comes before other descriptors are closed"),
+    ...steps
+      .filter((one, index) => closed >= 0 && index > closed && opens(one) && !runs(one))
+      .map((one) => say(one, "opens a descriptor after all were closed")),
     ...precedes(steps, call("getcwd"), runs, "comes before the working folder is checked"),
     ...precedes(steps, inside, runs, "comes before the working folder is known to be inside"),
     ...(lastChange > steps.findIndex(inside) ? [say(steps[lastChange] as Placed, "comes after the working folder was checked")] : []),
