@@ -2,6 +2,7 @@
 
 import { readDescriptor } from "./files.ts";
 import { addressOf, cString, machine, systemCall } from "./libc.ts";
+import { modeOf, statusOf } from "./status.ts";
 
 const pathBytes = new Uint8Array(4096);
 
@@ -42,9 +43,6 @@ export function readInRoot(root: string, path: string): string | undefined {
 
 /** A FIFO or device in a root folder would never end. */
 function isRegular(fd: number): boolean {
-  const statx = new Uint8Array(256);
-  const empty = cString("");
-  const AT_EMPTY_PATH = 0x1000;
-  if (systemCall("statx", fd, empty.address, AT_EMPTY_PATH, 1, addressOf(statx)) < 0) return false;
-  return ((new Uint16Array(statx.buffer)[14] as number) & S_IFMT) === S_IFREG;
+  const status = statusOf(fd);
+  return status !== undefined && (modeOf(status) & S_IFMT) === S_IFREG;
 }

@@ -15,6 +15,7 @@ import type { State } from "../state/state.ts";
 import type { Compiled } from "./compile.ts";
 import { readText } from "./files.ts";
 import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { modeOf, ownerOf, statusOf } from "./status.ts";
 
 /** What the kept program was made from, besides the facts. */
 export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
@@ -158,20 +159,9 @@ function openFolder(stateRoot: string): number {
   return -1;
 }
 
-/** What statx(2) says of a descriptor, as 16-bit words: nlink at 8, uid at 10, mode at 14, size at 20. */
-function statusOf(fd: number): Uint16Array | undefined {
-  const statx = new Uint8Array(256);
-  const empty = cString("");
-  const AT_EMPTY_PATH = 0x1000;
-  const STATX_BASIC_STATS = 0x7ff;
-  return systemCall("statx", fd, empty.address, AT_EMPTY_PATH, STATX_BASIC_STATS, addressOf(statx)) < 0
-    ? undefined
-    : new Uint16Array(statx.buffer);
-}
-
 /** Of that type, root's, and nobody else may read or write it. */
 const isOwn = (status: Uint16Array | undefined, type: number): boolean =>
-  status !== undefined && status[10] === 0 && status[11] === 0 && ((status[14] as number) & (S_IFMT | 0o077)) === type;
+  status !== undefined && ownerOf(status) === 0 && (modeOf(status) & (S_IFMT | 0o077)) === type;
 
 function readOwn(file: number): Uint8Array | undefined {
   const status = statusOf(file);

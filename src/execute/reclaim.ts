@@ -4,7 +4,7 @@
 import { readlinkSync } from "node:fs";
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
-import { machine, systemCall } from "./libc.ts";
+import { systemCall } from "./libc.ts";
 import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import { type Found, findContainer, lockFolder } from "./state-folder.ts";
 
@@ -27,7 +27,7 @@ export function takeOver(stateRoot: string, id: string): Found | "busy" | undefi
   for (;;) {
     const found = findContainer(stateRoot, id);
     if (found === undefined) return undefined;
-    const lock = lockFolder(found.folder, machine);
+    const lock = lockFolder(found.folder);
     if (lock === undefined) return findContainer(stateRoot, id) === undefined ? undefined : "busy";
     if (!isRemoved(lock)) return findContainer(stateRoot, id);
     systemCall("close", lock);

@@ -4,9 +4,11 @@ import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno.ts";
 import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";
-import { cString, systemCall } from "./libc.ts";
+import { cString, machine, systemCall } from "./libc.ts";
+import { modeOf, ownerOf, statusOf } from "./status.ts";
 
 const AT_FDCWD = -100;
+const O_DIRECTORY_CLOEXEC = { x64: 0o200000 | 0o2000000, arm64: 0o40000 | 0o2000000 };
 const O_DIRECTORY_NOFOLLOW_CLOEXEC = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
 const LOCK_EX_NB = 2 | 4;
 const ENOENT = 2;
@@ -14,8 +16,27 @@ const EWOULDBLOCK = 11;
 
 export type Found = { readonly folder: string; readonly state: State | undefined };
 
+/**
+ * Throws when somebody else could have put a container into the folder of all states: what a state names is ended,
+ * removed and, plugins, run.
+ */
+function checkStateRoot(stateRoot: string): void {
+  const name = cString(stateRoot);
+  const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_CLOEXEC[machine], 0);
+  if (fd < 0) return;
+  const status = statusOf(fd);
+  systemCall("close", fd);
+  const refuse = (why: string): never => {
+    throw new BoxError({ origin: "--root", what: `cannot use the folder ${stateRoot}: ${why}` });
+  };
+  if (status === undefined) return refuse("its owner cannot be read");
+  if (ownerOf(status) !== systemCall("getuid")) refuse("it belongs to another user");
+  if ((modeOf(status) & 0o022) !== 0) refuse("other users may write in it");
+}
+
 /** undefined: there is no such container. A torn state file gives a folder without a state. */
 export function findContainer(stateRoot: string, id: string): Found | undefined {
+  checkStateRoot(stateRoot);
   const folder = `${stateRoot}/${id}`;
   const name = cString(folder);
   if (systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0) return undefined;
@@ -24,7 +45,7 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
 }
 
 /** Locks the folder without waiting; undefined when another box holds it or has removed it. The lock lasts until this process ends. */
-export function lockFolder(folder: string, machine: "x64" | "arm64"): number | undefined {
+export function lockFolder(folder: string): number | undefined {
   const name = cString(folder);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_NOFOLLOW_CLOEXEC[machine], 0);
   if (fd === -ENOENT) return undefined;

@@ -87,7 +87,7 @@ function openStateRoot({ facts }: Building, box: BoxVariables, root: Slot<"fd">)
     step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the folder ${stateRoot}`, {
       out: root,
     }),
-    ...(uid === 0 ? [] : checkOwner(box, root, uid, stateRoot)),
+    ...checkOwner(box, root, uid, stateRoot),
   ];
 }
 

@@ -76,11 +76,18 @@ export function limitResources(building: Building, process: Process): Step[] {
 export function dropBoundingSet(building: Building, process: Process): Step[] {
   const keep = new Set(process.capabilities?.bounding ?? []);
   const origin = "process.capabilities.bounding";
+  const { made, joined } = building.namespaces;
+  // A user namespace begins with the whole set, whatever box's own lacks (user_namespaces(7)), and every kernel has its own.
+  const whole = made.has("user") || joined.has("user");
   const steps: Step[] = [];
   for (const name in capabilities) {
     const capability = name as CapabilityName;
-    if (keep.has(capability) || !building.facts.boundingSet.includes(capabilities[capability])) continue;
-    steps.push(step("prctl", [["PR_CAPBSET_DROP"], capabilities[capability], 0, 0, 0], origin, `drop ${capability}`));
+    if (keep.has(capability) || !(whole || building.facts.boundingSet.includes(capabilities[capability]))) continue;
+    steps.push(
+      step("prctl", [["PR_CAPBSET_DROP"], capabilities[capability], 0, 0, 0], origin, `drop ${capability}`, {
+        ...(whole ? { onError: [["EINVAL", []]] as const } : {}),
+      }),
+    );
   }
   return steps;
 }

@@ -73,3 +73,15 @@ test("as root nothing beyond the bounding set comes back", async () => {
     "CapAmb:\t0000000000000000",
   ]);
 });
+
+test("a user namespace, which begins with every capability, drops those that box itself lacks too", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces.push({ type: "user" });
+    spec.linux.uidMappings = [{ containerID: 0, hostID: 0, size: 65536 }];
+    spec.linux.gidMappings = [{ containerID: 0, hostID: 0, size: 65536 }];
+    spec.process.capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_KILL"] };
+    spec.process.noNewPrivileges = false;
+  });
+  const before = ["setpriv", "--bounding-set=-audit_read,-sys_time"];
+  expect(await bundle.sh("grep CapBnd /proc/self/status", { before })).toEqual(["CapBnd:\t0000000000000020"]);
+});

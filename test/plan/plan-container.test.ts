@@ -22,6 +22,9 @@ test("the default configuration: what box does until it is the supervisor", () =
   expect(calls(plan, "box: state, cgroups and the child")).toMatchInlineSnapshot(`
     "mkdirat(AT_FDCWD, "/run/box", 0711)
     openat(AT_FDCWD, "/run/box", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → folder of all states
+    statx(folder of all states, "", AT_EMPTY_PATH, STATX_UID|STATX_MODE, &statx of the folder of all states)
+    compute (uid of the folder) & 0xffffffff
+    compute (mode of the folder) & 0x12
     mkdirat(folder of all states, "web", 0700)
     openat(folder of all states, "web", O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC, 0) → unlocked state folder
     flock(unlocked state folder, LOCK_EX|LOCK_NB)

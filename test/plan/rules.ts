@@ -366,7 +366,10 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts }) => {
   const right = set.length === 1 && set.every(({ step }) => same([...(step.args[1] as unknown as Uint8Array)], wanted));
   const dropped = steps.filter(call("prctl", ["PR_CAPBSET_DROP"])).map(({ step }) => step.args[1] as number);
   const kept = (sets.bounding ?? []).map((name) => capabilities[name as CapabilityName]);
-  const left = facts.boundingSet.filter((number) => !dropped.includes(number) && !kept.some((one) => one === number));
+  // A user namespace begins with the whole set.
+  const inUserNamespace = (spec.linux?.namespaces ?? []).some(({ type }) => type === "user");
+  const had: readonly number[] = inUserNamespace ? Object.values(capabilities) : facts.boundingSet;
+  const left = had.filter((number) => !dropped.includes(number) && !kept.some((one) => one === number));
   const lost = dropped.filter((number) => kept.some((one) => one === number));
   const ambient = steps.filter(call("prctl", ["PR_CAP_AMBIENT"], 2)).map(({ step }) => step.args[2]);
   const grantable = (sets.ambient ?? [])
