@@ -11,6 +11,7 @@ import { nearest } from "../config/faults.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
 import type { Container } from "../plan/plan-container.ts";
+import { sortOptions } from "../plan/sort-options.ts";
 import type { PluginUse } from "../state/state.ts";
 import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
@@ -150,7 +151,9 @@ function withinReach(path: string, { bundle, spec, hostRoot }: NonNullable<LoadO
   if (!hostRoot && spec.root.readonly !== true && inside(spec.root.path)) return "the root, root.path";
   for (const [index, { source, type, options = [] }] of (spec.mounts ?? []).entries()) {
     const binds = type === "bind" || options.includes("bind") || options.includes("rbind");
-    const readOnly = options.includes("ro") || options.includes("rro");
+    // Of "ro" and "rw" the later one counts.
+    const { attributes, attributesBelow } = sortOptions(options);
+    const readOnly = attributes.set.includes("MOUNT_ATTR_RDONLY") || attributesBelow.set.includes("MOUNT_ATTR_RDONLY");
     if (binds && !readOnly && source !== undefined && inside(source)) return `the source of mounts[${index}]`;
   }
   return undefined;

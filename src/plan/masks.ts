@@ -2,6 +2,7 @@
 // the container is touched (CVE-2025-31133); a masked folder by the empty read-only one. What does not exist is no
 // leak, and is passed over.
 
+import { BoxError } from "../errors.ts";
 import { components } from "../linux/components.ts";
 import { structFields } from "../linux/structs.ts";
 import { type ErrorTable, type Slot, type Step, slotIn, step } from "../tape/step.ts";
@@ -43,7 +44,7 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
   const cover = newFd(building, "cover");
   return paths.map((path, index) => {
     const origin = `linux.maskedPaths[${index}]`;
-    const inside = components(path).join("/");
+    const inside = belowRoot(path, origin);
     const coverWith = (source: Slot<"fd">, what: string): Step[] => [
       step("open_tree", [source, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, `copy ${what} as a mount`, {
         out: cover,
@@ -64,6 +65,17 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
   });
 }
 
+/** The path from the root's descriptor. The root itself would be looked for by no name at all, and passed over as absent. */
+function belowRoot(path: string, origin: string): string {
+  const inside = components(path).join("/");
+  if (inside !== "") return inside;
+  const hint = "root.readonly makes the root read-only";
+  throw new BoxError({
+    what: "the configuration is not valid",
+    faults: [{ path: origin, expected: "a path below /", got: JSON.stringify(path), hint }],
+  });
+}
+
 const nothingThere: ErrorTable = [
   ["ENOENT", []],
   ["ENOTDIR", []],
@@ -78,7 +90,7 @@ export function protectPaths(building: Building): Step[] {
   return paths.map((path, index) => {
     const origin = `linux.readonlyPaths[${index}]`;
     const why = `make ${path} read-only`;
-    return openInRoot(building.root, components(path).join("/"), "any", origin, `look for ${path}`, target, {
+    return openInRoot(building.root, belowRoot(path, origin), "any", origin, `look for ${path}`, target, {
       onError: nothingThere,
       ok: [
         step(

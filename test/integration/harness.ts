@@ -217,6 +217,11 @@ function specOfBox(): Spec {
 
 let bundles = 0;
 
+function chown(uid: number, what: readonly string[]): void {
+  const { exitCode } = Bun.spawnSync(["chown", "--no-dereference", `${uid}:${uid}`, ...what]);
+  if (exitCode !== 0) throw new Error(`cannot give ${what.join(" ")} to ${uid}`);
+}
+
 /**
  * A bundle folder with a busybox root, a configuration, a state folder and an id that no other test uses. At the end of
  * its scope its containers are ended and everything is removed.
@@ -253,11 +258,16 @@ export class Bundle implements Disposable {
     writeFileSync(`${this.folder}/config.json`, text);
   }
 
-  /** Gives all its files and the state folder to a user: `userId` for runs with `asUser`, or one of a map's ids. */
+  /** Gives all its files and the state folder to a user, for runs with `asUser`. */
   giveTo(uid: number): void {
     mkdirSync(this.states, { recursive: true, mode: 0o700 });
-    const { exitCode } = Bun.spawnSync(["chown", "--recursive", "--no-dereference", `${uid}:${uid}`, this.folder]);
-    if (exitCode !== 0) throw new Error(`cannot give ${this.folder} to ${uid}`);
+    chown(uid, ["--recursive", this.folder]);
+  }
+
+  /** Gives the container's root, and the way to it, to one of a map's ids. */
+  giveRootTo(uid: number): void {
+    chown(uid, [this.folder]);
+    chown(uid, ["--recursive", this.rootfs]);
   }
 
   /** Starts `box --root STATES args…` in the bundle's folder. */

@@ -34,7 +34,7 @@ function use(bundle: Bundle, namespaces: readonly { type: NamespaceType; path?: 
     if (namespaces.some(({ type, path }) => type === "user" && path === undefined)) {
       spec.linux.uidMappings = [{ containerID: 0, hostID: 100000, size: 1000 }];
       spec.linux.gidMappings = [{ containerID: 0, hostID: 100000, size: 1000 }];
-      bundle.giveTo(100000);
+      bundle.giveRootTo(100000);
     }
   });
 }

@@ -233,6 +233,8 @@ test("files that others could change are refused", async () => {
   expect(await say("./own.ts")).toBe(
     `box: --plugin ./own.ts: the container could change ${bundle.folder}/own.ts: it is in the source of mounts[${index - 1}]\n${hint}`,
   );
+  bundle.change((spec) => spec.mounts[index - 1]?.options?.push("ro", "rw"));
+  expect(await say("./own.ts")).toContain("the container could change");
   bundle.change((spec) => spec.mounts[index - 1]?.options?.push("ro"));
   expect(await say("./own.ts")).toBe("");
   renameSync(`${bundle.folder}/own.ts`, `${bundle.rootfs}/own.ts`);

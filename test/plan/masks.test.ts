@@ -60,3 +60,15 @@ test("the null device is verified, and an empty folder made, before the root is 
 
 test("without masks neither is needed", () =>
   expect(calls(planWith({ linux: { ...only, maskedPaths: [] } }), "init: root")).not.toContain("/dev/null"));
+
+for (const list of ["maskedPaths", "readonlyPaths"] as const)
+  test(`the root itself in ${list} is refused, not passed over`, () => {
+    for (const path of ["/", "/proc/.."])
+      expect(() => paths({ maskedPaths: [], readonlyPaths: [], [list]: [path] })).toThrow(
+        expect.objectContaining({
+          facts: expect.objectContaining({
+            faults: [expect.objectContaining({ path: `linux.${list}[0]`, expected: "a path below /", got: JSON.stringify(path) })],
+          }),
+        }),
+      );
+  });
