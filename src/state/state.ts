@@ -1,6 +1,12 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
+/** FIFOs in the state folder: init waits on the first until start writes there, and tells start on the other what became of it. */
+export const waitFifo = "wait";
+export const answerFifo = "answer";
+/** The configuration as it was planned, plugins and flags included: a Spec as JSON in the state folder. */
+export const keptConfig = "config.json";
+
 export type Status = "creating" | "created" | "running" | "stopped";
 
 export type State = {
