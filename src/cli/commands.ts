@@ -24,6 +24,8 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
     load: () => import("./run.ts"),
   },
+  create: { synopsis: "create [flags] ID", help: "make a container that waits for start", load: () => import("./create.ts") },
+  start: { synopsis: "start ID", help: "let a created container's program run", load: () => import("./start.ts") },
   plan: {
     synopsis: "plan [flags] [ID [COMMAND…]] | plan [flags] -- COMMAND…",
     help: "show every step that run would take, and take none",

@@ -3,7 +3,8 @@
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { takeOver } from "../execute/reclaim.ts";
-import { initLives, killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
+import { liveStatus } from "../execute/live-status.ts";
+import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -41,17 +42,19 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
     if (force) return;
     throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   }
-  if (found.state !== undefined && initLives(found.state) && !force)
-    throw new BoxError({ what: `the container ${id} is running`, origin: "id", hint: "box delete --force ends it first" });
+  const status = liveStatus(found);
+  if (status !== "stopped" && status !== "created" && !force)
+    throw new BoxError({
+      what: `cannot delete container ${id} that is not stopped: ${status}`,
+      origin: "id",
+      hint: "box delete --force ends it first",
+      exitCode: 1,
+    });
   const taken = await endAndTakeOver(stateRoot, id, force);
   if (taken === undefined) return;
   const { folder, state } = taken;
   if (state === undefined) removeStateFolder(folder);
-  else if (state.box.plugins.length === 0) await removeContainer(state, folder);
-  else {
-    const { poststopFromState } = await import("./plugin-hooks.ts");
-    await removeContainer(state, folder, () => poststopFromState(state, stateRoot, undefined));
-  }
+  else await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, stateRoot));
 }
 
 /** A living supervisor notices the end of its container and removes everything itself: then there is nothing to take. */

@@ -22,7 +22,6 @@ const refusals: Refusals<Spec> = {
     execCPUAffinity: notYet,
   },
   mounts: { uidMappings: notYet, gidMappings: notYet },
-  hooks: notYet,
   linux: {
     sysctl: notYet,
     resources: {

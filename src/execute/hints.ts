@@ -33,7 +33,8 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
   return undefined;
 }
 
-function executeHint(errno: string, head: string): string | undefined {
+/** The usual cause of an execve that failed; `head`: how the file begins. */
+export function executeHint(errno: string, head: string): string | undefined {
   if (errno === "ENOENT" && head.startsWith("#!")) {
     const line = head.slice(2).split("\n")[0]?.trim() ?? "";
     return `the script names the interpreter ${quote(line.split(" ")[0] ?? "")}, which does not exist in the container's root`;

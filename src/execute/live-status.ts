@@ -1,7 +1,7 @@
 // What a container is doing now, in the words of the runtime-spec and of runc: told from its state folder, its init and
 // its freezer each time anew, since what a file says of a process may be of the past.
 
-import { waitFifo } from "../state/state.ts";
+import { waitFifo } from "../plan/state-files.ts";
 import { readText } from "./files.ts";
 import { cString, systemCall } from "./libc.ts";
 import { initLives } from "./remove-container.ts";
@@ -12,21 +12,29 @@ export type LiveStatus = "creating" | "created" | "running" | "paused" | "stoppe
 
 export function liveStatus({ folder, state }: Found): LiveStatus {
   if (state === undefined) return "stopped";
-  // While the container is made there is a box, and its pid is no promise of that: but only init's is asked for below.
-  if (state.status === "creating") return state.pid === 0 && boxLives(state.box.supervisor) ? "creating" : "stopped";
+  if (state.status === "creating" && boxLives(state.box.supervisor)) return "creating";
   if (!initLives(state)) return "stopped";
-  if (exists(`${folder}/${waitFifo}`)) return "created";
+  if (state.status === "created" && waits(folder)) return "created";
   return state.box.cgroups.some(({ path }) => isFrozen(path)) ? "paused" : "running";
 }
 
 const AT_FDCWD = -100;
+/** O_WRONLY | O_NONBLOCK | O_CLOEXEC */
+const O_WRITE = 0o1 | 0o4000 | 0o2000000;
 
-function exists(path: string): boolean {
-  const name = cString(path);
-  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) === 0;
+/** Whether init has its end of the FIFO open, which it does until it becomes the program (fifo(7), ENXIO). */
+function waits(folder: string): boolean {
+  const name = cString(`${folder}/${waitFifo}`);
+  const fd = systemCall("openat", AT_FDCWD, name.address, O_WRITE, 0);
+  if (fd < 0) return false;
+  systemCall("close", fd);
+  return true;
 }
 
-const boxLives = (pid: number): boolean => exists(`/proc/${pid}`);
+function boxLives(pid: number): boolean {
+  const name = cString(`/proc/${pid}`);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) === 0;
+}
 
 /** v2: cgroup.freeze, there since Linux 5.2. v1: the freezer's own hierarchy is the only one with such a file. */
 function isFrozen(cgroup: string): boolean {

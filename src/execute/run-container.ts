@@ -3,12 +3,15 @@
 // the step (failure.ts).
 
 import { BoxError } from "../errors.ts";
+import { structFields } from "../linux/structs.ts";
+import { field } from "../host/read-facts.ts";
 import { bufferBytes } from "../plan/plan.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Program, SectionName, SupervisorTape } from "./compile.ts";
+import { readText } from "./files.ts";
 import * as libc from "./libc.ts";
-import { TapeFailed } from "./tape-failed.ts";
+import { type HookEnd, TapeFailed } from "./tape-failed.ts";
 
 /** What happens between sections; plugins tap into it. */
 export type Between = {
@@ -18,7 +21,12 @@ export type Between = {
   readonly poststart?: (state: State) => Promise<void>;
   /** The start failed and all processes have ended; the state is still there. */
   readonly poststop?: () => Promise<void>;
+  /** Something failed that the container does without. */
+  readonly warn?: (error: unknown) => void;
 };
+
+/** What a start writes down: the first state, and the configuration as JSON. */
+export type Written = { readonly state: State; readonly config: string };
 
 type Run = {
   readonly program: Program;
@@ -41,6 +49,20 @@ function setBytes(run: Run, address: Place, length: Place, bytes: Uint8Array): v
 const encoder = new TextEncoder();
 const setState = (run: Run, state: State): void => setBytes(run, "state", "stateLength", encoder.encode(JSON.stringify(state)));
 
+/** What hooks read on stdin: the runtime-spec's state and no more. */
+function setHookState(run: Run, { box: _, ...state }: State, status: State["status"]): void {
+  if (word(run, "hookOutput") < 0) return;
+  setBytes(run, "hookState", "hookStateLength", encoder.encode(JSON.stringify({ ...state, status })));
+  const inside = { ...state, status, pid: pidInside(state.pid) };
+  setBytes(run, "insideState", "insideStateLength", encoder.encode(JSON.stringify(inside)));
+}
+
+/** Init's pid in its own namespace: the last of NSpid in proc_pid_status(5). */
+function pidInside(pid: number): number {
+  const text = readText(`/proc/${pid}/status`);
+  return typeof text === "string" ? Number(field(text, "NSpid").split(/\s+/).at(-1)) : pid;
+}
+
 function textAt(address: number, bytes: number): string {
   const copy = libc.bytesAt(address, bytes).slice();
   const end = copy.indexOf(0);
@@ -58,16 +80,39 @@ function runSection(run: Run, name: SectionName): void {
   const failed = libc.runTape(entry);
   throwChildFailure(run);
   if (failed === 0) return;
-  const address = libc.readWord(libc.tapeMemory.address + header.lastRecord);
-  throw new TapeFailed({ tape: "box", address, errno: -failed, explanation: textAt(placeOf(run, "verifierLog"), bufferBytes.verifierLog) });
+  throwOwnFailure(run, -failed);
 }
 
-function throwChildFailure({ page, program }: Run): void {
+function throwOwnFailure(run: Run, errno: number): never {
+  const address = libc.readWord(libc.tapeMemory.address + header.lastRecord);
+  const explanation = textAt(placeOf(run, "verifierLog"), bufferBytes.verifierLog);
+  const { hookBegan, hookSiginfo } = run.program.compiled.box.places;
+  const began = libc.bytesAt(hookBegan, timespecBytes);
+  const siginfo = libc.bytesAt(hookSiginfo, siginfoBytes);
+  throw new TapeFailed({ tape: "box", address, errno, explanation, hook: hookEnd(run, began, siginfo) });
+}
+
+/** Bytes of structs that a hook's steps fill (src/plan/hooks.ts). */
+const timespecBytes = structFields.timespec.bytes;
+const siginfoBytes = structFields.siginfo.bytes;
+
+/** What is known of the hook that ran last; its output is read when somebody asks. */
+function hookEnd(run: Run, began: Uint8Array, siginfo: Uint8Array): HookEnd {
+  return { began: began.slice(), siginfo: siginfo.slice(), endedMs: Date.now(), output: word(run, "hookOutput") };
+}
+
+function throwChildFailure(run: Run): void {
+  const { page, program } = run;
   if (page === undefined) return;
   const stopped = shared(page, status.failed);
   if (stopped === 0) return;
   const { places, begin } = program.compiled.child;
-  if (stopped >= begin) throw new TapeFailed({ tape: "child", address: stopped, errno: -shared(page, status.errno), explanation: "" });
+  if (stopped >= begin) {
+    const bytes = (address: number, length: number): Uint8Array =>
+      new Uint8Array(page.buffer, page.byteOffset + address - STATUS_ADDRESS, length);
+    const hook = hookEnd(run, bytes(places.hookBegan, timespecBytes), bytes(places.hookSiginfo, siginfoBytes));
+    throw new TapeFailed({ tape: "child", address: stopped, errno: -shared(page, status.errno), explanation: "", hook });
+  }
   // The tape stopped in an explanation, on behalf of the step that failed.
   const at = places.explanation - STATUS_ADDRESS;
   const bytes = new Uint8Array(page.buffer, page.byteOffset + at, bufferBytes.explanation).slice();
@@ -108,14 +153,14 @@ export type Started = { readonly run: Run; readonly state: State; readonly posts
  * Everything up to the user's process running; `folder` is the container's state folder. On a failure all is undone
  * and the one error thrown.
  */
-export async function startContainer(program: Program, first: State, folder: string, between: Between): Promise<Started> {
+export async function startContainer(program: Program, written: Written, folder: string, between: Between): Promise<Started> {
   const run: Run = { program, alive: [], page: undefined };
   libc.loadTape(program.compiled.box.image);
   try {
-    return await start(run, first, between);
+    return await start(run, written, between);
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
-    if (word(run, "stateFolder") >= 0) await (await import("./undo.ts")).undoStart(first, folder, childrenOf(run), between.poststop);
+    if (word(run, "stateFolder") >= 0) await (await import("./undo.ts")).undoStart(written.state, folder, childrenOf(run), between.poststop);
     throw await inWords(error, program);
   }
 }
@@ -132,11 +177,12 @@ function childrenOf(run: Run): number[] {
   return children;
 }
 
-async function start(run: Run, first: State, between: Between): Promise<Started> {
-  const { child, supervisor } = run.program.compiled;
+async function start(run: Run, { state: first, config }: Written, between: Between): Promise<Started> {
+  const { child, supervisor, way } = run.program.compiled;
   setBytes(run, "stage", "stageLength", libc.stage.elf);
   setBytes(run, "tape", "tapeLength", child.image);
   setState(run, first);
+  setBytes(run, "config", "configLength", encoder.encode(config));
   runSection(run, "prepare");
   run.page = new Uint32Array(libc.mappedBytes(word(run, "status"), STATUS_BYTES));
   throwVforkFailure(run);
@@ -147,18 +193,40 @@ async function start(run: Run, first: State, between: Between): Promise<Started>
   libc.bytesAt(placeOf(run, "processPath"), path.length).set(path);
   runSection(run, "observe");
   const startTime = startTimeOf(textAt(placeOf(run, "stat"), bufferBytes.stat));
-  const state: State = { ...first, status: "running", pid, box: { ...first.box, startTime } };
+  const state: State = { ...first, status: way === "created" ? "created" : "running", pid, box: { ...first.box, startTime } };
   setState(run, state);
+  setHookState(run, state, "creating");
   runSection(run, "writeIdMaps");
+  runSection(run, "runtimeHooks");
   runSection(run, "record");
   runSection(run, "becomeSupervisor");
   if (between.prestart !== undefined) await between.prestart(state);
   // Before the release, while the child still works: after it, box has nothing left to do but to become the supervisor.
-  prepareSupervisor(run, supervisor(), state.pid);
+  if (way === "foreground") prepareSupervisor(run, supervisor(), state.pid);
+  setHookState(run, state, "created");
+  setBytes(run, "pidText", "pidTextLength", encoder.encode(String(pid)));
   runSection(run, "release");
-  throwSilentDeath(run);
-  if (between.poststart !== undefined) await between.poststart(state);
+  if (way !== "created") throwSilentDeath(run);
+  runSection(run, "report");
+  runPoststartHooks(run, state, between);
+  if (way !== "created" && between.poststart !== undefined) await between.poststart(state);
   return { run, state, poststop: between.poststop };
+}
+
+/** A hook that fails keeps neither the container nor the other hooks from running (runtime.md, "Lifecycle"). */
+function runPoststartHooks(run: Run, state: State, { warn }: Between): void {
+  const { poststart } = run.program.compiled.box;
+  if (poststart.length === 0) return;
+  setHookState(run, state, "running");
+  for (let index = 0; index < poststart.length; index++) {
+    const failed = libc.runTape(poststart[index] as number);
+    if (failed === 0) continue;
+    try {
+      throwOwnFailure(run, -failed);
+    } catch (error) {
+      warn?.(error);
+    }
+  }
 }
 
 /** The line closed without a failure: that is execve, unless the child never got there. */

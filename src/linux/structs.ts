@@ -39,6 +39,7 @@ export type StructName =
   | "signalfd_siginfo"
   | "fd_pair"
   | "gid"
+  | "sock_fprog"
   | "bpf_prog_load"
   | "bpf_prog_attach";
 
@@ -228,6 +229,7 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
   // One of the array that setgroups takes.
   gid: { bytes: 4, fields: { gid: { offset: 0, bytes: 4 } } },
   // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
+  sock_fprog: { bytes: 16, fields: { len: { offset: 0, bytes: 2 }, filter: { offset: 8, bytes: 8 } } },
   bpf_prog_load: {
     bytes: 40,
     fields: {

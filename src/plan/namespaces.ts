@@ -6,7 +6,6 @@ import type { Spec } from "../config/spec.ts";
 import type { Flag } from "../linux/flags.ts";
 import { address, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
 import type { Building, NamespacePlan } from "./builder.ts";
-import { SYNC_FD } from "./plan.ts";
 
 type CloneFlag = Flag<"CLONE">;
 
@@ -128,14 +127,14 @@ const byteBuffer = (building: Building) => newBuffer(building.child.variables, "
 /** Stops until box says to go on; box being gone ends the child. */
 export function waitForBox(building: Building, why: string): Step {
   const answer = byteBuffer(building);
-  return step("read", [SYNC_FD, address(answer), 1], "box", why, {
+  return step("read", [building.handed.sync, address(answer), 1], "box", why, {
     equal: { value: 0, steps: [step("exit_group", [125], "box", "end, since box is gone")] },
   });
 }
 
 /** Asks box for the id maps: only a process outside of the new user namespace may write them in full. */
 export const askForIds = (building: Building): Step[] => [
-  step("write", [SYNC_FD, "i", 1], "linux.uidMappings", "ask box for the id maps"),
+  step("write", [building.handed.sync, "i", 1], "linux.uidMappings", "ask box for the id maps"),
   waitForBox(building, "wait for the id maps"),
 ];
 

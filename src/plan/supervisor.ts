@@ -5,7 +5,8 @@
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { type BoxVariables, FIRST_FREE_FD, type SupervisorVariables } from "./plan.ts";
+import type { BoxVariables, SupervisorVariables } from "./plan.ts";
+import { exitFile, keptConfig, rootFolder, stateFile } from "./state-files.ts";
 
 const origin = "box";
 export const SIGCHLD = 17;
@@ -77,6 +78,7 @@ export function lookForEnd(own: SupervisorVariables, label: string): Step[] {
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
+  if (building.launch.keep) return [...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []), ...exitAsInit(own)];
   if (outlives(building) || building.finishInBox) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
@@ -106,9 +108,10 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   }
   steps.push(
     ...restore,
-    step("unlinkat", [own.stateFolder, "state.json", []], origin, "remove the state"),
+    step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
+    step("unlinkat", [own.stateFolder, stateFile, []], origin, "remove the state"),
     ...(building.hostRoot
-      ? [step("unlinkat", [own.stateFolder, "root", ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]
+      ? [step("unlinkat", [own.stateFolder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]
       : []),
     step("unlinkat", [own.stateRoot, building.id, ["AT_REMOVEDIR"]], origin, "remove the state folder"),
     ...exitAsInit(own),
@@ -153,7 +156,7 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
     ...restore,
     step(
       "openat",
-      [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      [own.stateFolder, exitFile, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
       origin,
       "note how init ended",
       {
@@ -170,6 +173,9 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
     ),
   ];
 }
+
+/** Above the number at which the stage looks for its tape. */
+const FIRST_FREE_FD = ARENA_FD + 1;
 
 /** Box replaces itself: everything that the supervisor needs gets a number that survives execve. */
 export function becomeSupervisor(building: Building, box: BoxVariables): Step[] {

@@ -1,0 +1,15 @@
+// Names in a container's state folder that both the plan, which makes the files, and later commands know.
+
+/** The state: src/state/state.ts. */
+export const stateFile = "state.json";
+/** Under this name it is written, before it takes the old one's place. */
+export const newStateFile = "state.new";
+/** The configuration as it was planned, plugins and flags included: a Spec as JSON. */
+export const keptConfig = "config.json";
+/** FIFOs: init waits on the first until start writes there, and tells start on the other what became of it. */
+export const waitFifo = "wait";
+export const answerFifo = "answer";
+/** How init ended, as waitid(2) tells it. */
+export const exitFile = "exit";
+/** A folder to mount the root on, where that is a view of the host's. */
+export const rootFolder = "root";
