@@ -26,6 +26,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   create: { synopsis: "create [flags] ID", help: "make a container that waits for start", load: () => import("./create.ts") },
   start: { synopsis: "start ID", help: "let a created container's program run", load: () => import("./start.ts") },
+  exec: { synopsis: "exec [flags] ID COMMAND…", help: "run one more process in a container", load: () => import("./exec.ts") },
   plan: {
     synopsis: "plan [flags] [ID [COMMAND…]] | plan [flags] -- COMMAND…",
     help: "show every step that run would take, and take none",

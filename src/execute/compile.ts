@@ -19,6 +19,7 @@ export const sectionNames = [
   "becomeSupervisor",
   "release",
   "report",
+  "waitHere",
   "startSupervisor",
 ] as const;
 export type SectionName = (typeof sectionNames)[number];

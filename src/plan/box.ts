@@ -5,7 +5,7 @@ import { errno } from "../linux/errno.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
 import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import { address, type Buffer, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, type Step, type StepOptions, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
@@ -47,6 +47,7 @@ export function newBoxVariables(): BoxVariables {
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
+    joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
       stateRoot: fd("folder of all states, kept"),
@@ -203,7 +204,7 @@ function keepStageInTmpfs(box: BoxVariables): Step[] {
 }
 
 /** The arena with the child's tape and results, and the socketpair that box and the child talk over. */
-function openLines({ handed: { end } }: Building, box: BoxVariables): Step[] {
+export function openLines({ handed: { end } }: Building, box: BoxVariables): Step[] {
   const { variables } = box;
   const pair = newBuffer(variables, "socketpair", 8);
   const ours = slotIn("int", pair, 0, "socketpair");
@@ -246,24 +247,31 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
     exit_signal: SIGCHLD,
   });
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
-  const child = [
-    ...handOver(building, box),
-    step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
-  ];
-  const fail = [step("exit_group", [125], "box", "end, since the stage cannot run")];
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
     before: makeCgroups(cgroups, box.variables, cgroup),
     limits: limitDevices(building, box, cgroup),
-    clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
-      out: box.pid,
-      equal: { value: 0, steps: child, onFailure: fail },
-    }),
+    clone: cloneStage(building, box, clone, why),
   };
 }
 
+/** The clone whose child becomes the stage. */
+export const cloneStage = (building: Building, box: BoxVariables, clone: Buffer, why: string, more?: Pick<StepOptions, "onError">): Step =>
+  step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
+    ...more,
+    out: box.pid,
+    equal: {
+      value: 0,
+      steps: [
+        ...handOver(building, box),
+        step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
+      ],
+      onFailure: [step("exit_group", [125], "box", "end, since the stage cannot run")],
+    },
+  });
+
 /** What the child gets, at the numbers where it looks for it. */
-function handOver({ handed }: Building, box: BoxVariables): Step[] {
+export function handOver({ handed }: Building, box: BoxVariables): Step[] {
   const hand = (from: Slot<"fd"> | number, to: number, what: string): Step[] =>
     to < 0 ? [] : [step("dup3", [from, to, []], "box", `hand ${what}`)];
   return [
@@ -274,11 +282,12 @@ function handOver({ handed }: Building, box: BoxVariables): Step[] {
     ...hand(box.answer, handed.answer, "it the FIFO to answer on"),
     ...hand(box.hookFiles.state, handed.hookState, "it the state for hooks"),
     ...hand(box.hookFiles.output, handed.hookOutput, "it the file for what hooks print"),
+    ...hand(box.joins, handed.init, "it the init to join"),
   ];
 }
 
 /** What init waits on for start, and what hooks read and write. */
-function openMore({ handed }: Building, box: BoxVariables): Step[] {
+export function openMore({ handed }: Building, box: BoxVariables): Step[] {
   const steps: Step[] = [];
   const { variables } = box;
   if (handed.end > 5)
@@ -313,6 +322,9 @@ function openMore({ handed }: Building, box: BoxVariables): Step[] {
 const S_IFIFO = 0o010000;
 const SIGCHLD = 17;
 
+export const blockSignals = (): Step =>
+  step("rt_sigprocmask", [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8], "box", "keep signals until there is somebody to pass them to");
+
 /** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
 export function prepare(building: Building, box: BoxVariables): Step[] {
   const { before, limits, clone } = makeChild(building, box);
@@ -322,12 +334,7 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...sealStage(box),
     ...openLines(building, box),
     ...openMore(building, box),
-    step(
-      "rt_sigprocmask",
-      [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
-      "box",
-      "keep signals until there is somebody to pass them to",
-    ),
+    blockSignals(),
     // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
     ...limits,
     clone,

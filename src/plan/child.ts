@@ -73,7 +73,7 @@ const joinedMountNote =
   "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply";
 
 /** In a joined mount namespace its root is already this process's. */
-const terminalThere = (building: Building): Step[] => [
+export const terminalThere = (building: Building): Step[] => [
   openRootFolder(building, "/", building.root),
   ...openTerminal(building),
   step("close", [building.root], "process.terminal", "done with it"),

@@ -38,18 +38,21 @@ export type Handed = {
   readonly hookState: number;
   readonly hookOutput: number;
   readonly third: number;
+  /** A pidfd of the init to join. */
+  readonly init: number;
   /** The first that the child has no use for. */
   readonly end: number;
 };
 
-export function handedTo({ way, preserveFds }: Launch, hooks: boolean): Handed {
+export function handedTo({ way, preserveFds }: Launch, needs: { readonly hooks: boolean; readonly init: boolean }): Handed {
   let end = 4 + Math.max(0, preserveFds - 1);
   const next = (needed: boolean): number => (needed ? end++ : -1);
   const sync = next(true);
   const wait = next(way === "created");
   const answer = next(way === "created");
-  const hookState = next(hooks);
-  const hookOutput = next(hooks);
+  const hookState = next(needs.hooks);
+  const hookOutput = next(needs.hooks);
   const third = next(preserveFds > 0);
-  return { sync, wait, answer, hookState, hookOutput, third, end };
+  const init = next(needs.init);
+  return { sync, wait, answer, hookState, hookOutput, third, init, end };
 }

@@ -9,7 +9,7 @@ import type { Building, NamespacePlan } from "./builder.ts";
 
 type CloneFlag = Flag<"CLONE">;
 
-const cloneFlags: Record<string, CloneFlag> = {
+export const cloneFlags: Record<string, CloneFlag> = {
   pid: "CLONE_NEWPID",
   network: "CLONE_NEWNET",
   mount: "CLONE_NEWNS",

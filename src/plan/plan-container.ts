@@ -45,7 +45,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     hostRoot: container.hostRoot,
     finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop"),
     launch,
-    handed: handedTo(launch, hasHooks(spec.hooks, ...hooksForFiles)),
+    handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
@@ -82,6 +82,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     poststartHooks: box.poststartHooks(building, own).map((steps) => section("hooks once it runs", steps)),
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
+    waitHere: section("", []),
     startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
     // Made when they are asked for: run asks while the child works.
     get supervise() {

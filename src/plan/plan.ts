@@ -41,6 +41,8 @@ export type Plan = {
   readonly poststartHooks: readonly Section[];
   /** What is told to whoever asked for it: pid and pidfd. */
   readonly report: Section;
+  /** Waiting for the end in box itself, for a moment; empty where box becomes the supervisor at once. */
+  readonly waitHere: Section;
   readonly startSupervisor: Section;
   /** The supervisor's tape: its loop, and where every failure of it leads. */
   readonly supervise: Section;
@@ -90,6 +92,8 @@ export type BoxVariables = {
   /** Files in memory for hooks. */
   readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
   readonly hook: HookReport;
+  /** For exec: the container's init. */
+  readonly joins: Slot<"fd">;
   /** The kernel's reasons for refusing the filter of devices, a text. */
   readonly verifierLog: Buffer;
   /** Descriptors that survive box's becoming the supervisor. */

@@ -21,6 +21,7 @@ export const sectionsOf = (plan: Plan): readonly Section[] =>
     plan.release,
     ...plan.poststartHooks,
     plan.report,
+    plan.waitHere,
     plan.startSupervisor,
     plan.supervise,
     plan.handOver,

@@ -6,7 +6,7 @@ import type { Handed } from "./launch.ts";
 
 const UINT_MAX = 0xffffffff;
 
-export function settle({ sync, wait, answer, hookState, hookOutput, third, end }: Handed): Step[] {
+export function settle({ sync, wait, answer, hookState, hookOutput, third, init, end }: Handed): Step[] {
   const steps = [
     third < 0
       ? step("close", [ARENA_FD], "box", "close the arena, now mapped")
@@ -14,7 +14,7 @@ export function settle({ sync, wait, answer, hookState, hookOutput, third, end }
     step("close_range", [end, UINT_MAX, []], "box", "drop every other descriptor of box"),
     step("fcntl", [sync, ["F_SETFD"], 1], "box", "let execve close the line to box"),
   ];
-  for (const fd of [wait, answer, hookState, hookOutput, third])
+  for (const fd of [wait, answer, hookState, hookOutput, third, init])
     if (fd >= 0) steps.push(step("fcntl", [fd, ["F_SETFD"], 1], "box", `let execve close descriptor ${fd}`));
   return steps;
 }
