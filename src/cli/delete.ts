@@ -2,8 +2,8 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
-import { takeOver } from "../execute/reclaim.ts";
 import { liveStatus } from "../execute/live-status.ts";
+import { takeOver } from "../execute/reclaim.ts";
 import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";

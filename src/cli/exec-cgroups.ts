@@ -18,11 +18,12 @@ function below(cgroups: Cgroups, flag: string): Cgroups {
   const colon = flag.indexOf(":");
   const controllers = colon < 0 ? undefined : flag.slice(0, colon).split(",");
   const parts = components(flag.slice(colon + 1));
-  if (parts.some((part) => part === ".."))
-    throw new BoxError({ origin: "--cgroup", what: `${flag} leads out of the container's cgroup` });
+  if (parts.some((part) => part === "..")) throw new BoxError({ origin: "--cgroup", what: `${flag} leads out of the container's cgroup` });
   if (parts.length === 0) return cgroups;
   const under = parts.join("/");
-  return cgroups.map((one) => (controllers === undefined || controllers.includes(hierarchyOf(one)) ? { ...one, path: `${one.path}/${under}` } : one));
+  return cgroups.map((one) =>
+    controllers === undefined || controllers.includes(hierarchyOf(one)) ? { ...one, path: `${one.path}/${under}` } : one,
+  );
 }
 
 /** The folder of the hierarchy's mount: `memory` in /sys/fs/cgroup/memory/box. */

@@ -12,7 +12,8 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
   if (file !== undefined) return fromFile(file);
   if (command.length === 0) throw new BoxError({ what: "process args cannot be empty", hint: "box exec ID COMMAND…" });
   const base = spec.process;
-  if (base === undefined) throw new BoxError({ origin: "process", what: "the container has none to take defaults from", hint: "--process FILE gives one" });
+  if (base === undefined)
+    throw new BoxError({ origin: "process", what: "the container has none to take defaults from", hint: "--process FILE gives one" });
   const { values, lists, switches } = parsed;
   // The container's terminal is its own; exec has one when -t asks for it.
   const { consoleSize: _, ...rest } = base;

@@ -65,11 +65,18 @@ function running(stateRoot: string, id: string, { switches }: Parsed): { folder:
   const found: Found | undefined = findContainer(stateRoot, id);
   if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   const status = liveStatus(found);
-  if (status === "stopped" || status === "creating") throw new BoxError({ what: `cannot exec in a ${status} container`, origin: "id", object: id });
+  if (status === "stopped" || status === "creating")
+    throw new BoxError({ what: `cannot exec in a ${status} container`, origin: "id", object: id });
   if (status === "paused" && !switches.has("ignore-paused"))
-    throw new BoxError({ what: "cannot exec in a paused container", origin: "id", object: id, hint: "--ignore-paused waits until it is resumed" });
+    throw new BoxError({
+      what: "cannot exec in a paused container",
+      origin: "id",
+      object: id,
+      hint: "--ignore-paused waits until it is resumed",
+    });
   const spec = readKeptConfig(found.folder);
-  if (spec === undefined) throw new BoxError({ what: "the container's configuration is not in its state folder", origin: "id", object: found.folder });
+  if (spec === undefined)
+    throw new BoxError({ what: "the container's configuration is not in its state folder", origin: "id", object: found.folder });
   return { folder: found.folder, state: found.state, spec };
 }
 

@@ -20,7 +20,17 @@ export function absolute(path: string): string {
 }
 
 /** Flags that say how the container is started; what else it takes to start it so is in launch-flags.ts. */
-const launches = ["console-socket", "pidfd-socket", "pid-file", "preserve-fds", "no-pivot", "no-new-keyring", "detach", "keep", "no-subreaper"];
+const launches = [
+  "console-socket",
+  "pidfd-socket",
+  "pid-file",
+  "preserve-fds",
+  "no-pivot",
+  "no-new-keyring",
+  "detach",
+  "keep",
+  "no-subreaper",
+];
 /** Flags that say where the description is or what to do with it, and nothing about what it says. */
 const notChanges = ["bundle", "plugin", "rm", "json", "interactive", ...launches];
 

@@ -26,7 +26,11 @@ export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch
   const consoleSocket = socketPath(values["console-socket"], "--console-socket");
   const detached = way !== "foreground";
   if (detached && terminal && consoleSocket === undefined)
-    throw new BoxError({ origin: "process.terminal", what: "cannot allocate tty if box will detach without setting console socket", hint: "give one with --console-socket" });
+    throw new BoxError({
+      origin: "process.terminal",
+      what: "cannot allocate tty if box will detach without setting console socket",
+      hint: "give one with --console-socket",
+    });
   if (consoleSocket !== undefined && !(detached && terminal))
     throw new BoxError({ origin: "--console-socket", what: "cannot use console socket if box will not detach or allocate tty" });
   const pidfdSocket = socketPath(values["pidfd-socket"], "--pidfd-socket");
@@ -58,13 +62,15 @@ const S_IFDIR = 0o040000;
 export function preservedFds(flag: string | undefined): number {
   const origin = "--preserve-fds";
   const asked = Number(flag ?? "0");
-  if (!Number.isInteger(asked) || asked < 0 || asked > 1024) throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
+  if (!Number.isInteger(asked) || asked < 0 || asked > 1024)
+    throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
   const count = asked + listenFds();
   for (let fd = 3; fd < 3 + count; fd++) {
     const status = systemCall("fcntl", fd, 1, 0) < 0 ? undefined : statusOf(fd);
     if (status === undefined) throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
     // A folder of the host leads out of the container's root (CVE-2024-21626).
-    if ((modeOf(status) & S_IFMT) === S_IFDIR) throw new BoxError({ origin, what: `descriptor ${fd} is a folder, and a container must get none of the host's` });
+    if ((modeOf(status) & S_IFMT) === S_IFDIR)
+      throw new BoxError({ origin, what: `descriptor ${fd} is a folder, and a container must get none of the host's` });
   }
   return count;
 }

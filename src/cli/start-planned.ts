@@ -19,12 +19,8 @@ export const asError = async (error: unknown, { program, locate }: PlannedRun): 
   located(await inWords(error, program), locate);
 
 async function warn(planned: PlannedRun): Promise<void> {
-  const { errorLines } = await import("./report-error.ts");
-  for (const warning of planned.warnings) {
-    const error = await asError(warning, planned);
-    if (!(error instanceof BoxError)) throw error;
-    for (const line of errorLines(error)) console.error(line);
-  }
+  const { warnOf } = await import("./poststop.ts");
+  for (const warning of planned.warnings) warnOf(await asError(warning, planned));
 }
 
 async function startOrReclaim({ start, stateRoot, id }: PlannedRun): Promise<Started> {

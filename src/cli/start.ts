@@ -57,7 +57,13 @@ async function inWords(answer: Answer): Promise<BoxError> {
   }
   const { executeHint } = await import("../execute/hints.ts");
   const hint = executeHint(errnoOf(answer), explanation);
-  return new BoxError({ origin, what: `cannot ${what}`, errno: errnoOf(answer), exitCode: exitCodeFor(errno), ...(hint === undefined ? {} : { hint }) });
+  return new BoxError({
+    origin,
+    what: `cannot ${what}`,
+    errno: errnoOf(answer),
+    exitCode: exitCodeFor(errno),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** Hooks and plugins that wait for the program to run; that they fail stops nothing. */
@@ -69,5 +75,6 @@ async function afterStart(folder: string, state: State): Promise<void> {
     const { warnOf } = await import("./poststop.ts");
     runHooksOf(config.hooks, "poststart", running, warnOf);
   }
-  if (state.box.plugins.length > 0) await (await import("./plugin-hooks.ts")).poststartFromState(running, folder.slice(0, folder.lastIndexOf("/")));
+  if (state.box.plugins.length > 0)
+    await (await import("./plugin-hooks.ts")).poststartFromState(running, folder.slice(0, folder.lastIndexOf("/")));
 }

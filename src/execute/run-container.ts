@@ -10,7 +10,19 @@ import type { Program, SupervisorTape } from "./compile.ts";
 import { readText } from "./files.ts";
 import * as libc from "./libc.ts";
 import { TapeFailed } from "./tape-failed.ts";
-import { encoder, initPid, placeOf, type Run, runSection, setBytes, textAt, throwOwnFailure, throwSilentDeath, throwVforkFailure, word } from "./tape-run.ts";
+import {
+  encoder,
+  initPid,
+  placeOf,
+  type Run,
+  runSection,
+  setBytes,
+  textAt,
+  throwOwnFailure,
+  throwSilentDeath,
+  throwVforkFailure,
+  word,
+} from "./tape-run.ts";
 
 /** What happens between sections; plugins tap into it. */
 export type Between = {
@@ -57,7 +69,8 @@ export async function startContainer(program: Program, written: Written, folder:
     return await start(run, written, between);
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
-    if (word(run, "stateFolder") >= 0) await (await import("./undo.ts")).undoStart(written.state, folder, childrenOf(run), between.poststop);
+    if (word(run, "stateFolder") >= 0)
+      await (await import("./undo.ts")).undoStart(written.state, folder, childrenOf(run), between.poststop);
     throw await inWords(error, program);
   }
 }

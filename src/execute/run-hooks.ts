@@ -16,7 +16,12 @@ const ignoredSignals = [13, 25];
 const MFD_CLOEXEC = 1;
 
 /** Runs the hooks of one point; `failed` hears of each that fails. `state` is the runtime-spec's, with the status that hooks are to see. */
-export function runHooksOf(hooks: Hooks | undefined, point: HookPoint, { box: _, ...state }: State, failed: (error: unknown) => void): void {
+export function runHooksOf(
+  hooks: Hooks | undefined,
+  point: HookPoint,
+  { box: _, ...state }: State,
+  failed: (error: unknown) => void,
+): void {
   if ((hooks?.[point] ?? []).length === 0) return;
   const text = new TextEncoder().encode(JSON.stringify(state));
   const files = { state: memoryFile("box-hook-state"), output: memoryFile("box-hook-output") };

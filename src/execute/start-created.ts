@@ -73,7 +73,7 @@ function waitForMore(from: number, pidfd: number): boolean {
   const polled = new Int32Array([from, POLLIN, pidfd, POLLIN]);
   const bytes = new Uint8Array(polled.buffer);
   if (systemCall("ppoll", addressOf(bytes), 2, 0, 0, 8) < 0) return false;
-  return ((polled[3] as number) >>> 16 & POLLIN) !== 0;
+  return (((polled[3] as number) >>> 16) & POLLIN) !== 0;
 }
 
 function decode(bytes: Uint8Array): Answer {

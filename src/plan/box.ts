@@ -5,15 +5,28 @@ import { errno } from "../linux/errno.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
 import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, type Buffer, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, type Step, type StepOptions, slotIn, step } from "../tape/step.ts";
+import {
+  address,
+  type Buffer,
+  compute,
+  type ErrorTable,
+  newBuffer,
+  newSlot,
+  newVariables,
+  type Slot,
+  type Step,
+  type StepOptions,
+  slotIn,
+  step,
+} from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
+import { eachHook, type HookRun, hasHooks, newHookReport, runHooks } from "./hooks.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
-import { eachHook, hasHooks, type HookRun, newHookReport, runHooks } from "./hooks.ts";
 import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
-import { answerFifo, keptConfig, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { sendToSocket } from "./send-descriptor.ts";
+import { answerFifo, keptConfig, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
 
 export function newBoxVariables(): BoxVariables {
@@ -141,9 +154,15 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
 function keepConfig(box: BoxVariables): Step[] {
   const file = newSlot(box.variables, "fd", keptConfig);
   return [
-    step("openat", [box.stateFolder, keptConfig, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], "id", "keep the configuration", {
-      out: file,
-    }),
+    step(
+      "openat",
+      [box.stateFolder, keptConfig, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      "id",
+      "keep the configuration",
+      {
+        out: file,
+      },
+    ),
     step("write", [file, box.config.address, box.config.length], "id", "write the configuration"),
     step("close", [file], "id", "done with it"),
   ];
@@ -323,7 +342,12 @@ const S_IFIFO = 0o010000;
 const SIGCHLD = 17;
 
 export const blockSignals = (): Step =>
-  step("rt_sigprocmask", [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8], "box", "keep signals until there is somebody to pass them to");
+  step(
+    "rt_sigprocmask",
+    [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
+    "box",
+    "keep signals until there is somebody to pass them to",
+  );
 
 /** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
 export function prepare(building: Building, box: BoxVariables): Step[] {
@@ -450,9 +474,15 @@ export function report(building: Building, box: BoxVariables): Step[] {
     const before = `${pidFile.slice(0, slash + 1)}.${pidFile.slice(slash + 1)}`;
     const origin = "--pid-file";
     steps.push(
-      step("openat", ["AT_FDCWD", before, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o644], origin, `write the file ${pidFile}`, {
-        out: file,
-      }),
+      step(
+        "openat",
+        ["AT_FDCWD", before, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o644],
+        origin,
+        `write the file ${pidFile}`,
+        {
+          out: file,
+        },
+      ),
       step("write", [file, box.pidText.address, box.pidText.length], origin, "write init's pid"),
       step("close", [file], origin, "done with it"),
       step("renameat2", ["AT_FDCWD", before, "AT_FDCWD", pidFile, 0], origin, `write the file ${pidFile}`),

@@ -6,7 +6,7 @@ import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
-import { type HookReport, type HookRun, newHookReport } from "./hooks.ts";
+import { newHookReport } from "./hooks.ts";
 import type { Handed, Launch } from "./launch.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
 

@@ -8,17 +8,17 @@ import { type Building, newFd } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
 import { makeDevices, makesDevices, openDev } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
+import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
 import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
 import * as namespaces from "./namespaces.ts";
-import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
 import { raiseLoopback } from "./network.ts";
 import type { Actor, Section } from "./plan.ts";
-import { startFailures, waitForStart } from "./wait-for-start.ts";
 import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
+import { startFailures, waitForStart } from "./wait-for-start.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
@@ -147,7 +147,9 @@ function planRoot(building: Building): Parts {
 function awaitRuntimeHooks(building: Building): Step[] {
   const { hooks } = building.spec;
   if (!hasHooks(hooks, ...hooksBeforePivot)) return [];
-  const enter = building.namespaces.joined.has("mount") ? [] : [step("fchdir", [building.root], "hooks.createContainer", "enter the container's root")];
+  const enter = building.namespaces.joined.has("mount")
+    ? []
+    : [step("fchdir", [building.root], "hooks.createContainer", "enter the container's root")];
   return [
     step("write", [building.handed.sync, "h", 1], "hooks", "tell box that the mounts are made"),
     namespaces.waitForBox(building, "wait for hooks"),

@@ -147,11 +147,23 @@ function startHook(
   });
 }
 
-function awaitHook({ variables, report }: HookRun, { path, timeout }: Hook, origin: string, pidfd: Slot<"fd">, options: StepOptions): Step[] {
-  const wait = step("waitid", [["P_PIDFD"], pidfd as Slot as Slot<"int">, address(report.siginfo), ["WEXITED"], null], origin, `wait for ${path}`, {
-    ...options,
-    onError: [["EINTR", "again"]],
-  });
+function awaitHook(
+  { variables, report }: HookRun,
+  { path, timeout }: Hook,
+  origin: string,
+  pidfd: Slot<"fd">,
+  options: StepOptions,
+): Step[] {
+  const wait = step(
+    "waitid",
+    [["P_PIDFD"], pidfd as Slot as Slot<"int">, address(report.siginfo), ["WEXITED"], null],
+    origin,
+    `wait for ${path}`,
+    {
+      ...options,
+      onError: [["EINTR", "again"]],
+    },
+  );
   const close = step("close", [pidfd], origin, "done with it", options);
   if (timeout === undefined || timeout <= 0) return [wait, close];
   const poll = newBuffer(variables, "pollfd", 8);

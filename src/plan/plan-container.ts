@@ -61,10 +61,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const watcher = supervisor.newSupervisorVariables();
   const supervised = launch.way === "foreground";
   const loop = (): Step[] =>
-    !supervised
-      ? []
-      : spec.process?.terminal === true ? superviseTerminal(building, watcher)
-        : supervisor.supervise(building, watcher);
+    !supervised ? [] : spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
   const supervise = once(() => section("while the container runs", loop()));
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));

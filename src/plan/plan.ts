@@ -2,8 +2,8 @@
 // src/execute runs it, `box plan` prints it, tests read it.
 
 import type { Buffer, Slot, Step, Variables } from "../tape/step.ts";
-import type { Launch } from "./launch.ts";
 import type { HookReport } from "./hooks.ts";
+import type { Launch } from "./launch.ts";
 
 /** Who makes the calls: the box process, the helper before the container's first process exists, or that process. */
 export type Actor = "box" | "stage" | "init";
@@ -140,4 +140,3 @@ export type ChildVariables = {
 
 /** Sizes in bytes of the buffers that TypeScript reads back or fills. */
 export const bufferBytes = { stat: 1024, explanation: 512, verifierLog: 2048, processPath: 32 } as const;
-

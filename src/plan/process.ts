@@ -6,18 +6,7 @@ import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
 import { components } from "../linux/components.ts";
 import type { Flag } from "../linux/flags.ts";
-import {
-  compute,
-  type ErrorTable,
-  newBuffer,
-  newSlot,
-  type OnError,
-  type Step,
-  type StepOptions,
-  type Struct,
-  slotIn,
-  step,
-} from "../tape/step.ts";
+import { compute, type ErrorTable, newBuffer, newSlot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
@@ -254,9 +243,7 @@ export function filterSystemCalls({ seccomp, child, notes }: Building, more?: Ex
   notes.push(...seccomp.notes);
   const filter = newBuffer(child.variables, "filter of system calls", seccomp.filter.length, seccomp.filter);
   const program: Struct = { struct: "sock_fprog", len: seccomp.filter.length / 8, filter };
-  return [
-    step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", more),
-  ];
+  return [step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", more)];
 }
 
 /**

@@ -10,7 +10,12 @@ export function settle({ sync, wait, answer, hookState, hookOutput, third, init,
   const steps = [
     third < 0
       ? step("close", [ARENA_FD], "box", "close the arena, now mapped")
-      : step("dup3", [third, ARENA_FD, []], "--preserve-fds", "put back what the arena took the place of, and so close the arena, now mapped"),
+      : step(
+          "dup3",
+          [third, ARENA_FD, []],
+          "--preserve-fds",
+          "put back what the arena took the place of, and so close the arena, now mapped",
+        ),
     step("close_range", [end, UINT_MAX, []], "box", "drop every other descriptor of box"),
     step("fcntl", [sync, ["F_SETFD"], 1], "box", "let execve close the line to box"),
   ];

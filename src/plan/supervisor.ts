@@ -236,7 +236,8 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
   ];
 }
 
-const keep = (from: Slot<"fd">, out: Slot<"fd">, why: string): Step => step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
+const keep = (from: Slot<"fd">, out: Slot<"fd">, why: string): Step =>
+  step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
 
 /** What every supervisor needs: the terminal, if there is one, and its tape. */
 export const keepForSupervisor = (building: Building, box: BoxVariables): Step[] => [

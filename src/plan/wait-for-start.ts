@@ -32,7 +32,9 @@ export function startFailures({ child }: Building): {
   return {
     explain: { explain: "start" },
     attempt: (origin, what) => [
-      compute([{ text: `${origin}\n${what}` }, 0, 0, -1], origin, "remember what comes, to tell start of a failure", { out: child.attempt }),
+      compute([{ text: `${origin}\n${what}` }, 0, 0, -1], origin, "remember what comes, to tell start of a failure", {
+        out: child.attempt,
+      }),
     ],
   };
 }
