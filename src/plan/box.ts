@@ -9,6 +9,7 @@ import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, ty
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
+import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, bufferBytes, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
 import { expectEqual } from "./steps.ts";
@@ -230,7 +231,7 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
   const fail = [step("exit_group", [125], "box", "end, since the stage cannot run")];
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
-    before: makeCgroups(cgroups, box.variables, cgroup),
+    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
     limits: limitDevices(building, box, cgroup),
     clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
       out: box.pid,
