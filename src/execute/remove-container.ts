@@ -106,7 +106,7 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of ["state.new", "state.json", "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
+  for (const name of ["state.new", "state.json", "config.new", "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
   removeOrThrow(rmdirSync, `${folder}/root`);
   removeOrThrow(rmdirSync, folder);
 }
