@@ -3,7 +3,7 @@
 
 /**
  * cpu.shares (2 to 262144, usually 1024) as cpu.weight (1 to 10000, usually 100): through the least, the greatest and the
- * usual value goes a parabola over the logarithm. This is the conversion of runc 1.4 and of crun 1.24, and not the line of
+ * usual value goes a parabola over the logarithm. This is the conversion of runc since 1.3.2 and of crun since 1.23, and not the line of
  * runc before, by which 1024 shares were a weight of 39.
  */
 export function weightOfShares(shares: number): number {

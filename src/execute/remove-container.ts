@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { type State, startTimeOf } from "../state/state.ts";
+import { keptConfig, type State, startTimeOf } from "../state/state.ts";
 import { systemCall } from "./libc.ts";
 
 const SIGKILL = 9;
@@ -106,7 +106,7 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of ["state.new", "state.json", "config.new", "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
+  for (const name of ["state.new", "state.json", "config.new", keptConfig, "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
   removeOrThrow(rmdirSync, `${folder}/root`);
   removeOrThrow(rmdirSync, folder);
 }
