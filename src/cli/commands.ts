@@ -34,6 +34,11 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   spec: { synopsis: "spec [flags]", help: "write a config.json to begin with", load: () => import("./spec.ts") },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
+  update: {
+    synopsis: "update [flags] ID",
+    help: "change what a container may use while it lives",
+    load: () => import("./update.ts"),
+  },
   finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
 };
 

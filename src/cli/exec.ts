@@ -52,7 +52,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true };
   const init = handleOn(state);
-  const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state) }, stateRoot);
+  const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;
   const seccomp = spec.linux?.seccomp === undefined ? undefined : readKeptFilter(folder);
   const plan = planExec({ id, bundle, spec, process, seccomp, cgroups: cgroupsOf(state, parsed), init, launch }, facts);

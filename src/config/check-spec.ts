@@ -5,8 +5,8 @@
 import { BoxError } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { checkDocument, type Faults, isObject } from "./rule.ts";
-import type { NamespaceType, Process, Spec } from "./spec.ts";
-import { namespaceTypes, processRule, specRule } from "./spec-rules.ts";
+import type { NamespaceType, Process, Resources, Spec } from "./spec.ts";
+import { namespaceTypes, processRule, resourcesRule, specRule } from "./spec-rules.ts";
 import { sysctlPath } from "./sysctl-path.ts";
 
 /**
@@ -30,8 +30,16 @@ export function checkProcess(value: unknown): Process {
   return value as Process;
 }
 
-function refuse(faults: Faults): void {
-  if (faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults });
+/** Checks the value of an update's document, which has the shape of linux.resources. */
+export function checkResources(value: unknown): Resources {
+  const faults: Faults = [];
+  checkDocument(resourcesRule, value, faults);
+  refuse(faults, "the resources are not valid");
+  return value as Resources;
+}
+
+function refuse(faults: Faults, what = "the configuration is not valid"): void {
+  if (faults.length > 0) throw new BoxError({ what, faults });
 }
 
 type JsonObject = Record<string, unknown>;

@@ -504,7 +504,8 @@ const network: LaterRule = {
   }),
 };
 
-const resources: ObjectRule = {
+/** The configuration's linux.resources, and the document that `box update` takes. */
+export const resourcesRule: ObjectRule = {
   is: "object",
   expected: "an object",
   fields: {
@@ -740,7 +741,7 @@ const linux: ObjectRule = {
     uidMappings: idMappings,
     gidMappings: idMappings,
     sysctl: freeTexts,
-    resources,
+    resources: resourcesRule,
     cgroupsPath: { is: "text", expected: 'a path without ".."', test: staysBelow },
     namespaces,
     devices: { is: "list", expected: "an array of objects", items: device },

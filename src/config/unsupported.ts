@@ -24,16 +24,6 @@ const refusals: Refusals<Spec> = {
   mounts: { uidMappings: notYet, gidMappings: notYet },
   linux: {
     sysctl: notYet,
-    resources: {
-      memory: notYet,
-      cpu: notYet,
-      pids: notYet,
-      blockIO: notYet,
-      hugepageLimits: notYet,
-      network: notYet,
-      rdma: notYet,
-      unified: notYet,
-    },
     devices: notYet,
     netDevices: notYet,
     seccomp: notYet,

@@ -20,7 +20,11 @@ import { modeOf, ownerOf, statusOf } from "./status.ts";
 /** What the kept program was made from, besides the facts. */
 export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
 
-type Asked = { readonly openFiles: boolean; readonly home: { readonly root: string; readonly uid: number } | undefined };
+type Asked = {
+  readonly openFiles: boolean;
+  readonly home: { readonly root: string; readonly uid: number } | undefined;
+  readonly limits: boolean;
+};
 
 type Made = {
   readonly asked: Asked;

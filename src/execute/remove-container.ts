@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { answerFifo, exitFile, keptConfig, newStateFile, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
+import { answerFifo, exitFile, keptConfig, newConfig, newStateFile, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { systemCall } from "./libc.ts";
 
@@ -107,7 +107,8 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of [newStateFile, keptConfig, waitFifo, answerFifo, exitFile, stateFile]) removeOrThrow(unlinkSync, `${folder}/${name}`);
+  for (const name of [newStateFile, newConfig, keptConfig, waitFifo, answerFifo, exitFile, stateFile])
+    removeOrThrow(unlinkSync, `${folder}/${name}`);
   removeOrThrow(rmdirSync, `${folder}/${rootFolder}`);
   removeOrThrow(rmdirSync, folder);
 }

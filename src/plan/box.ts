@@ -23,6 +23,7 @@ import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { eachHook, type HookRun, hasHooks, newHookReport, runHooks } from "./hooks.ts";
+import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
 import { sendToSocket } from "./send-descriptor.ts";
@@ -268,7 +269,7 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
-    before: makeCgroups(cgroups, box.variables, cgroup),
+    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
     limits: limitDevices(building, box, cgroup),
     clone: cloneStage(building, box, clone, why),
   };

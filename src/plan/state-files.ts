@@ -6,6 +6,8 @@ export const stateFile = "state.json";
 export const newStateFile = "state.new";
 /** The configuration as it was planned, plugins and flags included: a Spec as JSON. */
 export const keptConfig = "config.json";
+/** Under this name a changed one is written, before it takes its place. */
+export const newConfig = "config.new";
 /** FIFOs: init waits on the first until start writes there, and tells start on the other what became of it. */
 export const waitFifo = "wait";
 export const answerFifo = "answer";

@@ -49,23 +49,22 @@ test("time namespace", () =>
 test("no mount namespace", () =>
   withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
 
-const resources = (resources: Linux["resources"], ...expected: string[]): void => withLinux({ resources: resources ?? {} }, ...expected);
-test("memory", () => resources({ memory: { limit: 0 } }, "linux.resources.memory: not supported yet"));
-test("cpu", () => resources({ cpu: { cpus: "0" } }, "linux.resources.cpu: not supported yet"));
-test("pids", () => resources({ pids: { limit: 1 } }, "linux.resources.pids: not supported yet"));
-test("blockIO", () => resources({ blockIO: { weight: 1 } }, "linux.resources.blockIO: not supported yet"));
-test("huge pages", () =>
-  resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }, "linux.resources.hugepageLimits: not supported yet"));
-test("network", () => resources({ network: { classID: 1 } }, "linux.resources.network: not supported yet"));
-test("rdma", () => resources({ rdma: { a: { hcaHandles: 1 } } }, "linux.resources.rdma: not supported yet"));
-test("unified", () => resources({ unified: { "memory.max": "1" } }, "linux.resources.unified: not supported yet"));
-
-test("device rules are", () =>
-  resources({
-    devices: [
-      { allow: false, access: "rwm" },
-      { allow: true, access: "rwm", type: "c", major: 1 },
-    ],
+test("resources are", () =>
+  withLinux({
+    resources: {
+      devices: [
+        { allow: false, access: "rwm" },
+        { allow: true, access: "rwm", type: "c", major: 1 },
+      ],
+      memory: { limit: 1 },
+      cpu: { cpus: "0" },
+      pids: { limit: 1 },
+      blockIO: { weight: 10 },
+      hugepageLimits: [{ pageSize: "2MB", limit: 0 }],
+      network: { classID: 1 },
+      rdma: { a: { hcaHandles: 1 } },
+      unified: { "memory.max": "1" },
+    },
   }));
 
 test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
@@ -99,8 +98,6 @@ test("all at once, as the clients ask today", () => {
     [
       "process.oomScoreAdj: not supported yet",
       "linux.sysctl: not supported yet",
-      "linux.resources.pids: not supported yet",
-      "linux.resources.unified: not supported yet",
       "linux.devices: not supported yet",
       "linux.seccomp: not supported yet",
     ]
@@ -111,9 +108,6 @@ test("all at once, as the clients ask today", () => {
       "process.oomScoreAdj: not supported yet",
       "hooks: not supported yet",
       "linux.sysctl: not supported yet",
-      "linux.resources.memory: not supported yet",
-      "linux.resources.cpu: not supported yet",
-      "linux.resources.blockIO: not supported yet",
     ]
   `);
 });

@@ -2,7 +2,18 @@
 // drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
 
 import fc from "fast-check";
-import type { Capabilities, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type {
+  Capabilities,
+  DeviceRule,
+  IdMapping,
+  Linux,
+  Mount,
+  Namespace,
+  Process,
+  Resources,
+  Rlimit,
+  Spec,
+} from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { flags } from "../../src/linux/flags.ts";
@@ -116,6 +127,28 @@ const deviceRules: fc.Arbitrary<DeviceRule[]> = some<DeviceRule>([
   { allow: true, type: "b", major: 8, access: "r" },
 ]);
 
+/** What every host with all the controllers can do, whichever version of cgroups it has. */
+const resources = record<Resources>({
+  devices: maybe(deviceRules),
+  memory: maybe(fc.constantFrom({}, { limit: 0, swap: 0 }, { limit: 1e9, swap: 2e9, reservation: 5e8 }, { limit: -1 }, { kernel: 5 })),
+  cpu: maybe(fc.constantFrom({ shares: 0 }, { shares: 512, cpus: "0" }, { quota: 5000, period: 10000, burst: 0 }, { idle: 1, mems: "0" })),
+  pids: maybe(fc.constantFrom({}, { limit: 0 }, { limit: 7 }, { limit: -1 })),
+  blockIO: maybe(fc.constantFrom({ weight: 0 }, { weight: 10, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] })),
+  hugepageLimits: maybe(fc.constantFrom([], [{ pageSize: "2MB", limit: 0 }])),
+  rdma: maybe(fc.constantFrom({}, { "mlx ü": { hcaHandles: 1 } })),
+});
+
+/** Limits only where there is something to limit with. */
+function onItsHost(host: Host): Host {
+  const { spec, facts } = host;
+  const { linux } = spec;
+  const v2 = facts.cgroups.v2?.controllers ?? [];
+  const full = facts.cgroups.v1.length > 5 || v2.length > 5;
+  if (linux?.resources === undefined || (full && facts.cgroups.writable)) return host;
+  const { devices } = linux.resources;
+  return { ...host, spec: { ...spec, linux: { ...linux, resources: devices === undefined ? {} : { devices } } } };
+}
+
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
   const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
   return record<Linux>({
@@ -125,7 +158,7 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     cgroupsPath: maybe(fc.constantFrom("/pods/web", "web", "./deep/web", "/a//b/")),
     rootfsPropagation: maybe(fc.constantFrom(...propagations, "runbindable")),
     maskedPaths: maybe(some(["/proc/kcore", "/proc/keys", "/sys/firmware", "/a//b/../c"])),
-    resources: maybe(fc.record({ devices: deviceRules })),
+    resources: maybe(resources),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
   });
 };
@@ -155,4 +188,4 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });
 
-export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() });
+export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() }).map(onItsHost);

@@ -22,6 +22,20 @@ export const cgroupLayouts = {
     writable: true,
   },
   v1: { v1: [{ controllers: ["devices"], mount: "/sys/fs/cgroup/devices", own: "/" }], v2: undefined, writable: true },
+  /** With every controller that limits of resources need. */
+  fullV1: {
+    v1: [
+      ["cpu", "cpuacct"],
+      ...["cpuset", "memory", "devices", "freezer", "pids", "blkio", "hugetlb", "net_cls", "net_prio", "rdma"].map((name) => [name]),
+    ].map((controllers) => ({ controllers, mount: `/sys/fs/cgroup/${controllers.join(",")}`, own: "/" })),
+    v2: undefined,
+    writable: true,
+  },
+  fullV2: {
+    v1: [],
+    v2: { controllers: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"], mount: "/sys/fs/cgroup", own: "/user.slice/a.scope" },
+    writable: true,
+  },
   none: { v1: [], v2: undefined, writable: false },
 } satisfies Record<string, CgroupFacts>;
 

@@ -295,6 +295,41 @@ describe("devices", () => {
   );
 });
 
+describe("limits", () => {
+  const limited = (cgroups: "fullV1" | "fullV2"): Changes => ({
+    facts: { cgroups: cgroupLayouts[cgroups] },
+    linux: { resources: { pids: { limit: 5 } } },
+  });
+  const writesLimit = calling("write", undefined, "5");
+  notices(
+    "are left out",
+    "limitsAreSet",
+    limited("fullV1"),
+    (plan) => without(plan, writesLimit),
+    '/sys/fs/cgroup/pids/web/pids.max: is not "5" when there is a process',
+  );
+  notices(
+    "come too late",
+    "limitsAreSet",
+    limited("fullV1"),
+    (plan) => movedBefore(plan, calling("clone3"), writesLimit),
+    '/sys/fs/cgroup/pids/web/pids.max: is not "5" when there is a process',
+    'write(/sys/fs/cgroup/pids/web/pids.max, "5", 1): comes after the first process',
+  );
+  notices(
+    "come before their controller",
+    "limitsAreSet",
+    limited("fullV2"),
+    (plan) =>
+      movedBefore(
+        plan,
+        calling("openat", undefined, "/sys/fs/cgroup/user.slice/web/pids.max"),
+        why("let cgroups below /sys/fs/cgroup/user.slice have controllers"),
+      ),
+    'openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/cgroup.subtree_control", O_WRONLY|O_CLOEXEC, 0) → cgroup.subtree_control: comes after a limit that may need it',
+  );
+});
+
 describe("the program runs", () => {
   notices(
     "with descriptors open",

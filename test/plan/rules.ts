@@ -1,6 +1,7 @@
 // The security rules that every plan keeps, as functions over plans: each returns what breaks it, in words. What they
 // rest on is that a plan is data: order, flags and paths can be read off without running anything.
 
+import { limitsOf } from "../../src/cgroup/limits.ts";
 import { containerCgroups } from "../../src/cgroup/paths.ts";
 import type { Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -301,6 +302,35 @@ const devicesAreLimited: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/** Every limit that the cgroups' files are asked for is there before the first process is, controllers before limits. */
+const limitsAreSet: Rule = (plan, { spec, facts }) => {
+  const steps = boxSteps(plan);
+  const path = spec.linux?.cgroupsPath;
+  const cgroups = facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : [];
+  const { writes } = limitsOf(spec.linux?.resources ?? {}, cgroups, { prefix: "linux.resources." });
+  const clones = call("clone3");
+  const isLimit = ({ step }: Placed): boolean => step.origin.startsWith("linux.resources.") && step.origin !== "linux.resources.devices";
+  const missing = writes.flatMap(({ cgroup, file, value }) => {
+    const opened = steps.filter(call("openat", "AT_FDCWD", `${cgroup.path}/${file}`));
+    const sets = (one: Placed): boolean =>
+      one.step.call === "write" && one.step.args[1] === value && opened.some(({ step }) => sameSlot(one.step.args[0], step.out));
+    const [first, clone] = [steps.findIndex(sets), steps.findIndex(clones)];
+    return first >= 0 && first < clone ? [] : [`${cgroup.path}/${file}: is not ${JSON.stringify(value)} when there is a process`];
+  });
+  const enables = (one: Placed): boolean => one.step.call === "openat" && String(one.step.args[1]).endsWith("/cgroup.subtree_control");
+  return [
+    ...missing,
+    ...endsBefore(steps, isLimit, clones, "comes after the first process"),
+    ...endsBefore(steps, enables, isLimit, "comes after a limit that may need it"),
+    ...endsBefore(
+      steps,
+      ({ step }) => step.call === "mkdirat" && String(step.args[1]).startsWith("/sys/fs/cgroup"),
+      isLimit,
+      "comes after a limit",
+    ),
+  ];
+};
+
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, { spec, facts }) => {
   const steps = childSteps(plan);
@@ -473,6 +503,7 @@ export const rules = {
   terminalIsOwn,
   cgroupsFirst,
   devicesAreLimited,
+  limitsAreSet,
   endsClean,
   capabilitiesAsAsked,
   groupsAreGivenUp,
