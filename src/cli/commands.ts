@@ -31,6 +31,14 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   spec: { synopsis: "spec [flags]", help: "write a config.json to begin with", load: () => import("./spec.ts") },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
+  pause: { synopsis: "pause ID", help: "stop all processes of a container where they are", load: () => import("./pause.ts") },
+  resume: { synopsis: "resume ID", help: "let a paused container go on", load: () => import("./resume.ts") },
+  events: {
+    synopsis: "events [flags] ID",
+    help: "show what a container uses, again and again, and when it runs out of memory, as JSON",
+    load: () => import("./events.ts"),
+  },
+  features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
 };
 

@@ -2,8 +2,9 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
+import { initLives } from "../execute/init-lives.ts";
 import { takeOver } from "../execute/reclaim.ts";
-import { initLives, killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
+import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
