@@ -39,6 +39,9 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import("./events.ts"),
   },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
+  // Not in the help, since they do nothing but say so.
+  checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
+  restore: { synopsis: "restore", help: "not supported yet", hidden: true, load: () => import("./restore.ts") },
   finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
 };
 
