@@ -31,7 +31,7 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
 
   test(`${layout}: what is paused cannot be paused, and what runs not resumed`, async () => {
     using bundle = new Bundle();
-    using _running = await bundle.startSh("echo ready; sleep 1000", options);
+    using running = await bundle.startSh("echo ready; sleep 1000", options);
     const refused = async (command: string, problem: string) =>
       expect(await bundle.box([command, bundle.id], options)).toEqual({ exitCode: 1, stdout: "", stderr: `box: ${problem}\n` });
     await refused("resume", `container not paused: ${bundle.id} is running`);
@@ -39,6 +39,9 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
     await refused("pause", `container not running: ${bundle.id} is paused`);
     expect(await bundle.box(["resume", bundle.id], options)).toEqual(done);
     await refused("resume", `container not paused: ${bundle.id} is running`);
+    // From here, since the layout's cgroups are nowhere else.
+    expect(await bundle.box(["delete", "--force", bundle.id], options)).toEqual(done);
+    expect((await running.outcome()).exitCode).toBe(137);
   });
 
   test(`${layout}: delete --force ends a paused container`, async () => {
