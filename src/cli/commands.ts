@@ -39,6 +39,17 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "change what a container may use while it lives",
     load: () => import("./update.ts"),
   },
+  pause: { synopsis: "pause ID", help: "stop all processes of a container where they are", load: () => import("./pause.ts") },
+  resume: { synopsis: "resume ID", help: "let a paused container go on", load: () => import("./resume.ts") },
+  events: {
+    synopsis: "events [flags] ID",
+    help: "show what a container uses, again and again, and when it runs out of memory, as JSON",
+    load: () => import("./events.ts"),
+  },
+  features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
+  // Not in the help, since they do nothing but say so.
+  checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
+  restore: { synopsis: "restore", help: "not supported yet", hidden: true, load: () => import("./restore.ts") },
   finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
 };
 

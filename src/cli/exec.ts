@@ -8,7 +8,7 @@ import { readKeptConfig } from "../execute/kept-config.ts";
 import { readKeptFilter } from "../execute/kept-filter.ts";
 import { blockSignals, systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
-import { initLives } from "../execute/remove-container.ts";
+import { initLives } from "../execute/init-lives.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import type { Launch } from "../plan/launch.ts";

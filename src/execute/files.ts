@@ -22,6 +22,12 @@ export function readText(path: string, maximum = 16 * 1024 * 1024): string | num
   return text;
 }
 
+/** Whether something is there, as far as this process may see. */
+export function exists(path: string): boolean {
+  const name = cString(path);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) === 0;
+}
+
 const EFBIG = 27;
 
 /** Reads to the end of a descriptor. */
@@ -40,6 +46,17 @@ export function readDescriptor(fd: number, maximum: number): string | number {
       buffer = larger;
     }
   }
+}
+
+const smallRead = new Uint8Array(4096);
+
+/**
+ * The text of an open, small file of /proc or /sys from its beginning, or the negative errno. For a cgroup's event file
+ * this is what arms the next poll(2) of the same descriptor.
+ */
+export function readAgain(fd: number): string | number {
+  const got = systemCall("pread64", fd, addressOf(smallRead), smallRead.length, 0);
+  return got < 0 ? got : decoder.decode(smallRead.subarray(0, got));
 }
 
 const statfsBytes = new Uint8Array(120);

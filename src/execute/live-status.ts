@@ -2,9 +2,10 @@
 // its freezer each time anew, since what a file says of a process may be of the past.
 
 import { waitFifo } from "../plan/state-files.ts";
-import { readText } from "./files.ts";
+import { exists } from "./files.ts";
+import { isFrozen } from "./freezer.ts";
+import { initLives } from "./init-lives.ts";
 import { cString, systemCall } from "./libc.ts";
-import { initLives } from "./remove-container.ts";
 import type { Found } from "./state-folder.ts";
 
 /** "paused" is runc's; the rest are the runtime-spec's (runtime.md, "State"). */
@@ -14,9 +15,12 @@ export function liveStatus({ folder, state }: Found): LiveStatus {
   if (state === undefined) return "stopped";
   if (state.status === "creating" && boxLives(state.box.supervisor)) return "creating";
   if (!initLives(state)) return "stopped";
-  if (state.status === "created" && waits(folder)) return "created";
-  return state.box.cgroups.some(({ path }) => isFrozen(path)) ? "paused" : "running";
+  // A container that waits for its start can be paused too; then that is what it is, as with runc.
+  if (isFrozen(state)) return "paused";
+  return state.status === "created" && waits(folder) ? "created" : "running";
 }
+
+const boxLives = (pid: number): boolean => exists(`/proc/${pid}`);
 
 const AT_FDCWD = -100;
 /** O_WRONLY | O_NONBLOCK | O_CLOEXEC */
@@ -29,17 +33,4 @@ function waits(folder: string): boolean {
   if (fd < 0) return false;
   systemCall("close", fd);
   return true;
-}
-
-function boxLives(pid: number): boolean {
-  const name = cString(`/proc/${pid}`);
-  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) === 0;
-}
-
-/** v2: cgroup.freeze, there since Linux 5.2. v1: the freezer's own hierarchy is the only one with such a file. */
-function isFrozen(cgroup: string): boolean {
-  const v2 = readText(`${cgroup}/cgroup.freeze`);
-  if (typeof v2 === "string") return v2.startsWith("1");
-  const v1 = readText(`${cgroup}/freezer.state`);
-  return typeof v1 === "string" && !v1.startsWith("THAWED");
 }

@@ -4,21 +4,14 @@
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
 import { answerFifo, exitFile, keptConfig, newConfig, newStateFile, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
-import { type State, startTimeOf } from "../state/state.ts";
+import type { State } from "../state/state.ts";
+import { thawToDie } from "./freezer.ts";
+import { initLives } from "./init-lives.ts";
 import { systemCall } from "./libc.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
 const CHILD_PATIENCE_MS = 1000;
-
-/** Whether the state's init is the process that has its pid now. */
-export function initLives(state: Pick<State, "pid" | "box">): boolean {
-  if (state.pid <= 0) return false;
-  const stat = readOrEmpty(`/proc/${state.pid}/stat`);
-  return stat !== "" && startTimeOf(stat) === state.box.startTime && !isZombie(stat);
-}
-
-const isZombie = (stat: string): boolean => stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) === "Z";
 
 function readOrEmpty(path: string): string {
   try {
@@ -28,13 +21,19 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. */
+/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. A paused one ends too. */
 export function killInit(state: State): void {
   if (state.pid <= 0) return;
   const pidfd = systemCall("pidfd_open", state.pid, 0);
   if (pidfd < 0) return;
   if (initLives(state)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
   systemCall("close", pidfd);
+  thawAll(state);
+}
+
+/** Also below the container's cgroup: it may have frozen a part of itself, and init's end waits for all in its pid namespace. */
+function thawAll({ box: { cgroups } }: State): void {
+  for (const { version, path } of cgroups) if (version === 1 && thawToDie(path)) for (const cgroup of withChildren(path)) thawToDie(cgroup);
 }
 
 /** Cgroups below one, deepest first, itself last; none when it is gone. */
@@ -57,8 +56,10 @@ function killCgroup(path: string): void {
   } catch {
     // A v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
   }
-  for (const cgroup of withChildren(path))
+  for (const cgroup of withChildren(path)) {
     for (const pid of readOrEmpty(`${cgroup}/cgroup.procs`).split("\n")) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
+    thawToDie(cgroup);
+  }
 }
 
 /**

@@ -85,6 +85,7 @@ export const syscalls = {
   splice: call(275, 76, "fd", "pointer", "fd", "pointer", "size", "int"),
   epoll_pwait: call(281, 22, "fd", "pointer", "int", "int", "pointer", "size"),
   signalfd4: call(289, 74, "fd", "pointer", "size", "flags:O"),
+  eventfd2: call(290, 19, "int", "flags:O"),
   epoll_create1: call(291, 20, "flags:O"),
   dup3: call(292, 24, "fd", "fd", "flags:O"),
   pipe2: call(293, 59, "pointer", "flags:O"),

@@ -22,7 +22,7 @@ const counts: Readonly<Record<number, string>> = {
   0: "getpid getuid setsid getppid gettid",
   1: "close fchdir chdir umask personality chroot unshare epoll_create1 exit_group",
   2: `munmap kill flock ftruncate clock_gettime getcwd fchmod setgroups capget capset pivot_root umount2 sethostname setdomainname pipe2
-    setns memfd_create fstatfs statfs fsopen pidfd_open clone3`,
+    setns memfd_create fstatfs statfs fsopen pidfd_open clone3 eventfd2`,
   3: `read write lseek mprotect ioctl socket connect sendmsg recvmsg fcntl fchown setresuid setresgid mkdirat unlinkat symlinkat
     dup3 execve open_tree fsmount close_range bpf seccomp`,
   4: `rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
