@@ -115,8 +115,12 @@ function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Fault
       need("network", path, namespaces, faults);
     } else if (file.startsWith("fs/mqueue/") || ipcSysctls.includes(file)) {
       need("ipc", path, namespaces, faults);
-    } else if (file === "kernel/hostname" || file === "kernel/domainname") {
+    } else if (file === "kernel/domainname") {
       need("uts", path, namespaces, faults);
+    } else if (file === "kernel/hostname") {
+      faults.push({ path, problem: "the field hostname is the place for it" });
+    } else if (file.startsWith("user/")) {
+      need("user", path, namespaces, faults);
     } else {
       faults.push({ path, problem: "is not of a namespace: it would change the host" });
     }

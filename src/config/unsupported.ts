@@ -15,7 +15,6 @@ const notYet = "not supported yet";
 const refusals: Refusals<Spec> = {
   process: {
     apparmorProfile: notYet,
-    oomScoreAdj: notYet,
     scheduler: notYet,
     selinuxLabel: notYet,
     ioPriority: notYet,
@@ -24,7 +23,6 @@ const refusals: Refusals<Spec> = {
   mounts: { uidMappings: notYet, gidMappings: notYet },
   hooks: notYet,
   linux: {
-    sysctl: notYet,
     resources: {
       memory: notYet,
       cpu: notYet,
@@ -35,7 +33,6 @@ const refusals: Refusals<Spec> = {
       rdma: notYet,
       unified: notYet,
     },
-    devices: notYet,
     netDevices: notYet,
     seccomp: notYet,
     mountLabel: notYet,

@@ -14,6 +14,7 @@ export type Building = {
   readonly bundle: string;
   readonly hostRoot: boolean;
   readonly finishInBox: boolean;
+  readonly ownStdio: boolean;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

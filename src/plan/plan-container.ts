@@ -24,6 +24,8 @@ export type Container = {
   readonly hostRoot: boolean;
   /** At the end, box itself is needed again: some plugin has work to do then. */
   readonly finishInBox?: boolean;
+  /** Without a terminal, stdin, stdout and stderr are given to the container's user: for a caller that opened them for it. */
+  readonly ownStdio?: boolean;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -38,6 +40,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     bundle,
     hostRoot: container.hostRoot,
     finishInBox: container.finishInBox === true,
+    ownStdio: container.ownStdio === true,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),

@@ -33,8 +33,7 @@ test("hooks without entries", () => withSpec({ hooks: { prestart: [] } }));
 test("hooks", () => withSpec({ hooks: { poststop: [{ path: "/h" }] } }, "hooks: not supported yet"));
 
 test("seccomp", () => withLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW" } }, "linux.seccomp: not supported yet"));
-test("sysctl", () => withLinux({ sysctl: { "net.a": "1" } }, "linux.sysctl: not supported yet"));
-test("devices", () => withLinux({ devices: [{ path: "/dev/p", type: "p" }] }, "linux.devices: not supported yet"));
+test("sysctl and devices are", () => withLinux({ sysctl: { "net.a": "1" }, devices: [{ path: "/dev/p", type: "p" }] }));
 test("netDevices", () => withLinux({ netDevices: { eth0: { name: "a" } } }, "linux.netDevices: not supported yet"));
 test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
 test("intelRdt", () => withLinux({ intelRdt: { closID: "a" } }, "linux.intelRdt: not supported yet"));
@@ -70,7 +69,7 @@ test("device rules are", () =>
 
 test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
 test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
-test("oomScoreAdj", () => withProcess({ oomScoreAdj: 0 }, "process.oomScoreAdj: not supported yet"));
+test("oomScoreAdj is", () => withProcess({ oomScoreAdj: 0 }));
 test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
 test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
 test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
@@ -97,20 +96,15 @@ test("mounts", () => {
 test("all at once, as the clients ask today", () => {
   expect(lines(podmanConfig())).toMatchInlineSnapshot(`
     [
-      "process.oomScoreAdj: not supported yet",
-      "linux.sysctl: not supported yet",
       "linux.resources.pids: not supported yet",
       "linux.resources.unified: not supported yet",
-      "linux.devices: not supported yet",
       "linux.seccomp: not supported yet",
     ]
   `);
   expect(lines(dockerConfig())).toMatchInlineSnapshot(`
     [
       "process.apparmorProfile: not supported yet",
-      "process.oomScoreAdj: not supported yet",
       "hooks: not supported yet",
-      "linux.sysctl: not supported yet",
       "linux.resources.memory: not supported yet",
       "linux.resources.cpu: not supported yet",
       "linux.resources.blockIO: not supported yet",

@@ -2,7 +2,7 @@
 // drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
 
 import fc from "fast-check";
-import type { Capabilities, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type { Capabilities, Device, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { flags } from "../../src/linux/flags.ts";
@@ -90,6 +90,7 @@ const process: fc.Arbitrary<Process> = record<Process>({
   capabilities: maybe(capabilitySets),
   rlimits: maybe(rlimits),
   noNewPrivileges: maybe(fc.boolean()),
+  oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
 });
 
 const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
@@ -116,6 +117,32 @@ const deviceRules: fc.Arbitrary<DeviceRule[]> = some<DeviceRule>([
   { allow: true, type: "b", major: 8, access: "r" },
 ]);
 
+const devices: fc.Arbitrary<Device[]> = fc.array(
+  record<Device>({
+    path: fc.oneof(belowRoot, fc.constantFrom("/dev/null", "/dev/ptmx", "/dev/net/tun", "/fifo")),
+    type: fc.constantFrom("c", "b", "u", "p"),
+    major: fc.constantFrom(1, 10, 4095),
+    minor: fc.constantFrom(0, 3, 1048575),
+    fileMode: maybe(fc.constantFrom(0o600, 0o20666)),
+    uid: maybe(id),
+    gid: maybe(id),
+  }),
+  { maxLength: 3 },
+);
+
+/** Of each namespace that sysctls can belong to. */
+const sysctlsFor = (list: readonly Namespace[]): fc.Arbitrary<Record<string, string>> => {
+  const names: [type: Namespace["type"], name: string][] = [
+    ["network", "net.ipv4.ping_group_range"],
+    ["network", "net/ipv4/conf/eth0.1/rp_filter"],
+    ["ipc", "kernel.shmmax"],
+    ["uts", "kernel.domainname"],
+    ["user", "user.max_user_namespaces"],
+  ];
+  const possible = names.filter(([type]) => list.some((one) => one.type === type));
+  return some(possible).map((chosen) => Object.fromEntries(chosen.map(([, name]) => [name, "0 0"])));
+};
+
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
   const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
   return record<Linux>({
@@ -127,6 +154,8 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     maskedPaths: maybe(some(["/proc/kcore", "/proc/keys", "/sys/firmware", "/a//b/../c"])),
     resources: maybe(fc.record({ devices: deviceRules })),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
+    devices: maybe(devices),
+    sysctl: maybe(sysctlsFor(list)),
   });
 };
 
