@@ -48,6 +48,8 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
   if (isFilled(linux.gidMappings)) need("user", "linux.gidMappings", namespaces, faults);
   if (isFilled(linux.netDevices)) need("network", "linux.netDevices", namespaces, faults);
   if (isFilled(linux.timeOffsets)) need("time", "linux.timeOffsets", namespaces, faults);
+  if (isFilled(linux.timeOffsets) && find("time", namespaces)?.path !== undefined)
+    faults.push({ path: "linux.timeOffsets", problem: "a time namespace that is joined has its clocks already" });
   const userNamespace = find("user", namespaces);
   if (userNamespace !== undefined && userNamespace.path === undefined) {
     // Without a map no id of the new namespace exists, and the very first setuid would fail.

@@ -15,10 +15,7 @@ const notYet = "not supported yet";
 const refusals: Refusals<Spec> = {
   process: {
     apparmorProfile: notYet,
-    scheduler: notYet,
     selinuxLabel: notYet,
-    ioPriority: notYet,
-    execCPUAffinity: notYet,
   },
   mounts: { uidMappings: notYet, gidMappings: notYet },
   hooks: notYet,
@@ -37,9 +34,7 @@ const refusals: Refusals<Spec> = {
     seccomp: notYet,
     mountLabel: notYet,
     intelRdt: notYet,
-    memoryPolicy: notYet,
-    personality: notYet,
-    timeOffsets: notYet,
+    personality: { flags: "this version of the runtime spec knows none" },
   },
 };
 
@@ -68,7 +63,6 @@ function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[
   for (let index = 0; index < namespaces.length; index++) {
     const type = namespaces[index]?.type;
     if (type === "mount") ownMounts = true;
-    if (type === "time") faults.push({ path: `linux.namespaces[${index}].type`, problem: `"time" is ${notYet}` });
   }
   // This one is for good: box never mounts anything in the host's mount namespace.
   if (!ownMounts) faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });

@@ -15,10 +15,12 @@ import { adjustOomScore } from "./oom-score.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
+import { setScheduling } from "./scheduling.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
 import { ownStdio } from "./stdio.ts";
 import { refuseHostNetwork, writeSysctls } from "./sysctls.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
+import { makeTimeNamespace } from "./time-namespace.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
@@ -31,7 +33,7 @@ export function planChild(building: Building): Section[] {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
     // write its id maps only as long as it is.
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
-    list.push(["let go of what came from box", "stage", [...begin, ...untraceable]]);
+    list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
@@ -148,6 +150,7 @@ function planProcess(building: Building, init: Process): Parts {
         ...(init.terminal === true ? takeTerminal(building) : []),
         ...closeDescriptors(),
         ...cwd.asRoot,
+        ...setScheduling(building, init),
         ...process.limitResources(building, init),
         ...process.dropBoundingSet(building, init),
         ...(building.ownStdio && init.terminal !== true ? ownStdio(building, init.user.uid) : []),

@@ -37,14 +37,16 @@ test("sysctl and devices are", () => withLinux({ sysctl: { "net.a": "1" }, devic
 test("netDevices", () => withLinux({ netDevices: { eth0: { name: "a" } } }, "linux.netDevices: not supported yet"));
 test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
 test("intelRdt", () => withLinux({ intelRdt: { closID: "a" } }, "linux.intelRdt: not supported yet"));
-test("memoryPolicy", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }, "linux.memoryPolicy: not supported yet"));
-test("personality", () => withLinux({ personality: { domain: "LINUX32" } }, "linux.personality: not supported yet"));
-test("time namespace", () =>
+test("memoryPolicy is", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }));
+test("personality is, without flags", () => {
+  withLinux({ personality: { domain: "LINUX32", flags: [] } });
   withLinux(
-    { namespaces: [{ type: "mount" }, { type: "uts" }, { type: "time" }], timeOffsets: { boottime: { secs: 1 } } },
-    "linux.timeOffsets: not supported yet",
-    'linux.namespaces[2].type: "time" is not supported yet',
-  ));
+    { personality: { domain: "LINUX32", flags: ["ADDR_NO_RANDOMIZE"] } },
+    "linux.personality.flags: this version of the runtime spec knows none",
+  );
+});
+test("a time namespace is", () =>
+  withLinux({ namespaces: [{ type: "mount" }, { type: "uts" }, { type: "time" }], timeOffsets: { boottime: { secs: 1 } } }));
 test("no mount namespace", () =>
   withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
 
@@ -70,9 +72,12 @@ test("device rules are", () =>
 test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
 test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
 test("oomScoreAdj is", () => withProcess({ oomScoreAdj: 0 }));
-test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
-test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
-test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
+test("scheduler, ioPriority and execCPUAffinity are", () =>
+  withProcess({
+    scheduler: { policy: "SCHED_IDLE" },
+    ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 },
+    execCPUAffinity: { final: "0" },
+  }));
 
 test("mounts", () => {
   const one = [{ containerID: 0, hostID: 0, size: 1 }];

@@ -2,7 +2,21 @@
 // drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
 
 import fc from "fast-check";
-import type { Capabilities, Device, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceRule,
+  IdMapping,
+  IoPriority,
+  Linux,
+  MemoryPolicy,
+  Mount,
+  Namespace,
+  Process,
+  Rlimit,
+  Scheduler,
+  Spec,
+} from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { flags } from "../../src/linux/flags.ts";
@@ -90,6 +104,8 @@ const process: fc.Arbitrary<Process> = record<Process>({
   capabilities: maybe(capabilitySets),
   rlimits: maybe(rlimits),
   noNewPrivileges: maybe(fc.boolean()),
+  scheduler: maybe(fc.constantFrom<Scheduler>({ policy: "SCHED_BATCH", nice: 5 }, { policy: "SCHED_FIFO", priority: 1 })),
+  ioPriority: maybe(fc.constant<IoPriority>({ class: "IOPRIO_CLASS_BE", priority: 7 })),
   oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
 });
 
@@ -105,7 +121,7 @@ const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
 const namespace = (type: Namespace["type"]): fc.Arbitrary<Namespace> =>
   fc.constantFrom<Namespace>({ type }, { type }, { type, path: `/proc/77/ns/${type === "network" ? "net" : type}` });
 
-const otherNamespaces = ["pid", "network", "ipc", "uts", "user", "cgroup"] as const;
+const otherNamespaces = ["pid", "network", "ipc", "uts", "user", "cgroup", "time"] as const;
 const namespaces: fc.Arbitrary<Namespace[]> = fc
   .tuple(namespace("mount"), some(otherNamespaces))
   .chain(([mounts, types]) => fc.tuple(...types.map(namespace)).map((others) => [...others, mounts]));
@@ -144,6 +160,7 @@ const sysctlsFor = (list: readonly Namespace[]): fc.Arbitrary<Record<string, str
 };
 
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
+  const makesTime = list.some(({ type, path }) => type === "time" && path === undefined);
   const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
   return record<Linux>({
     namespaces: fc.constant(list),
@@ -155,6 +172,13 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     resources: maybe(fc.record({ devices: deviceRules })),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
     devices: maybe(devices),
+    personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32" })),
+    memoryPolicy: maybe(
+      fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),
+    ),
+    timeOffsets: makesTime
+      ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 } }))
+      : fc.constant(undefined),
     sysctl: maybe(sysctlsFor(list)),
   });
 };
@@ -184,4 +208,8 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });
 
-export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() });
+/** A new time namespace takes root's rights. */
+const isPossible = ({ spec, facts }: Host): boolean =>
+  facts.uid === 0 || !(spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined);
+
+export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() }).filter(isPossible);
