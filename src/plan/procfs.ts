@@ -8,7 +8,7 @@ import { type Building, newFd } from "./builder.ts";
 import { expectEqual, OPEN_HOW_BYTES, pointerTo } from "./steps.ts";
 
 /** The steps that stop unless `file` lies on a procfs. */
-function verifyProcfs(building: Building, file: Slot<"fd">, origin: string, why: string): Step[] {
+export function verifyProcfs(building: Building, file: Slot<"fd">, origin: string, why: string): Step[] {
   const statfs = newBuffer(building.child.variables, "statfs", structFields.statfs.bytes);
   const magic = slotIn("int", statfs, 0, "filesystem of /proc");
   return [

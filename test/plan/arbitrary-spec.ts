@@ -19,6 +19,7 @@ import type {
 } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
+import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
 import { cgroupLayouts, plainFacts } from "./plan-for.ts";
 
@@ -28,6 +29,9 @@ const name = fc.constantFrom("a", "data", "sub folder", "..", ".", "", "dev", "p
 const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
 /** A path that names something below the root even after `..` has been taken at its word. */
 const belowRoot = fc.tuple(path, fc.constantFrom("a", "dev", "b c")).map(([folder, last]) => `${folder}/${last}`);
+
+/** What /proc takes below itself is a short list of files. */
+const outsideOfProc = belowRoot.filter((one) => components(one)[0] !== "proc");
 
 const some = <T>(values: readonly T[]): fc.Arbitrary<T[]> => fc.subarray([...values]);
 const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
@@ -61,7 +65,7 @@ const filesystem = (type: string, data: readonly string[], destination: fc.Arbit
   });
 
 const bind = record<Mount>({
-  destination: fc.oneof(belowRoot, fc.constantFrom("/dev", "/proc", "/etc/hosts")),
+  destination: fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/proc", "/proc/uptime", "/etc/hosts")),
   type: maybe(fc.constantFrom("bind", "none")),
   source: fc.constantFrom("/srv/data", "relative/file", "/etc/hosts", "/dev"),
   options: some([...attributeOptions, ...recursiveOptions, ...propagations]).chain((options) =>
@@ -73,11 +77,11 @@ const mount = fc.oneof(
   bind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(belowRoot, fc.constantFrom("/dev", "/run"))),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
-  filesystem("ext4", ["sync", "data=ordered"], belowRoot),
+  filesystem("ext4", ["sync", "data=ordered"], outsideOfProc),
 );
 
 const capabilitySet = maybe(some(Object.keys(capabilities)));
