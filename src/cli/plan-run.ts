@@ -27,7 +27,7 @@ export type PlannedRun = {
 
 export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
-  const container: Container = { ...bare, launch: launchOf(parsed, way, bare.spec) };
+  const container: Container = { ...bare, launch: launchOf(parsed, way, bare.spec), ownStdio: way !== "foreground" };
   const plan = planContainer(container, facts);
   const program = compile(plan);
   const warnings: unknown[] = [];

@@ -56,6 +56,8 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
   if (isFilled(linux.gidMappings)) need("user", "linux.gidMappings", namespaces, faults);
   if (isFilled(linux.netDevices)) need("network", "linux.netDevices", namespaces, faults);
   if (isFilled(linux.timeOffsets)) need("time", "linux.timeOffsets", namespaces, faults);
+  if (isFilled(linux.timeOffsets) && find("time", namespaces)?.path !== undefined)
+    faults.push({ path: "linux.timeOffsets", problem: "a time namespace that is joined has its clocks already" });
   const userNamespace = find("user", namespaces);
   if (userNamespace !== undefined && userNamespace.path === undefined) {
     // Without a map no id of the new namespace exists, and the very first setuid would fail.
@@ -123,8 +125,12 @@ function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Fault
       need("network", path, namespaces, faults);
     } else if (file.startsWith("fs/mqueue/") || ipcSysctls.includes(file)) {
       need("ipc", path, namespaces, faults);
-    } else if (file === "kernel/hostname" || file === "kernel/domainname") {
+    } else if (file === "kernel/domainname") {
       need("uts", path, namespaces, faults);
+    } else if (file === "kernel/hostname") {
+      faults.push({ path, problem: "the field hostname is the place for it" });
+    } else if (file.startsWith("user/")) {
+      need("user", path, namespaces, faults);
     } else {
       faults.push({ path, problem: "is not of a namespace: it would change the host" });
     }

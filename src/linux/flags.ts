@@ -143,6 +143,11 @@ export const flags = {
     SA_NOCLDSTOP: 1, SA_NOCLDWAIT: 2, SA_SIGINFO: 4, SA_RESTORER: 0x4000000, SA_ONSTACK: 0x8000000,
     SA_RESTART: 0x10000000, SA_NODEFER: 0x40000000, SA_RESETHAND: 0x80000000,
   },
+  // A mode, and flags above it.
+  MPOL: {
+    MPOL_DEFAULT: 0, MPOL_PREFERRED: 1, MPOL_BIND: 2, MPOL_INTERLEAVE: 3, MPOL_LOCAL: 4, MPOL_PREFERRED_MANY: 5,
+    MPOL_WEIGHTED_INTERLEAVE: 6, MPOL_F_NUMA_BALANCING: 0x2000, MPOL_F_RELATIVE_NODES: 0x4000, MPOL_F_STATIC_NODES: 0x8000,
+  },
   BPF: { BPF_PROG_LOAD: 5, BPF_PROG_ATTACH: 8 },
   BPF_PROG_TYPE: { BPF_PROG_TYPE_CGROUP_DEVICE: 15 },
   BPF_ATTACH_TYPE: { BPF_CGROUP_DEVICE: 6 },
@@ -175,7 +180,7 @@ const numberField: { readonly [G in FlagGroup]?: bigint } = {
   SIG_HOW: whole, IOCTL: whole, AF: whole, F_CMD: whole, PR: whole, PR_CAP_AMBIENT: whole, EPOLL_CTL: whole, P: whole,
   KEYCTL: whole, SECCOMP: whole, RLIMIT: whole, FSCONFIG: whole, CLD: whole,
   BPF: whole, BPF_PROG_TYPE: whole, BPF_ATTACH_TYPE: whole, BPF_DEVCG_DEV: whole,
-  MAP: 0xfn, SOCK: 0xfn, O: 0x3n, MOUNT_ATTR: 0x70n, S_IF: 0o170000n,
+  MPOL: 0x1fffn, MAP: 0xfn, SOCK: 0xfn, O: 0x3n, MOUNT_ATTR: 0x70n, S_IF: 0o170000n,
 };
 
 /**

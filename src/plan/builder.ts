@@ -20,6 +20,7 @@ export type Building = {
   readonly launch: Launch;
   readonly handed: Handed;
   readonly seccomp: SeccompFilter | undefined;
+  readonly ownStdio: boolean;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

@@ -6,18 +6,21 @@ import { type Slot, type Step, step } from "../tape/step.ts";
 import { hooksBeforePivot } from "./box.ts";
 import { type Building, newFd } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
-import { makeDevices, makesDevices, openDev } from "./devices.ts";
+import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
 import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
 import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
 import * as namespaces from "./namespaces.ts";
 import { raiseLoopback } from "./network.ts";
+import { adjustOomScore } from "./oom-score.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
+import { refuseHostNetwork, writeSysctls } from "./sysctls.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
+import { makeTimeNamespace } from "./time-namespace.ts";
 import { startFailures, waitForStart } from "./wait-for-start.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
@@ -26,20 +29,21 @@ export function planChild(building: Building): Section[] {
   if (spec.process === undefined) refuse("process");
   if (spec.process.args.length === 0) refuse("process.args");
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
+  const begin = [...settle(building.handed), ...adjustOomScore(building, spec.process)];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
     // write its id maps only as long as it is.
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
-    list.push(["let go of what came from box", "stage", [...settle(building.handed), ...untraceable]]);
+    list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
-      [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
+      [...refuseHostNetwork(building), ...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
     ]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
-    list.push(["let go of what came from box", "init", settle(building.handed)]);
+    list.push(["let go of what came from box", "init", begin]);
     list.push(["enter the cgroups", "init", enterCgroups(building)]);
   }
   list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
@@ -56,6 +60,7 @@ export function planChild(building: Building): Section[] {
     ],
   ]);
   if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
+  list.push(["sysctls", "init", writeSysctls(building)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
     list.push(["hooks", "init", awaitRuntimeHooks(building)]);
@@ -106,9 +111,6 @@ function planRoot(building: Building): Parts {
   }
   const nullFile = openNull(building);
   const empty = keepEmptyFolder(building);
-  const dev = newFd(building, "/dev");
-  const closeDev = step("close", [dev], "mounts", "done with it");
-  const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev), closeDev] : [];
   const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
   return [
     [
@@ -126,7 +128,7 @@ function planRoot(building: Building): Parts {
       ],
     ],
     ["mounts", "init", planned.flatMap(({ steps }) => steps)],
-    ["devices", "init", devices],
+    ["devices", "init", planDevices(building)],
     ["hooks", "init", awaitRuntimeHooks(building)],
     ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
     [

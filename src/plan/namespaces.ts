@@ -32,9 +32,10 @@ export function sortNamespaces(spec: Spec): NamespacePlan {
 
 /**
  * Whether the stage makes init instead of becoming it: to join namespaces, and for a new user namespace, since an
- * execve there before the id maps are written would cost all capabilities (user_namespaces(7)).
+ * execve there before the id maps are written would cost all capabilities (user_namespaces(7)); a new time namespace is
+ * entered only by children of its maker.
  */
-export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user");
+export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user") || made.has("time");
 
 /** Whether the cgroup namespace is made by the clone itself: only if the child is in its cgroups by then. */
 const cgroupNamespaceAtClone = (building: Building): boolean => building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
@@ -43,7 +44,7 @@ const cgroupNamespaceAtClone = (building: Building): boolean => building.facts.c
 export function newNamespaceFlags(building: Building): CloneFlag[] {
   const flags: CloneFlag[] = [];
   for (const type of building.namespaces.made) {
-    if (type === "cgroup" && !cgroupNamespaceAtClone(building)) continue;
+    if (type === "time" || (type === "cgroup" && !cgroupNamespaceAtClone(building))) continue;
     flags.push(cloneFlags[type] as CloneFlag);
   }
   return flags;

@@ -29,6 +29,8 @@ export type Container = {
   readonly launch?: Launch;
   /** linux.seccomp, compiled. */
   readonly seccomp?: SeccompFilter;
+  /** Without a terminal, stdin, stdout and stderr are given to the container's user: for a caller that opened them for it. */
+  readonly ownStdio?: boolean;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -47,6 +49,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     launch,
     handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
+    ownStdio: container.ownStdio === true,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),

@@ -105,6 +105,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     facts,
     hostRoot: false,
     finishInBox: false,
+    ownStdio: launch.way === "detached",
     rootPath: "/",
     launch,
     handed: handedTo(launch, { hooks: false, init: true }),

@@ -9,6 +9,8 @@ import type { Flag } from "../linux/flags.ts";
 import { compute, type ErrorTable, newBuffer, newSlot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
+import { setScheduling } from "./scheduling.ts";
+import { ownStdio } from "./stdio.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
 /**
@@ -265,8 +267,10 @@ export function becomeProcess(building: Building, process: Process): Step[] {
   const umask = process.user.umask ?? 0o022;
   return [
     ...cwd.asRoot,
+    ...setScheduling(building, process),
     ...limitResources(building, process),
     ...dropBoundingSet(building, process),
+    ...(building.ownStdio && process.terminal !== true ? ownStdio(building, process.user.uid) : []),
     ...changeUser(building, process),
     ...setCapabilities(building, process),
     ...cwd.asUser,

@@ -287,6 +287,51 @@ const cgroupsFirst: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/**
+ * What is written below /proc is written to a procfs that was looked at, and that nothing of the container covers: one that
+ * box made, or the host's while nothing has been attached yet (CVE-2025-52881).
+ */
+const procIsVerified: Rule = (plan) => {
+  const steps = childSteps(plan);
+  const attached = steps.findIndex(({ step }) => step.call === "move_mount" || step.call === "pivot_root");
+  const openersOf = (slot: AnyArg | undefined, before: number): number[] =>
+    steps.flatMap(({ step }, index) => (index < before && sameSlot(slot, step.out) ? [index] : []));
+  const isProcfs = (one: Placed | undefined): boolean => one?.step.expect?.value === filesystemMagic.PROC_SUPER_MAGIC;
+  const isLookedAt = (slot: AnyArg | undefined, from: number, to: number): boolean =>
+    steps.some(
+      (one, index) =>
+        index > from &&
+        index + 1 < to &&
+        one.certain &&
+        one.step.call === "fstatfs" &&
+        sameSlot(slot, one.step.args[0] as Slot) &&
+        isProcfs(steps[index + 1]),
+    );
+  const isOwn = (opened: number): boolean => {
+    const { call: name, args } = (steps[opened] as Placed).step;
+    if (name === "openat") return args[0] === "AT_FDCWD" && String(args[1]).startsWith("/proc") && (attached < 0 || opened < attached);
+    return name === "fsmount" && steps.findLast((one, index) => index < opened && one.step.call === "fsopen")?.step.args[0] === "proc";
+  };
+  const isVerified = (slot: AnyArg | undefined, before: number): boolean => {
+    const openers = openersOf(slot, before);
+    return openers.length > 0 && openers.every(isOwn) && isLookedAt(slot, openers.at(-1) as number, before);
+  };
+  const isPlain = (how: AnyArg | undefined): boolean =>
+    inStruct(how, "resolve", "RESOLVE_BENEATH") &&
+    inStruct(how, "resolve", "RESOLVE_NO_XDEV") &&
+    inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS");
+  return steps.flatMap((one, index) => {
+    if (one.step.call !== "write" || one.step.args[0] === SYNC_FD) return [];
+    const opened = openersOf(one.step.args[0], index).at(-1) ?? -1;
+    const opener = steps[opened]?.step;
+    const right =
+      opener?.call === "openat2"
+        ? isPlain(opener.args[2]) && isVerified(opener.args[0], opened)
+        : !String(opener?.args[1]).startsWith("/proc") || isVerified(one.step.args[0], index);
+    return right ? [] : [say(one, "writes to what may be no file of /proc")];
+  });
+};
+
 /** Devices are limited before there is a process that could open one, wherever box is allowed to. */
 const devicesAreLimited: Rule = (plan, { spec, facts }) => {
   const path = spec.linux?.cgroupsPath;
@@ -502,6 +547,7 @@ export const rules = {
   masksAreVerified,
   terminalIsOwn,
   cgroupsFirst,
+  procIsVerified,
   devicesAreLimited,
   limitsAreSet,
   endsClean,
