@@ -14,6 +14,7 @@ import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
 import type { BoxVariables, Plan, Section, SupervisorVariables } from "./plan.ts";
+import { adjustOomScore } from "./oom-score.ts";
 import * as process from "./process.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
@@ -156,7 +157,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const begin = step("getpid", [], "box", "begin as a process of the container", { label: "init" });
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
   return [
-    section("let go of what came from box", "stage", [...settle(handed), becomeUntraceable()]),
+    section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", enterCgroups(building)),
     section("join the container", "stage", [
       ...(flags.length > 0 ? [join] : []),
