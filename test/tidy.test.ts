@@ -128,6 +128,7 @@ const order = [
   "src/config",
   "src/host",
   "src/cgroup",
+  "src/seccomp",
   "src/plan",
   "src/state",
   "hooks",

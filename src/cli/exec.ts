@@ -54,7 +54,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const init = handleOn(state);
   const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;
-  const seccomp = spec.linux?.seccomp === undefined ? undefined : readKeptFilter(folder);
+  const seccomp = readKeptFilter(folder, state);
   const plan = planExec({ id, bundle, spec, process, seccomp, cgroups: cgroupsOf(state, parsed), init, launch }, facts);
   const started = await startExec(compile(plan));
   return way === "detached" ? 0 : superviseExec(started);

@@ -5,7 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { isObject } from "./rule.ts";
-import type { Namespace, Spec } from "./spec.ts";
+import type { Namespace, SeccompRule, Spec } from "./spec.ts";
 
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
 type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
@@ -20,7 +20,6 @@ const refusals: Refusals<Spec> = {
   mounts: { uidMappings: notYet, gidMappings: notYet },
   linux: {
     netDevices: notYet,
-    seccomp: notYet,
     mountLabel: notYet,
     intelRdt: notYet,
     personality: { flags: "this version of the runtime spec knows none" },
@@ -36,6 +35,7 @@ export function checkSupported(spec: Spec): void {
   const { mounts = [], linux = {} } = spec;
   for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
   refuseNamespaces(linux.namespaces ?? [], faults);
+  refuseAgents(linux.seccomp?.syscalls ?? [], faults);
   if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
 
@@ -45,6 +45,13 @@ function refuseMountOptions(options: readonly string[], mount: number, faults: C
     if (!refusedMountOptions.includes(option)) continue;
     faults.push({ path: `mounts[${mount}].options[${at}]`, problem: `"${option}" is ${notYet}` });
   }
+}
+
+/** Whoever is asked about a system call would have to get the descriptor to answer by. */
+function refuseAgents(rules: readonly SeccompRule[], faults: ConfigFault[]): void {
+  for (let index = 0; index < rules.length; index++)
+    if (rules[index]?.action === "SCMP_ACT_NOTIFY")
+      faults.push({ path: `linux.seccomp.syscalls[${index}].action`, problem: `"SCMP_ACT_NOTIFY" is ${notYet}` });
 }
 
 function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[]): void {

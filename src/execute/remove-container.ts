@@ -3,7 +3,17 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { answerFifo, exitFile, keptConfig, newConfig, newStateFile, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
+import {
+  answerFifo,
+  exitFile,
+  keptConfig,
+  keptFilter,
+  newConfig,
+  newStateFile,
+  rootFolder,
+  stateFile,
+  waitFifo,
+} from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { thawToDie } from "./freezer.ts";
 import { initLives } from "./init-lives.ts";
@@ -108,7 +118,7 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of [newStateFile, newConfig, keptConfig, waitFifo, answerFifo, exitFile, stateFile])
+  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
     removeOrThrow(unlinkSync, `${folder}/${name}`);
   removeOrThrow(rmdirSync, `${folder}/${rootFolder}`);
   removeOrThrow(rmdirSync, folder);

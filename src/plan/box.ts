@@ -27,7 +27,7 @@ import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
 import { sendToSocket } from "./send-descriptor.ts";
-import { answerFifo, keptConfig, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
+import { answerFifo, keptConfig, keptFilter, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
 
 export function newBoxVariables(): BoxVariables {
@@ -95,7 +95,7 @@ function openState(building: Building, box: BoxVariables): Step[] {
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
     ...refuseUsedCgroups(building.cgroups, box.variables),
     ...writeState(box, [["ENOENT", [removed]]]),
-    ...keepConfig(box),
+    ...keepConfig(building, box),
     ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, rootFolder, 0o755], "root", "make a folder to mount the root on")] : []),
   ];
 }
@@ -151,21 +151,23 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
   ];
 }
 
-/** The configuration as it was planned, for the commands that come later: exec wants its process, delete its hooks. */
-function keepConfig(box: BoxVariables): Step[] {
-  const file = newSlot(box.variables, "fd", keptConfig);
+/**
+ * The configuration as it was planned, for the commands that come later: exec wants its process, delete its hooks. Beside it
+ * the filter of system calls, so that exec has the same and need not compile it.
+ */
+function keepConfig({ seccomp }: Building, box: BoxVariables): Step[] {
+  const keep = (name: string, what: string, bytes: Slot<"int"> | Uint8Array, length: Slot<"int"> | number): Step[] => {
+    const file = newSlot(box.variables, "fd", name);
+    const flags: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"];
+    return [
+      step("openat", [box.stateFolder, name, flags, 0o600], "id", `keep ${what}`, { out: file }),
+      step("write", [file, bytes, length], "id", `write ${what}`),
+      step("close", [file], "id", "done with it"),
+    ];
+  };
   return [
-    step(
-      "openat",
-      [box.stateFolder, keptConfig, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
-      "id",
-      "keep the configuration",
-      {
-        out: file,
-      },
-    ),
-    step("write", [file, box.config.address, box.config.length], "id", "write the configuration"),
-    step("close", [file], "id", "done with it"),
+    ...keep(keptConfig, "the configuration", box.config.address, box.config.length),
+    ...(seccomp === undefined ? [] : keep(keptFilter, "the filter of system calls", seccomp.filter, seccomp.filter.length)),
   ];
 }
 

@@ -11,6 +11,8 @@ export const newConfig = "config.new";
 /** FIFOs: init waits on the first until start writes there, and tells start on the other what became of it. */
 export const waitFifo = "wait";
 export const answerFifo = "answer";
+/** The filter of system calls, as an array of struct sock_filter, where there is one. */
+export const keptFilter = "filter";
 /** How init ended, as waitid(2) tells it. */
 export const exitFile = "exit";
 /** A folder to mount the root on, where that is a view of the host's. */

@@ -6,7 +6,7 @@ import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { BoxVariables, SupervisorVariables } from "./plan.ts";
-import { exitFile, keptConfig, rootFolder, stateFile } from "./state-files.ts";
+import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
 
 const origin = "box";
 export const SIGCHLD = 17;
@@ -135,6 +135,9 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   steps.push(
     ...restore,
     step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
+    ...(building.seccomp === undefined
+      ? []
+      : [step("unlinkat", [own.stateFolder, keptFilter, []], origin, "remove the filter of system calls")]),
     step("unlinkat", [own.stateFolder, stateFile, []], origin, "remove the state"),
     ...(building.hostRoot
       ? [step("unlinkat", [own.stateFolder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]

@@ -25,6 +25,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       supervisor: process.pid,
       stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
       cgroups: containerCgroups({ facts, spec, id }).map(({ version, path: cgroup }) => ({ version, path: cgroup })),
+      ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       plugins,
     },
   };

@@ -1,6 +1,8 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
+import type { Flag } from "../linux/flags.ts";
+
 export type Status = "creating" | "created" | "running" | "stopped";
 
 export type State = {
@@ -23,6 +25,8 @@ export type State = {
     /** After its end the container stays until it is deleted; else it is gone with its supervisor. */
     readonly stays: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    /** With which seccomp(2) loads the kept filter. */
+    readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
     /** Loaded again for poststop. */
     readonly plugins: readonly PluginUse[];
   };
