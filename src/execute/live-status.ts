@@ -3,8 +3,8 @@
 
 import { waitFifo } from "../state/state.ts";
 import { readText } from "./files.ts";
+import { initLives } from "./init-lives.ts";
 import { cString, systemCall } from "./libc.ts";
-import { initLives } from "./remove-container.ts";
 import type { Found } from "./state-folder.ts";
 
 /** "paused" is runc's; the rest are the runtime-spec's (runtime.md, "State"). */

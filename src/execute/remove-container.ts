@@ -3,21 +3,13 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { type State, startTimeOf } from "../state/state.ts";
+import type { State } from "../state/state.ts";
 import { systemCall } from "./libc.ts";
+import { signalInit } from "./signal-container.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
 const CHILD_PATIENCE_MS = 1000;
-
-/** Whether the state's init is the process that has its pid now. */
-export function initLives(state: Pick<State, "pid" | "box">): boolean {
-  if (state.pid <= 0) return false;
-  const stat = readOrEmpty(`/proc/${state.pid}/stat`);
-  return stat !== "" && startTimeOf(stat) === state.box.startTime && !isZombie(stat);
-}
-
-const isZombie = (stat: string): boolean => stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) === "Z";
 
 function readOrEmpty(path: string): string {
   try {
@@ -27,13 +19,9 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. */
+/** Ends init, if it has not ended yet. */
 export function killInit(state: State): void {
-  if (state.pid <= 0) return;
-  const pidfd = systemCall("pidfd_open", state.pid, 0);
-  if (pidfd < 0) return;
-  if (initLives(state)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
-  systemCall("close", pidfd);
+  signalInit(state, SIGKILL);
 }
 
 /** Cgroups below one, deepest first, itself last; none when it is gone. */
