@@ -1,7 +1,7 @@
 // What a container is doing now, in the words of the runtime-spec and of runc: told from its state folder, its init and
 // its freezer each time anew, since what a file says of a process may be of the past.
 
-import { waitFifo } from "../state/state.ts";
+import { type State, waitFifo } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { initLives } from "./init-lives.ts";
 import { cString, systemCall } from "./libc.ts";
@@ -16,7 +16,7 @@ export function liveStatus({ folder, state }: Found): LiveStatus {
   if (state.status === "creating") return state.pid === 0 && boxLives(state.box.supervisor) ? "creating" : "stopped";
   if (!initLives(state)) return "stopped";
   if (exists(`${folder}/${waitFifo}`)) return "created";
-  return state.box.cgroups.some(({ path }) => isFrozen(path)) ? "paused" : "running";
+  return isFrozen(state.box.cgroups) ? "paused" : "running";
 }
 
 const AT_FDCWD = -100;
@@ -28,10 +28,27 @@ function exists(path: string): boolean {
 
 const boxLives = (pid: number): boolean => exists(`/proc/${pid}`);
 
-/** v2: cgroup.freeze, there since Linux 5.2. v1: the freezer's own hierarchy is the only one with such a file. */
-function isFrozen(cgroup: string): boolean {
-  const v2 = readText(`${cgroup}/cgroup.freeze`);
-  if (typeof v2 === "string") return v2.startsWith("1");
-  const v1 = readText(`${cgroup}/freezer.state`);
-  return typeof v1 === "string" && !v1.startsWith("THAWED");
+/**
+ * v2: cgroup.freeze, there since Linux 5.2. v1: one hierarchy alone has such a file, nearly always the one that is mounted
+ * under the freezer's name; so that is asked first, since a list asks of many containers.
+ */
+function isFrozen(cgroups: State["box"]["cgroups"]): boolean {
+  const others: string[] = [];
+  let known: boolean | undefined;
+  for (let index = 0; index < cgroups.length; index++) {
+    const { version, path } = cgroups[index] as State["box"]["cgroups"][number];
+    if (version === 2) {
+      const frozen = readText(`${path}/cgroup.freeze`);
+      if (typeof frozen === "string" && frozen.startsWith("1")) return true;
+    } else if (path.includes("freezer")) known = known === true || isFrozenV1(path);
+    else others.push(path);
+  }
+  for (let index = 0; known === undefined && index < others.length; index++) known = isFrozenV1(others[index] as string);
+  return known === true;
+}
+
+/** undefined when it is not the freezer's hierarchy. */
+function isFrozenV1(path: string): boolean | undefined {
+  const state = readText(`${path}/freezer.state`);
+  return typeof state === "string" ? !state.startsWith("THAWED") : undefined;
 }
