@@ -16,7 +16,7 @@ export function readGlobals({ values, switches }: Parsed): Globals {
   oneOf("rootless", values.rootless, ["auto", "true", "false"] as const);
   const cgroupManager = oneOf("cgroup-manager", values["cgroup-manager"], ["cgroupfs", "disabled", "systemd"] as const);
   if (switches.has("systemd-cgroup")) throw notYet("--systemd-cgroup", "box makes cgroups itself: leave it out");
-  if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: cgroupfs");
+  if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: --cgroup-manager cgroupfs");
   return { root: values.root, debug, cgroupManager };
 }
 

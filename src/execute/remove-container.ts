@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
 import { systemCall } from "./libc.ts";
-import { signalInit } from "./signal-container.ts";
+import { signalInit, thaw } from "./signal-container.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
@@ -53,7 +53,8 @@ function killCgroup(path: string): void {
  * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
  * from someone who took the same cgroup at the same moment, and stays.
  */
-async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Promise<void> {
+async function removeCgroups(state: State, hadInit: boolean): Promise<void> {
+  const { cgroups } = state.box;
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     if (hadInit) for (const { path } of cgroups) killCgroup(path);
@@ -67,6 +68,7 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
         errno: "EBUSY",
         hint: "a process in it cannot be killed; it may be waiting for a device",
       });
+    if (hadInit) thaw(state);
     await Bun.sleep(wait);
   }
 }

@@ -69,7 +69,7 @@ function killAtOnce({ box }: State): void {
 }
 
 /** In a frozen cgroup of v1 SIGKILL waits for the end of the frost; on v2 it does not (cgroup-v2.rst, cgroup.freeze). */
-function thaw({ box }: State): void {
+export function thaw({ box }: State): void {
   for (let index = 0; index < box.cgroups.length; index++) {
     const { version, path } = box.cgroups[index] as State["box"]["cgroups"][number];
     if (version !== 1) continue;
