@@ -122,6 +122,7 @@ const isPath = (to: string): boolean => textOf.has(to);
 /** Who may import whom: a folder imports itself and what stands before it. */
 const order = [
   "src/errors.ts",
+  "src/log.ts",
   "src/linux",
   "src/tape",
   "src/stage",

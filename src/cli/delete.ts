@@ -1,7 +1,7 @@
 // box delete: removes what is left of containers; with --force it ends those that still run.
 
 import { checkContainerId } from "../config/container-id.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, exitCodes } from "../errors.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { takeOver } from "../execute/reclaim.ts";
 import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
@@ -9,7 +9,7 @@ import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
-import { errorLines } from "./report-error.ts";
+import { reportError } from "./report-error.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "force", short: "f", help: "end the container first if it still runs; say nothing if there is none" },
@@ -26,8 +26,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       await deleteOne(globals.root ?? rootOfStates(), checkContainerId(id), parsed.switches.has("force"));
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
-      for (const line of errorLines(error)) console.error(line);
-      exitCode = error.exitCode;
+      reportError(error);
+      exitCode = exitCodes.refused;
     }
   }
   return exitCode;

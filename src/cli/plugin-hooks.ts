@@ -6,7 +6,8 @@ import type { Between } from "../execute/run-container.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planToJson } from "../plan/print-plan.ts";
 import type { PluginUse, State } from "../state/state.ts";
-import { loadPlugins, type Plugins, warn } from "./load-plugins.ts";
+import { loadPlugins, type Plugins } from "./load-plugins.ts";
+import { reportWarning } from "./report-error.ts";
 
 export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
   return (await hooks.config.promise(spec, { id, bundle })) ?? spec;
@@ -57,5 +58,5 @@ async function pluginsOf(state: State, stateRoot: string): Promise<Plugins> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
   process.env.PATH ??= USUAL_PATH;
   const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));
-  return await loadPlugins(requests, { stateRoot, container: undefined, tolerate: warn });
+  return await loadPlugins(requests, { stateRoot, container: undefined, tolerate: reportWarning });
 }

@@ -4,7 +4,7 @@
 import { BoxError } from "../errors.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
 import type { State } from "../state/state.ts";
-import { errorLines } from "./report-error.ts";
+import { reportWarning } from "./report-error.ts";
 
 export async function poststop(state: State, stateRoot: string, exitCode?: number): Promise<void> {
   const config = readKeptConfig(`${stateRoot}/${state.id}`);
@@ -18,5 +18,5 @@ export async function poststop(state: State, stateRoot: string, exitCode?: numbe
 /** Throws what is no BoxError: a bug. */
 export function warnOf(error: unknown): void {
   if (!(error instanceof BoxError)) throw error;
-  for (const line of errorLines(error)) console.error(line.replace(/^box: /, "box: warning: "));
+  reportWarning(error);
 }

@@ -13,13 +13,24 @@ import { writeText } from "./write-text.ts";
 type Cgroups = { readonly box: Pick<State["box"], "cgroups"> };
 type Cgroup = State["box"]["cgroups"][number];
 
-/** Whether the container itself was frozen; being below a frozen cgroup does not count, since no resume would help there. */
+/**
+ * Whether the container itself was frozen; being below a frozen cgroup does not count, since no resume would help there. Of v1
+ * one hierarchy alone has a freezer, nearly always the one mounted under that name: it is asked first, for a list asks of many.
+ */
 export function isFrozen({ box: { cgroups } }: Cgroups): boolean {
-  for (const { version, path } of cgroups) {
-    const frozen = readText(version === 1 ? `${path}/freezer.self_freezing` : `${path}/cgroup.freeze`);
-    if (typeof frozen === "string" && frozen.startsWith("1")) return true;
-  }
-  return false;
+  let known: boolean | undefined;
+  for (const { version, path } of cgroups)
+    if (version === 2) {
+      if (says(`${path}/cgroup.freeze`) === true) return true;
+    } else if (path.includes("freezer")) known = known === true || says(`${path}/freezer.self_freezing`);
+  for (const { version, path } of cgroups) if (known === undefined && version === 1) known = says(`${path}/freezer.self_freezing`);
+  return known === true;
+}
+
+/** undefined where there is no such file. */
+function says(path: string): boolean | undefined {
+  const text = readText(path);
+  return typeof text === "string" ? text.startsWith("1") : undefined;
 }
 
 /** Returns when every process stands still; throws a BoxError, with nothing frozen, when that cannot be had. */

@@ -16,8 +16,8 @@ import {
 } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { thawToDie } from "./freezer.ts";
-import { initLives } from "./init-lives.ts";
 import { systemCall } from "./libc.ts";
+import { signalInit } from "./signal-container.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
@@ -31,13 +31,9 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. A paused one ends too. */
+/** Ends init, if it has not ended yet. A paused one ends too. */
 export function killInit(state: State): void {
-  if (state.pid <= 0) return;
-  const pidfd = systemCall("pidfd_open", state.pid, 0);
-  if (pidfd < 0) return;
-  if (initLives(state)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
-  systemCall("close", pidfd);
+  signalInit(state, SIGKILL);
   thawAll(state);
 }
 
@@ -77,7 +73,8 @@ function killCgroup(path: string): void {
  * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
  * from someone who took the same cgroup at the same moment, and stays.
  */
-async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Promise<void> {
+async function removeCgroups(state: State, hadInit: boolean): Promise<void> {
+  const { cgroups } = state.box;
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     if (hadInit) for (const { path } of cgroups) killCgroup(path);
@@ -91,6 +88,7 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
         errno: "EBUSY",
         hint: "a process in it cannot be killed; it may be waiting for a device",
       });
+    if (hadInit) thawAll(state);
     await Bun.sleep(wait);
   }
 }

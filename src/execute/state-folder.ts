@@ -23,7 +23,7 @@ export type Found = { readonly folder: string; readonly state: State | undefined
  * Throws when somebody else could have put a container into the folder of all states: what a state names is ended,
  * removed and, plugins, run.
  */
-function checkStateRoot(stateRoot: string): void {
+export function checkStateRoot(stateRoot: string): void {
   const name = cString(stateRoot);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_CLOEXEC[machine], 0);
   if (fd < 0) return;
@@ -42,7 +42,11 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
   checkStateRoot(stateRoot);
   const folder = `${stateRoot}/${id}`;
   const name = cString(folder);
-  if (systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0) return undefined;
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0 ? undefined : readFolder(folder);
+}
+
+/** A state folder that is known to be there and to be the caller's. */
+export function readFolder(folder: string): Found {
   const text = readText(`${folder}/${stateFile}`);
   return { folder, state: typeof text === "string" ? parseState(text) : undefined };
 }

@@ -45,6 +45,7 @@ export const syscalls = {
   fcntl: call(72, 25, "fd", "flags:F_CMD", "int"),
   flock: call(73, 32, "fd", "flags:LOCK"),
   ftruncate: call(77, 46, "fd", "size"),
+  getdents64: call(217, 61, "fd", "pointer", "size"),
   getcwd: call(79, 17, "pointer", "size"),
   chdir: call(80, 49, "string"),
   fchdir: call(81, 50, "fd"),

@@ -61,7 +61,6 @@ describe("the document", () => {
       }
     })();
     expect(error).toBeInstanceOf(BoxError);
-    expect((error as BoxError).exitCode).toBe(125);
     expect((error as BoxError).facts.what).toBe("the configuration is not valid");
   });
 });
