@@ -43,7 +43,8 @@ export type FilterWriter = {
 };
 
 export const newWriter = (): FilterWriter => ({
-  words: new Uint32Array((INSTRUCTIONS_MAX * INSTRUCTION_BYTES) / 4),
+  // A buffer of its own from the start: to ask a typed array for one that it does not have yet takes 0.2 ms.
+  words: new Uint32Array(new ArrayBuffer(INSTRUCTIONS_MAX * INSTRUCTION_BYTES)),
   at: INSTRUCTIONS_MAX,
   returns: new Map(),
 });
@@ -107,4 +108,4 @@ const skipLoad = (to: FilterWriter, offset: number, target: Target): Target =>
   target < VERDICTS && to.words[2 * target] === codes.load && to.words[2 * target + 1] === offset ? target + 1 : target;
 
 /** The program as struct sock_filter[]. */
-export const finish = (to: FilterWriter): Uint8Array => new Uint8Array(to.words.buffer, to.at * INSTRUCTION_BYTES).slice();
+export const finish = (to: FilterWriter): Uint8Array<ArrayBuffer> => new Uint8Array(to.words.buffer, to.at * INSTRUCTION_BYTES);
