@@ -21,8 +21,8 @@ export const codes = {
 } as const;
 
 /** BPF_MAXINSNS. */
-export const INSTRUCTIONS_MAX = 4096;
-export const INSTRUCTION_BYTES = 8;
+const INSTRUCTIONS_MAX = 4096;
+const INSTRUCTION_BYTES = 8;
 
 /** Offsets in struct seccomp_data; an argument has its low word first, on every machine of box. */
 export const data = { number: 0, arch: 4, arguments: 16 } as const;

@@ -108,7 +108,8 @@ describe.skipIf(library === undefined)("a filter agrees with libseccomp's", () =
   test("one like Docker's on arm64", () => expectSame(dockerLikeProfile(allArm64), "arm64", 20_000, 8), timeoutMs);
 
   // Where rules with different actions overlap, and where one argument has bounds from several, libseccomp's own trees contradict
-  // its manual here and there. So these have one action, and no bounds.
+  // its manual here and there; and 2.5.4 can compare the ABI with a call's number where ABIs share instructions, or
+  // where a name is not the ABI's. So these have one action, no bounds, one ABI, and names that it has.
   const condition = fc.record({
     index: fc.nat(2),
     value: fc.constantFrom(0, 1, 9, 40, 0x7e020000, 0xffffffff),
@@ -116,7 +117,7 @@ describe.skipIf(library === undefined)("a filter agrees with libseccomp's", () =
     op: fc.constantFrom<SeccompOperator>("SCMP_CMP_EQ", "SCMP_CMP_NE", "SCMP_CMP_MASKED_EQ"),
   });
   const allow = fc.record({
-    names: fc.subarray(["read", "clone", "socket", "bind", "semop", "ipc", "mmap2", "cacheflush"], { minLength: 1 }),
+    names: fc.subarray(["read", "write", "clone", "socket", "bind", "personality"], { minLength: 1 }),
     action: fc.constant("SCMP_ACT_ALLOW" as const),
     args: fc.array(condition, { maxLength: 3 }),
   });
@@ -125,7 +126,7 @@ describe.skipIf(library === undefined)("a filter agrees with libseccomp's", () =
     () =>
       fc.assert(
         fc.property(fc.array(allow, { maxLength: 5 }), fc.constantFrom<Machine>("x64", "arm64"), fc.nat(), (syscalls, machine, seed) =>
-          expectSame({ defaultAction: "SCMP_ACT_TRAP", architectures: [...allX64, ...allArm64], syscalls }, machine, 100, seed),
+          expectSame({ defaultAction: "SCMP_ACT_TRAP", syscalls }, machine, 100, seed),
         ),
         { numRuns: 500 },
       ),

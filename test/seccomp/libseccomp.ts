@@ -72,7 +72,7 @@ export function compileByLibseccomp(library: Library, seccomp: Seccomp, machine:
     const own = machineArchitectures[machine][0] ?? "";
     for (const name of machineArchitectures[machine])
       if (name === own || seccomp.architectures?.includes(name)) library.seccomp_arch_add(context, tokens[name] ?? 0);
-    if (machine === "arm64") library.seccomp_arch_remove(context, tokens["SCMP_ARCH_X86_64"] ?? 0);
+    if (machine === "arm64") library.seccomp_arch_remove(context, tokens.SCMP_ARCH_X86_64 ?? 0);
     return addRules(library, context, seccomp, fallback) ? readFilter(library, context) : undefined;
   } finally {
     library.seccomp_release(context);

@@ -61,7 +61,7 @@ export function compileLoader(): Loader {
         ? name
         : String(numberOf(name, abi === "i386" ? "X86" : abi === "x32" ? "X32" : "X86_64"));
       const child = Bun.spawnSync([path, abi, number, ...args], { stdin: filter });
-      if (child.signalCode) return child.signalCode;
+      if (child.signalCode !== undefined) return String(child.signalCode);
       if (child.exitCode >= 253) throw new Error(`cannot load the filter: ${child.exitCode}`);
       return child.exitCode === 0 ? "passed" : errnoName(child.exitCode);
     },
