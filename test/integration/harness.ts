@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   cpSync,
+  type Dirent,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -404,13 +405,23 @@ function readlinkOrEmpty(path: string): string {
 /** Cgroups in any hierarchy with `id` in their name, other than as part of a longer number. */
 export function cgroupsOf(folder: string, id: string): string[] {
   const out: string[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (const entry of entriesOf(folder)) {
     if (!entry.isDirectory()) continue;
     const path = `${folder}/${entry.name}`;
     if (new RegExp(`${id}(?!\\d)`).test(entry.name)) out.push(path);
     out.push(...cgroupsOf(path, id));
   }
   return out;
+}
+
+/** None when the folder is gone: other containers on this machine come and go meanwhile. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 export type CgroupLayout = "as is" | "v1" | "v2";
