@@ -11,6 +11,7 @@ import { compute, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { planCgroupMount } from "./cgroup-mount.ts";
+import { copyUp } from "./copy-up.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { statxOffset } from "./masks.ts";
 import { takesProcfs } from "./proc-mounts.ts";
@@ -40,6 +41,9 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
     refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
   const binds = sorted.bind !== undefined || mount.type === "bind";
+  const copies = mount.options?.indexOf("tmpcopyup") ?? -1;
+  if (copies >= 0 && (binds || mount.type !== "tmpfs"))
+    refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
   const onProc = takesProcfs(mount, origin, binds);
   if (binds) return { steps: planBind(building, mount, origin, sorted, source, onProc), late: [] };
   // A bind mount keeps the flags that it does not change anyway; any other has nothing here to change.
@@ -81,6 +85,7 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
       ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
       ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
       ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
+      ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),
       ...propagate(building, made, sorted, origin),
       step("close", [target], origin, "done with it"),

@@ -93,7 +93,6 @@ test("mounts", () => {
     "mounts[1].uidMappings: not supported yet",
     "mounts[1].gidMappings: not supported yet",
     'mounts[1].options[1]: "idmap" is not supported yet',
-    'mounts[2].options[0]: "tmpcopyup" is not supported yet',
     'mounts[2].options[1]: "ridmap" is not supported yet',
   );
 });

@@ -24,8 +24,8 @@ const counts: Readonly<Record<number, string>> = {
   2: `munmap kill flock ftruncate getcwd fchmod setgroups capget capset pivot_root umount2 sethostname setdomainname pipe2
     setns memfd_create fstatfs statfs fsopen pidfd_open clone3`,
   3: `read write mprotect ioctl socket connect sendmsg recvmsg fcntl fchown setresuid setresgid mkdirat unlinkat symlinkat
-    dup3 execve set_mempolicy ioprio_set sched_setattr open_tree fsmount close_range bpf`,
-  4: `rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
+    dup3 execve lseek getdents64 fchmodat set_mempolicy ioprio_set sched_setattr open_tree fsmount close_range bpf`,
+  4: `rt_sigaction rt_sigprocmask pread64 pwrite64 sendfile socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
     signalfd4 prlimit64 pidfd_send_signal openat2 faccessat2`,
   5: "clone prctl mount waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
   6: "mmap splice epoll_pwait",

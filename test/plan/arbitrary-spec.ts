@@ -77,7 +77,7 @@ const mount = fc.oneof(
   bind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5", "tmpcopyup"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),

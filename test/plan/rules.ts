@@ -64,6 +64,18 @@ const staysInside = (how: AnyArg | undefined): boolean =>
 const creates: readonly Step["call"][] = ["mkdirat", "mknodat", "symlinkat", "unlinkat", "renameat2"];
 const creating = ({ step }: Placed): boolean => creates.includes(step.call) || (step.call === "openat" && flagged(step.args[2], "O_CREAT"));
 
+/** The name of an entry as getdents64 gave it, which the kernel lets have no slash in it; and a call that follows no link there. */
+function isNameOfEntry(plan: Plan, path: AnyArg | undefined, { step }: Placed): boolean {
+  const steps = childSteps(plan);
+  const writers = isSlot(path) ? steps.filter((one) => sameSlot(path, one.step.out)) : [];
+  const nameAt = 19;
+  const fromEntries = steps.some((one) => one.step.call === "getdents64");
+  const stays =
+    ["mkdirat", "mknodat", "readlinkat", "symlinkat", "fchmodat"].includes(step.call) ||
+    step.args.some((arg) => flagged(arg, "O_NOFOLLOW") || flagged(arg, "AT_SYMLINK_NOFOLLOW"));
+  return fromEntries && stays && writers.length > 0 && writers.every((one) => one.step.call === "compute" && one.step.args[1] === nameAt);
+}
+
 /** In the container's root a path is one name below a descriptor, or openat2 is told to stay inside (CVE-2021-30465). */
 const pathsStayInside: Rule = (plan) =>
   [...childSteps(plan), ...explainingSteps(plan)].flatMap((one) =>
@@ -75,6 +87,7 @@ const pathsStayInside: Rule = (plan) =>
           ? []
           : [say(one, "depends on the working folder")];
       }
+      if (isNameOfEntry(plan, path, one)) return [];
       if (typeof path !== "string") return [say(one, "takes a path that is not known")];
       const single = !path.includes("/") && path !== "..";
       return single || (one.step.call === "openat2" && staysInside(one.step.args[2])) ? [] : [say(one, "walks a path in the root")];
