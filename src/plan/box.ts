@@ -290,7 +290,7 @@ export function observe(box: BoxVariables): Step[] {
 }
 
 type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
-const mapText = (list: readonly IdMapping[] | undefined): string =>
+export const mapText = (list: readonly IdMapping[] | undefined): string =>
   (list ?? []).map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 
 /** Writes the id maps when init asks. Without root, groups must be given up first (user_namespaces(7), CVE-2014-8989). */
