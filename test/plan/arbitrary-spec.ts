@@ -65,7 +65,12 @@ const filesystem = (type: string, data: readonly string[], destination: fc.Arbit
     options: maybe(some([...attributeOptions, ...propagations, ...data])),
   });
 
-const bind = record<Mount>({
+const mapOfMount = fc.constantFrom<IdMapping[]>(
+  [{ containerID: 0, hostID: 100000, size: 65536 }],
+  [{ containerID: 5, hostID: 1000, size: 1 }],
+);
+
+const plainBind = record<Mount>({
   destination: fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/proc", "/proc/uptime", "/etc/hosts")),
   type: maybe(fc.constantFrom("bind", "none")),
   source: fc.constantFrom("/srv/data", "relative/file", "/etc/hosts", "/dev"),
@@ -74,11 +79,21 @@ const bind = record<Mount>({
   ),
 });
 
+const mappedBind = fc.tuple(plainBind, mapOfMount, mapOfMount, fc.constantFrom("idmap", "ridmap", "ro")).map(
+  ([plain, uidMappings, gidMappings, option]): Mount => ({
+    ...plain,
+    uidMappings,
+    gidMappings,
+    options: [...(plain.options ?? []), option],
+  }),
+);
+
 const mount = fc.oneof(
-  bind,
+  plainBind,
+  mappedBind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5", "tmpcopyup"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
@@ -235,8 +250,12 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });
 
-/** A new time namespace takes root's rights. */
+/** A new time namespace and a mount with other owners take root's rights. */
 const isPossible = ({ spec, facts }: Host): boolean =>
-  facts.uid === 0 || !(spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined);
+  facts.uid === 0 ||
+  !(
+    (spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined) ||
+    (spec.mounts ?? []).some(({ uidMappings }) => uidMappings !== undefined)
+  );
 
 export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() }).filter(isPossible).map(onItsHost);

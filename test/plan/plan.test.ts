@@ -62,6 +62,7 @@ const stranger = (call: "mkdirat", path: string): Step => step(call, ["AT_FDCWD"
 const runsTrue: Changes = { process: { args: ["/bin/true"], env: [] } };
 const masked: Changes = { linux: { maskedPaths: ["/proc/keys"] } };
 const terminal: Changes = { process: { terminal: true } };
+const copiesUp: Changes = { mounts: [{ destination: "/data", type: "tmpfs", options: ["tmpcopyup"] }] };
 const v1: Changes = { facts: { cgroups: cgroupLayouts.hybrid } };
 const joinsNetwork: Changes = { linux: { namespaces: [{ type: "mount" }, { type: "network", path: "/run/netns/web" }] } };
 const ids = [{ containerID: 0, hostID: 1000, size: 1 }];
@@ -103,6 +104,37 @@ describe("a path is walked in the root", () => {
     {},
     (plan) => withBefore(plan, calling("pivot_root"), stranger("mkdirat", "/srv/web/rootfs/new")),
     'mkdirat(AT_FDCWD, "/srv/web/rootfs/new", 0755): makes something along a path of the host',
+  );
+  notices(
+    "by a name that is no entry's",
+    "pathsStayInside",
+    copiesUp,
+    (plan) => replaced(plan, why("know its name"), (one) => ({ ...one, args: [one.args[0] as number, 24, 0, -1] })),
+    ...[
+      "statx",
+      "mknodat",
+      "fchownat",
+      "fchmodat",
+      "openat",
+      "openat",
+      "readlinkat",
+      "symlinkat",
+      "fchownat",
+      "mkdirat",
+      "openat",
+      "openat",
+    ].map((call) => expect.stringMatching(new RegExp(`^${call}\\(.*: takes a path that is not known$`))),
+  );
+  notices(
+    "by an entry that may be a link",
+    "pathsStayInside",
+    copiesUp,
+    (plan) =>
+      replaced(plan, why("open the file"), (one) => ({
+        ...one,
+        args: [...one.args.slice(0, 2), ["O_RDONLY", "O_CLOEXEC"], 0] as Step["args"],
+      })),
+    "openat(folder, name, O_RDONLY|O_CLOEXEC, 0) → entry opened: takes a path that is not known",
   );
   notices(
     "by mount",

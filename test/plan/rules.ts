@@ -11,7 +11,7 @@ import { type ArgKind, syscalls } from "../../src/linux/syscalls.ts";
 import { type Plan, SYNC_FD } from "../../src/plan/plan.ts";
 import { ARENA_FD } from "../../src/tape/layout.ts";
 import { printStep } from "../../src/tape/print.ts";
-import type { AnyArg, Slot, Step, Struct } from "../../src/tape/step.ts";
+import type { Address, AnyArg, Slot, Step, Struct } from "../../src/tape/step.ts";
 import { proveSlots } from "../tape/prove-slots.ts";
 import { boxSteps, childSteps, explainingSteps, type Placed } from "./walk.ts";
 
@@ -65,6 +65,28 @@ const staysInside = (how: AnyArg | undefined): boolean =>
 const creates: readonly Step["call"][] = ["mkdirat", "mknodat", "symlinkat", "unlinkat", "renameat2"];
 const creating = ({ step }: Placed): boolean => creates.includes(step.call) || (step.call === "openat" && flagged(step.args[2], "O_CREAT"));
 
+/** The name of an entry as getdents64 gave it, which the kernel lets have no slash in it; and a call that follows no link there. */
+function isNameOfEntry(plan: Plan, path: AnyArg | undefined, { step }: Placed): boolean {
+  const steps = childSteps(plan);
+  const writers = isSlot(path) ? steps.filter((one) => sameSlot(path, one.step.out)) : [];
+  const nameAt = 19;
+  const fromEntries = steps.some((one) => one.step.call === "getdents64");
+  const stays =
+    ["mkdirat", "mknodat", "readlinkat", "symlinkat", "fchmodat"].includes(step.call) ||
+    step.args.some((arg) => flagged(arg, "O_NOFOLLOW") || flagged(arg, "AT_SYMLINK_NOFOLLOW"));
+  return fromEntries && stays && writers.length > 0 && writers.every((one) => one.step.call === "compute" && one.step.args[1] === nameAt);
+}
+
+/** The name of a process's folder, as /proc/self told that process before anything of the container was there. */
+function isOwnProcess(plan: Plan, path: AnyArg | undefined, one: Placed): boolean {
+  const buffer = typeof path === "object" && path !== null && "address" in path ? path.address : undefined;
+  const tells = childSteps(plan).some(
+    ({ step }) => step.call === "readlinkat" && step.args[1] === "/proc/self" && same((step.args[2] as Address).address, buffer),
+  );
+  const before = childSteps(plan).findIndex(attaching);
+  return tells && flagged(one.step.args[2], "O_NOFOLLOW") && (before < 0 || childSteps(plan).indexOf(one) < before);
+}
+
 /** In the container's root a path is one name below a descriptor, or openat2 is told to stay inside (CVE-2021-30465). */
 const pathsStayInside: Rule = (plan) =>
   [...childSteps(plan), ...explainingSteps(plan)].flatMap((one) =>
@@ -76,6 +98,7 @@ const pathsStayInside: Rule = (plan) =>
           ? []
           : [say(one, "depends on the working folder")];
       }
+      if (isNameOfEntry(plan, path, one) || isOwnProcess(plan, path, one)) return [];
       if (typeof path !== "string") return [say(one, "takes a path that is not known")];
       const single = !path.includes("/") && path !== "..";
       return single || (one.step.call === "openat2" && staysInside(one.step.args[2])) ? [] : [say(one, "walks a path in the root")];
@@ -149,6 +172,17 @@ const mountCalls: readonly Step["call"][] = [
   "open_tree",
 ];
 const mounting = ({ step }: Placed): boolean => mountCalls.includes(step.call);
+/** Makes a mount that is attached nowhere, or changes such a one before init is on its own. */
+function isDetached(steps: readonly Placed[], one: Placed): boolean {
+  const copies = ({ step }: Placed): boolean => step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE");
+  const first = steps.findIndex(attaching);
+  const early = first < 0 || steps.indexOf(one) < first;
+  return (
+    early &&
+    (copies(one) ||
+      (one.step.call === "mount_setattr" && steps.some((other) => copies(other) && sameSlot(one.step.args[0], other.step.out))))
+  );
+}
 const attaching = ({ step }: Placed): boolean => ["mount", "umount2", "move_mount", "pivot_root"].includes(step.call);
 const waitsForBox = ({ step }: Placed): boolean => step.call === "read" && step.args[0] === SYNC_FD;
 
@@ -169,7 +203,7 @@ const untraceable: Rule = (plan, { spec }) => {
     ...precedes(
       steps,
       closes,
-      (one) => call("setns")(one) || mounting(one) || waits(one) || one.step.call === "execve",
+      (one) => call("setns")(one) || (mounting(one) && !isDetached(steps, one)) || waits(one) || one.step.call === "execve",
       "comes before the process is closed to tracing",
     ),
     ...(mapsIds && !joins && early < ids ? [say(steps[early] as Placed, "comes before box could write the id maps")] : []),
@@ -188,7 +222,7 @@ const cloneFlags = (plan: Plan): { readonly actor: string; readonly flags: reado
 };
 
 /** No mount is changed in the host's mount namespace; what box makes is attached nowhere. */
-const hostMountsStay: Rule = (plan) => {
+const hostMountsStay: Rule = (plan, { spec }) => {
   const box = boxSteps(plan);
   const detached = box.filter(
     ({ step }) => step.call === "fsmount" || (step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE")),
@@ -203,9 +237,26 @@ const hostMountsStay: Rule = (plan) => {
     cloneFlags(plan).some(({ flags }) => flags.includes("CLONE_NEWNS")) || child.some(call("setns", undefined, ["CLONE_NEWNS"]));
   const cut = call("mount", "none", "/", null, ["MS_REC", "MS_SLAVE"]);
   const joined = child.some(call("setns", undefined, ["CLONE_NEWNS"]));
+  // What is copied before that must be cut off by itself, unless it is to stay a peer.
+  const cutAt = joined ? -1 : child.findIndex((one) => cut(one) || one.step.call === "move_mount");
+  const copied = child.slice(0, Math.max(0, cutAt)).filter(({ step }) => step.call === "open_tree" && step.origin !== "root.path");
+  const staysPeer = spec.linux?.rootfsPropagation?.endsWith("shared") === true;
+  const unslaved = copied.filter(
+    ({ step }) =>
+      !staysPeer &&
+      !child.some(
+        (one) =>
+          one.step.call === "mount_setattr" &&
+          sameSlot(one.step.args[0], step.out) &&
+          inStruct(one.step.args[3], "propagation", "MS_SLAVE"),
+      ),
+  );
   return [
     ...box.filter(touches).map((one) => say(one, "changes a mount of the host")),
-    ...child.filter((one) => one.actor === "stage" && mounting(one)).map((one) => say(one, "changes a mount of the host")),
+    ...child
+      .filter((one) => one.actor === "stage" && mounting(one) && !isDetached(child, one))
+      .map((one) => say(one, "changes a mount of the host")),
+    ...unslaved.map((one) => say(one, "stays a peer of the host's")),
     ...(ownMounts ? [] : child.filter(mounting).map((one) => say(one, "changes a mount of the host"))),
     ...(joined ? [] : precedes(child, cut, (one) => attaching(one) && !cut(one), "comes before mounts are cut off from the host's")),
   ];
