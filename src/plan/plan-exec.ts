@@ -1,6 +1,7 @@
 // One more process in a container that runs, as a plan of the same shape as a container's: box makes the stage, the stage
 // joins all of the container's namespaces at once by a pidfd of its init, and what it clones there becomes the process.
 
+import { bitMask, numberList } from "../config/number-list.ts";
 import type { Process, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
@@ -126,7 +127,7 @@ const SIGCHLD = 17;
 const origin = "exec";
 
 /** Stage, tape and line, and the clone: into the cgroup of version 2 from its first instruction on. */
-function prepare(building: Building, { init, cgroups }: Exec, own: BoxVariables): Step[] {
+function prepare(building: Building, { init, cgroups, process: { execCPUAffinity: affinity } }: Exec, own: BoxVariables): Step[] {
   const { variables } = own;
   const v2 = cgroups.find(({ version }) => version === 2);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
@@ -139,11 +140,21 @@ function prepare(building: Building, { init, cgroups }: Exec, own: BoxVariables)
     ...box.openLines(building, own),
     ...box.openMore(building, own),
     box.blockSignals(),
+    // Before the cgroup is entered, whose own processors bound what is asked for afterwards.
+    ...setAffinity(affinity?.initial, "process.execCPUAffinity.initial"),
     ...(v2 === undefined ? [] : [openCgroup(v2.path, cgroup)]),
     box.cloneStage(building, own, clone, "make the stage"),
     step("close", [own.arena], "box", "the child has the tape"),
     step("close", [own.childSync], "box", "the child has its end"),
   ];
+}
+
+/** Box's thread and what it clones run on these processors alone. */
+function setAffinity(list: string | undefined, from: string): Step[] {
+  const numbers = list === undefined ? undefined : numberList(list);
+  if (numbers === undefined) return [];
+  const mask = bitMask(numbers);
+  return [step("sched_setaffinity", [0, mask.length, mask], from, `run on the processors ${list}`)];
 }
 
 const openCgroup = (path: string, out: Slot<"fd">): Step =>
@@ -158,7 +169,10 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
   return [
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
-    section("enter the cgroups", "stage", enterCgroups(building)),
+    section("enter the cgroups", "stage", [
+      ...enterCgroups(building),
+      ...setAffinity(init.execCPUAffinity?.final, "process.execCPUAffinity.final"),
+    ]),
     section("join the container", "stage", [
       ...(flags.length > 0 ? [join] : []),
       step("close", [handed.init], "box", "done with it"),

@@ -5,6 +5,7 @@
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { notifyFolder, notifySocket } from "./notify.ts";
 import type { BoxVariables, SupervisorVariables } from "./plan.ts";
 import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
 
@@ -135,6 +136,7 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   steps.push(
     ...restore,
     step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
+    ...(building.launch.notifies ? removeNotifySocket(own) : []),
     ...(building.seccomp === undefined
       ? []
       : [step("unlinkat", [own.stateFolder, keptFilter, []], origin, "remove the filter of system calls")]),
@@ -146,6 +148,17 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
     ...exitAsInit(own),
   );
   return steps;
+}
+
+/** The folder that `box run` made, and the socket that it bound there. */
+function removeNotifySocket(own: SupervisorVariables): Step[] {
+  const folder = newSlot(own.variables, "fd", "folder of the socket");
+  const why = "remove the socket of sd_notify";
+  return [
+    step("openat", [own.stateFolder, notifyFolder, ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, why, { out: folder }),
+    step("unlinkat", [folder, notifySocket, []], origin, why, { onError: [["ENOENT", []]] }),
+    step("unlinkat", [own.stateFolder, notifyFolder, ["AT_REMOVEDIR"]], origin, why),
+  ];
 }
 
 /** Whether processes of the container may outlive init: only its own pid namespace ends them all with it. */
