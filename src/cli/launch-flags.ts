@@ -45,6 +45,7 @@ export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch
     notifies: notifyHost() !== undefined,
     noPivot: switches.has("no-pivot"),
     keep: switches.has("keep"),
+    subreaper: way === "foreground" && !switches.has("no-subreaper"),
     newKeyring: !switches.has("no-new-keyring"),
   };
 }

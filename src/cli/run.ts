@@ -19,7 +19,7 @@ export const flags = [
   ...launchFlags,
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
-  { name: "no-subreaper", help: "nothing: box never adopts a container's orphans" },
+  { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {

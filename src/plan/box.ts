@@ -30,6 +30,7 @@ import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
 import { sendToSocket } from "./send-descriptor.ts";
 import { answerFifo, keptConfig, keptFilter, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
+import { adopts } from "./supervisor.ts";
 
 export function newBoxVariables(): BoxVariables {
   const variables = newVariables();
@@ -371,6 +372,9 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...openLines(building, box),
     ...openMore(building, box),
     blockSignals(),
+    ...(adopts(building)
+      ? [step("prctl", [["PR_SET_CHILD_SUBREAPER"], 1, 0, 0, 0], "--no-subreaper", "adopt what the container leaves behind")]
+      : []),
     // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
     ...limits,
     clone,

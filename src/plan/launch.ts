@@ -23,6 +23,8 @@ export type Launch = {
   readonly noPivot: boolean;
   /** In the foreground: leave state and cgroups when the container has ended, for `box delete`. */
   readonly keep: boolean;
+  /** Box adopts what a container without a pid namespace of its own leaves behind (PR_SET_CHILD_SUBREAPER(2const)). */
+  readonly subreaper: boolean;
   /** A session keyring of the container's own. */
   readonly newKeyring: boolean;
 };
@@ -34,6 +36,7 @@ export const foreground: Launch = {
   notifies: false,
   noPivot: false,
   keep: false,
+  subreaper: true,
   newKeyring: true,
 };
 

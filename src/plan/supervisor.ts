@@ -41,7 +41,7 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   return [
     ...takeName(own),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
-    ...lookForEnd(own, "wait"),
+    ...lookForEnd(building, own, "wait"),
     step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
       label: "wait",
       out: signal,
@@ -50,7 +50,7 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
         ["EAGAIN", [again("wait")]],
       ],
     }),
-    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
+    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...afterEnd(building, own),
@@ -66,7 +66,7 @@ export function waitHere(building: Building, own: SupervisorVariables, patienceM
   const everySignal = new Uint8Array(8).fill(0xff);
   const patience = { struct: "timespec", tv_sec: 0, tv_nsec: patienceMs * 1_000_000 } as const;
   return [
-    ...lookForEnd(own, "wait"),
+    ...lookForEnd(building, own, "wait"),
     step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${patienceMs} ms for a signal`, {
       label: "wait",
       out: signal,
@@ -75,7 +75,7 @@ export function waitHere(building: Building, own: SupervisorVariables, patienceM
         ["EAGAIN", [again("patience")]],
       ],
     }),
-    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
+    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...afterEnd(building, own),
@@ -94,14 +94,28 @@ export function takeName(own: SupervisorVariables): Step[] {
 
 export const again = (label: string): Step => compute([0, 0, 0, -1], origin, "go on", { goto: label });
 
-/** Whether init is the child that ended; if not, back to `label`. */
-export function lookForEnd(own: SupervisorVariables, label: string): Step[] {
+/** Whether init is the child that ended; if not, back to `label`. What was adopted is let go on the way. */
+export function lookForEnd(building: Building, own: SupervisorVariables, label: string): Step[] {
   const pid = slotIn("int", own.siginfo, siginfo.pid, "the ended child");
+  const goBack = { equal: { value: 0, steps: [again(label)] } };
+  if (!adopts(building))
+    return [
+      step("waitid", [["P_PID"], own.init, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see whether init has ended"),
+      compute([pid, 0, 0, 0xffffffff], origin, "has it?", { ...goBack, goto: "ended" }),
+    ];
+  // Called twice, so the label has to be another each time.
+  const look = `look ${own.variables.slots.length}`;
+  const ended = newSlot(own.variables, "int", "who has ended");
   return [
-    step("waitid", [["P_PID"], own.init, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see whether init has ended"),
-    compute([pid, 0, 0, 0xffffffff], origin, "has it?", { equal: { value: 0, steps: [again(label)] }, goto: "ended" }),
+    step("waitid", [["P_ALL"], 0, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see who has ended", { label: look }),
+    compute([pid, 0, 0, 0xffffffff], origin, "anybody?", { ...goBack, out: ended }),
+    compute([ended, 0, own.init, 0xffffffff], origin, "is it init?", { equal: { value: 0, steps: [again("ended")] }, goto: look }),
   ];
 }
+
+/** Whether box adopts orphans: in a pid namespace of their own they are init's. */
+export const adopts = ({ launch, namespaces }: Pick<Building, "launch" | "namespaces">): boolean =>
+  launch.subreaper && !namespaces.made.has("pid");
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
