@@ -291,6 +291,8 @@ const launch: fc.Arbitrary<Launch> = record<Launch>({
   pidfdSocket: maybe(fc.constant("/run/pidfd.sock")),
   pidFile: maybe(fc.constantFrom("/run/web.pid", "/web.pid")),
   preserveFds: fc.constantFrom(0, 0, 1, 2, 5),
+  listenFds: fc.constantFrom(0, 0, 1),
+  notifies: fc.boolean(),
   noPivot: fc.boolean(),
   keep: fc.boolean(),
   newKeyring: fc.boolean(),
