@@ -34,7 +34,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (way === "detached") return 0;
   try {
     if (key !== undefined) planned.keep(key);
-    return superviseContainer(started);
+    const siginfo = superviseContainer(started);
+    return await (await import("./finish.ts")).finishHere(planned.stateRoot, planned.id, siginfo);
   } catch (error) {
     await endUnsupervised(started, planned);
     throw await asError(error, planned);

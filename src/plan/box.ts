@@ -59,6 +59,7 @@ export function newBoxVariables(): BoxVariables {
     siginfo: newBuffer(variables, "siginfo", 128),
     childSync: fd("line to box"),
     terminal: fd("the container's terminal"),
+    outcome: int("what is left to do"),
     wait: fd("FIFO that init waits on"),
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },

@@ -15,7 +15,7 @@ import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
 import { adjustOomScore } from "./oom-score.ts";
-import type { BoxVariables, Plan, Section, SupervisorVariables } from "./plan.ts";
+import type { BoxVariables, Plan, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
@@ -36,9 +36,6 @@ export type Exec = {
   readonly init: number;
   readonly launch: Launch;
 };
-
-/** How long box itself waits for the process, before it becomes the supervisor. */
-const PATIENCE_MS = 50;
 
 export function planExec(exec: Exec, facts: HostFacts): Plan {
   const child = newChildVariables();
@@ -65,7 +62,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     release: section("wait for execve", release(own)),
     poststartHooks: [],
     report: section("tell its pid", box.report(building, own)),
-    waitHere: section("wait for its end", supervised && !terminal ? supervisor.waitHere(building, asSupervisor(own), PATIENCE_MS) : []),
+    waitHere: section("wait for its end", supervised && !terminal ? supervisor.waitHere(building, own) : []),
     startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
     get supervise() {
       return section(
@@ -82,19 +79,6 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     notes: building.notes,
   };
 }
-
-/** Box's own variables as a supervisor's. */
-const asSupervisor = (own: BoxVariables): SupervisorVariables => ({
-  variables: own.variables,
-  init: own.initPid,
-  stateRoot: own.kept.stateRoot,
-  stateFolder: own.stateFolder,
-  box: own.kept.box,
-  terminal: own.terminal,
-  siginfo: own.siginfo,
-  caller: own.terminal,
-  settings: own.reply,
-});
 
 function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Building {
   const { id, bundle, spec, seccomp, cgroups, launch } = exec;

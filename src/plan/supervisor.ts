@@ -6,7 +6,7 @@ import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { notifyFolder, notifySocket } from "./notify.ts";
-import type { BoxVariables, SupervisorVariables } from "./plan.ts";
+import { type BoxVariables, outcomes, type SupervisorVariables } from "./plan.ts";
 import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
 
 const origin = "box";
@@ -57,17 +57,21 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   ];
 }
 
+/** How long box itself waits. */
+const PATIENCE_MS = 50;
+
 /**
- * The same in box itself, for as long as `patienceMs`: what ends soon does not pay for box's becoming the supervisor.
- * Ends at "patience", when there is a supervisor to become.
+ * The same in box itself, for a moment: what ends soon does not pay for box's becoming the supervisor. Ends by itself with
+ * init; else at its end `box.outcome` says what is left to do (plan.ts, outcomes).
  */
-export function waitHere(building: Building, own: SupervisorVariables, patienceMs: number): Step[] {
+export function waitHere(building: Building, box: BoxVariables): Step[] {
+  const own = asSupervisor(box);
   const signal = newSlot(own.variables, "int", "signal");
   const everySignal = new Uint8Array(8).fill(0xff);
-  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: patienceMs * 1_000_000 } as const;
+  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: PATIENCE_MS * 1_000_000 } as const;
   return [
     ...lookForEnd(building, own, "wait"),
-    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${patienceMs} ms for a signal`, {
+    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${PATIENCE_MS} ms for a signal`, {
       label: "wait",
       out: signal,
       onError: [
@@ -78,10 +82,33 @@ export function waitHere(building: Building, own: SupervisorVariables, patienceM
     compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
+    ...(removesHere(building) ? [openStateRoot(building, box.kept.stateRoot)] : []),
     ...afterEnd(building, own),
-    compute([0, 0, 0, -1], origin, "it goes on for longer", { label: "patience" }),
+    compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", {
+      label: "hand over",
+      out: box.outcome,
+      goto: "end of waiting",
+    }),
+    compute([outcomes.patience, 0, 0, -1], origin, "it goes on for longer", { label: "patience", out: box.outcome }),
+    compute([0, 0, 0, -1], origin, "stop waiting here", { label: "end of waiting" }),
   ];
 }
+
+/** Box's own variables as a supervisor's. */
+const asSupervisor = (own: BoxVariables): SupervisorVariables => ({
+  variables: own.variables,
+  init: own.initPid,
+  stateRoot: own.kept.stateRoot,
+  stateFolder: own.stateFolder,
+  box: own.kept.box,
+  terminal: own.terminal,
+  siginfo: own.siginfo,
+  caller: own.terminal,
+  settings: own.reply,
+});
+
+const openStateRoot = ({ facts: { stateRoot } }: Building, out: Slot<"fd">): Step =>
+  step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the folder of all states", { out });
 
 /** The kernel named this process after the stage's file; ps and killall are to find box. */
 export function takeName(own: SupervisorVariables): Step[] {
@@ -120,7 +147,7 @@ export const adopts = ({ launch, namespaces }: Pick<Building, "launch" | "namesp
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   if (building.launch.keep) return [...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []), ...exitAsInit(own)];
-  if (outlives(building) || building.finishInBox) return [again("hand over")];
+  if (!removesHere(building)) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
   const steps: Step[] = [];
@@ -174,6 +201,9 @@ function removeNotifySocket(own: SupervisorVariables): Step[] {
     step("unlinkat", [own.stateFolder, notifyFolder, ["AT_REMOVEDIR"]], origin, why),
   ];
 }
+
+/** Whether the tape can remove all there is. */
+const removesHere = (building: Building): boolean => !building.launch.keep && !outlives(building) && !building.finishInBox;
 
 /** Whether processes of the container may outlive init: only its own pid namespace ends them all with it. */
 const outlives = (building: Building): boolean => !building.namespaces.made.has("pid");
@@ -245,13 +275,7 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
   const root = newSlot(variables, "fd", "folder of all states");
   const exe = newSlot(variables, "fd", "box's executable, as opened");
   return [
-    step(
-      "openat",
-      ["AT_FDCWD", building.facts.stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0],
-      origin,
-      "open the folder of all states",
-      { out: root },
-    ),
+    openStateRoot(building, root),
     keep(root, box.kept.stateRoot, "keep it"),
     keep(box.stateFolder, box.kept.stateFolder, "keep the locked state folder"),
     step(
