@@ -293,6 +293,7 @@ const launch: fc.Arbitrary<Launch> = record<Launch>({
   preserveFds: fc.constantFrom(0, 0, 1, 2, 5),
   listenFds: fc.constantFrom(0, 0, 1),
   notifies: fc.boolean(),
+  subreaper: fc.boolean(),
   noPivot: fc.boolean(),
   keep: fc.boolean(),
   newKeyring: fc.boolean(),
