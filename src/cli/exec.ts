@@ -49,7 +49,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { folder, state, spec } = running(stateRoot, id, parsed);
   const process = await processOf(spec, parsed, command);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
-  const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true, subreaper: false };
+  const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
   const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;
