@@ -18,8 +18,12 @@ export function cgroupsOf({ box: { cgroups } }: State, { lists }: Parsed): Cgrou
 function below(cgroups: Cgroups, flag: string): Cgroups {
   const colon = flag.indexOf(":");
   const controllers = colon < 0 ? undefined : flag.slice(0, colon).split(",");
-  const parts = components(flag.slice(colon + 1));
-  if (parts.some((part) => part === "..")) throw new BoxError({ origin: "--cgroup", what: `${flag} leads out of the container's cgroup` });
+  const path = flag.slice(colon + 1);
+  if (path.split("/").includes("..")) throw new BoxError({ origin: "--cgroup", what: `${flag} leads out of the container's cgroup` });
+  for (const controller of controllers ?? [])
+    if (!cgroups.some((one) => controllersOf(one).includes(controller)))
+      throw new BoxError({ origin: "--cgroup", what: `the container has no cgroup of a controller ${JSON.stringify(controller)}` });
+  const parts = components(path);
   if (parts.length === 0) return cgroups;
   const under = parts.join("/");
   const meant = (one: Cgroups[number]): boolean =>

@@ -71,7 +71,10 @@ export type BoxTape = Tape<
 export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "initPid" | "hookBegan" | "hookSiginfo"> & {
   /** Records below this address belong to explanations. */
   readonly begin: number;
-  /** Records of execve. */
+  /**
+   * The records at which the child may have become its program: execve, and the helper's end where init does not wait for
+   * it. Both write down the record they are at, so a helper that was held up writes its own over init's last.
+   */
   readonly executes: readonly number[];
 };
 
@@ -176,7 +179,8 @@ function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
     hookBegan: encoded.addressOf(childVariables.hook.began),
     hookSiginfo: encoded.addressOf(childVariables.hook.siginfo),
   };
-  const executes = recordsOf(encoded, (one) => (one.call === "execve" ? [one] : undefined));
+  const last = plan.initWaits ? "execve" : "exit_group";
+  const executes = recordsOf(encoded, (one) => (one.call === "execve" || one.call === last ? [one] : undefined));
   return { tape: { image: encoded.image, places, begin: encoded.entries[0] ?? 0, executes }, encoded };
 }
 

@@ -74,6 +74,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     child: planChild(building),
     explanations: explainFailures(building),
     awaitHelper: section("the helper", box.awaitHelper(building, own)),
+    initWaits: true,
     observe: section("init in /proc", box.observe(own)),
     writeIdMaps: section("id maps", box.writeIdMaps(building, own)),
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),

@@ -54,6 +54,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     child: planChild(building, exec.process, helper),
     explanations: explainFailures(building),
     awaitHelper: section("the helper", helper ? box.awaitHelper(building, own) : []),
+    initWaits: false,
     observe: none,
     writeIdMaps: none,
     runtimeHooks: none,

@@ -28,6 +28,8 @@ export type Plan = {
   readonly explanations: readonly [Section, Section, Section];
   /** Empty without joined namespaces. */
   readonly awaitHelper: Section;
+  /** Whether init waits for box once it exists. The process of an exec goes on by itself, up to its program. */
+  readonly initWaits: boolean;
   readonly observe: Section;
   /** Empty without a new user namespace. */
   readonly writeIdMaps: Section;

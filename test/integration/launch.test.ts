@@ -91,3 +91,14 @@ test("a terminal needs a console socket when box does not stay, and a console so
     "box: --console-socket: cannot use console socket if box will not detach or allocate tty\n",
   );
 });
+
+testWith("strace")("exec knows that its process runs, though the helper that made it comes to its end later", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sleep", "1000"];
+  });
+  expect((await bundle.box(["run", "-d", bundle.id])).exitCode).toBe(0);
+  // The clone returns late in the helper alone: by then the process has become its program.
+  const before = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_exit=200000"];
+  const { exitCode, stdout, stderr } = await bundle.box(["exec", bundle.id, "sh", "-c", "echo done; exit 3"], { before });
+  expect([exitCode, stdout, stderr]).toEqual([3, "done\n", ""]);
+});
