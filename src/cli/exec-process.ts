@@ -67,12 +67,17 @@ function parseId(text: string, origin: string): number {
   return id;
 }
 
-/** Never inheritable: a program with file capabilities would keep them (CVE-2022-29162). Ambient ones must be. */
+/**
+ * Never inheritable: a program with file capabilities would keep them (CVE-2022-29162). Ambient as well where they are
+ * inheritable already, since only those can be (capabilities(7)).
+ */
 function withMore(base: Capabilities, names: readonly string[]): Capabilities {
   for (const name of names)
     if (!Object.hasOwn(capabilities, name)) throw new BoxError({ origin: "--cap", what: `there is no capability ${JSON.stringify(name)}` });
   const add = (set: readonly string[] | undefined): string[] => [...new Set([...(set ?? []), ...names])];
-  return { ...base, bounding: add(base.bounding), effective: add(base.effective), permitted: add(base.permitted) };
+  const inheritable = names.filter((name) => base.inheritable?.includes(name));
+  const ambient = inheritable.length > 0 ? { ambient: [...new Set([...(base.ambient ?? []), ...inheritable])] } : {};
+  return { ...base, bounding: add(base.bounding), effective: add(base.effective), permitted: add(base.permitted), ...ambient };
 }
 
 function lsm({ apparmor, "process-label": label }: Parsed["values"]): Record<string, never> {

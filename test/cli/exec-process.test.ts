@@ -75,6 +75,11 @@ describe("flags", () => {
         ambient: ["CAP_KILL"],
       },
     }));
+  test("--cap makes ambient what is inheritable already", async () => {
+    const process: Process = { ...own, capabilities: { inheritable: ["CAP_CHOWN"] } };
+    const made = await processFor(["--cap", "CAP_CHOWN", "--cap", "CAP_KILL", "web", "true"], { ...spec, process });
+    expect(made.capabilities?.ambient).toEqual(["CAP_CHOWN"]);
+  });
   test("--cap where there are none", async () => {
     const { capabilities: _, ...without } = own;
     expect((await processFor(["-c", "CAP_CHOWN", "web", "true"], { ...spec, process: without })).capabilities).toEqual({
