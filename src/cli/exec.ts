@@ -98,6 +98,7 @@ const hasLimitOnFiles = ({ rlimits }: Process): boolean => (rlimits ?? []).some(
 
 /** The passwd file is the container's own as it is now. */
 function homeAsked({ env, user }: Process, { pid }: State): { root: string; uid: number } | undefined {
-  for (const entry of env ?? []) if (entry.startsWith("HOME=") && entry !== "HOME=") return undefined;
-  return { root: `/proc/${pid}/root`, uid: user.uid };
+  let knowsHome = false;
+  for (const entry of env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
+  return knowsHome ? undefined : { root: `/proc/${pid}/root`, uid: user.uid };
 }

@@ -23,7 +23,7 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   let limits = false;
   for (const part in spec.linux?.resources) if (part !== "devices") limits = true;
   let knowsHome = false;
-  for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=") && entry !== "HOME=") knowsHome = true;
+  for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
   if (knowsHome) return { openFiles, home: undefined, limits };
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;

@@ -35,6 +35,13 @@ for (const [uid, home] of [
     expect(await environmentOf(bundle)).toEqual(["X=1", `HOME=${home}`]);
   });
 
+test("the last HOME counts, and an empty one is none", async () => {
+  using bundle = withEnv(["HOME=/h", "HOME="]);
+  expect(await environmentOf(bundle)).toEqual(["HOME=/root"]);
+  bundle.change((spec) => (spec.process.env = ["HOME=", "HOME=/h"]));
+  expect(await environmentOf(bundle)).toEqual(["HOME=/h"]);
+});
+
 test("HOME without a passwd file, and with one that is a link out of the root", async () => {
   using bundle = withEnv([]);
   bundle.change((spec) => (spec.process.user = { uid: 1000, gid: 0 }));
