@@ -37,12 +37,16 @@ export const statxOffset = (field: string): number => structFields.statx.fields[
 // Here and below nothing is closed: these few descriptors are dropped with all others (settle.ts), and every step is time
 // before the container.
 
-/** Covers each of linux.maskedPaths: what opens as a folder by the empty one, anything else by /dev/null. */
+/** Covers each of linux.maskedPaths, and one that is there twice once: what opens as a folder by the empty one, anything else by /dev/null. */
 export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<"fd">): Step[] {
   const paths = building.spec.linux?.maskedPaths ?? [];
   const target = newFd(building, "masked path");
   const cover = newFd(building, "cover");
-  return paths.map((path, index) => {
+  const steps: Step[] = [];
+  for (let index = 0; index < paths.length; index++) {
+    const path = paths[index] as string;
+    // A second cover would lie over the first.
+    if (paths.indexOf(path) < index) continue;
     const origin = `linux.maskedPaths[${index}]`;
     const inside = belowRoot(path, origin);
     const coverWith = (source: Slot<"fd">, what: string): Step[] => [
@@ -55,14 +59,17 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
       onError: nothingThere,
       ok: coverWith(nullFile, "/dev/null"),
     });
-    return openInRoot(building.root, inside, "folder", origin, `look for the folder ${path}`, target, {
-      onError: [
-        ["ENOENT", []],
-        ["ENOTDIR", [asFile]],
-      ],
-      ok: coverWith(empty, "the empty folder"),
-    });
-  });
+    steps.push(
+      openInRoot(building.root, inside, "folder", origin, `look for the folder ${path}`, target, {
+        onError: [
+          ["ENOENT", []],
+          ["ENOTDIR", [asFile]],
+        ],
+        ok: coverWith(empty, "the empty folder"),
+      }),
+    );
+  }
+  return steps;
 }
 
 /** The path from the root's descriptor. The root itself would be looked for by no name at all, and passed over as absent. */

@@ -21,6 +21,12 @@ test("masked files are empty, masked folders too", async () => {
   ]);
 });
 
+test("a path that is listed twice is covered once", async () => {
+  using bundle = new Bundle((spec) => (spec.linux.maskedPaths = ["/etc/passwd", "/proc/acpi", "/etc/passwd", "/proc/acpi"]));
+  const { stdout } = await bundle.run(["sh", "-c", "cut -d' ' -f5 /proc/self/mountinfo | grep -e /etc/passwd -e /proc/acpi"]);
+  expect(stdout).toBe("/etc/passwd\n/proc/acpi\n");
+});
+
 test("writing to masked paths is refused or lost", async () => {
   using bundle = new Bundle((spec) => {
     spec.root.readonly = false;
