@@ -175,7 +175,10 @@ const hookRun = ({ child, handed, facts }: Building): HookRun => ({
 function planProcess(building: Building, init: Process): Parts {
   const { spec, launch, handed } = building;
   const start = launch.way === "created" ? startFailures(building) : undefined;
-  const each = eachHook({ ...hookRun(building), ...start?.explain }, spec.hooks, "startContainer", []);
+  // These run where the program will, and with what it will have: clients count on it.
+  const inherited = hasHooks(spec.hooks, "startContainer") ? { environment: process.environment(building, init) } : {};
+  const run: HookRun = { ...hookRun(building), ...inherited, ...start?.explain };
+  const each = eachHook(run, spec.hooks, "startContainer", []);
   const hooks: Step[] = [];
   for (let index = 0; index < each.length; index++) {
     const { path } = (spec.hooks?.startContainer ?? [])[index] as Hook;

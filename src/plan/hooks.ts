@@ -39,6 +39,8 @@ export type HookRun = HookFiles & {
   readonly report: HookReport;
   /** Signals to give their default back. */
   readonly ignoredSignals: readonly number[];
+  /** What a hook gets that says nothing of its own. */
+  readonly environment?: readonly string[];
   /** Where a failure leads, instead of stopping the tape. */
   readonly explain?: Explanation;
 };
@@ -107,7 +109,7 @@ function runHook(run: HookRun, hook: Hook, origin: string, enter: readonly Step[
 
 /** The new process borrows this one's memory until its execve (CLONE_VM with CLONE_VFORK), and tells a failure of that there. */
 function startHook(
-  { variables, state, output, ignoredSignals }: HookRun,
+  { variables, state, output, ignoredSignals, environment }: HookRun,
   { path, args, env }: Hook,
   origin: string,
   enter: readonly Step[],
@@ -137,7 +139,12 @@ function startHook(
         step("dup3", [output, 1, []], origin, "keep what it prints"),
         step("dup3", [output, 2, []], origin, "and its errors"),
         step("close_range", [3, UINT_MAX, []], origin, "leave it no other descriptor"),
-        step("execve", [path, args ?? [path], env ?? []], origin, `execute ${path}`),
+        step(
+          "execve",
+          [path, args ?? [path], env === undefined || env.length === 0 ? (environment ?? []) : env],
+          origin,
+          `execute ${path}`,
+        ),
       ],
       onFailure: [
         compute([0, 0, lastErrno, -1], origin, "tell the errno", { out: failed }),

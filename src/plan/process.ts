@@ -177,7 +177,7 @@ function resetSignals(building: Building): Step[] {
 }
 
 /** The environment of the process: the last of two entries counts, and HOME is there even if only the passwd file knows it. */
-function environment(building: Building, process: Process): string[] {
+export function environment(building: Building, process: Process): string[] {
   const env = new Map<string, string>();
   for (const entry of process.env ?? []) {
     const name = entry.slice(0, entry.indexOf("="));

@@ -163,6 +163,20 @@ describe("in a plan", () => {
     ]);
   });
 
+  test("startContainer has the process's environment unless it has its own, the others have none", () => {
+    const points = ["createContainer", "startContainer"] as const;
+    const hooks: Hooks = {};
+    for (const point of points) hooks[point] = [{ path: "/bin/a" }, { path: "/bin/b", env: [] }, { path: "/bin/c", env: ["B=2"] }];
+    const plan = planWith({ spec: { process: { user: { uid: 0, gid: 0 }, cwd: "/", args: ["true"], env: ["HOME=/", "A=1"] }, hooks } });
+    const [created, started] = plan.child.filter(({ title }) => title === "hooks");
+    const environments = (hooked: typeof created): string[] =>
+      lines(hooked?.steps ?? []).flatMap((line) => /execve\("\/bin\/.", \["\/bin\/."\], (.*)\)/.exec(line)?.[1] ?? []);
+    expect([environments(created), environments(started)]).toEqual([
+      ["[]", "[]", '["B=2"]'],
+      ['["HOME=/", "A=1"]', '["HOME=/", "A=1"]', '["B=2"]'],
+    ]);
+  });
+
   test("poststart of a created container is for start to run, and poststop for whoever removes it", () => {
     const plan = planWith({ ...hooked, launch: { way: "created" } });
     expect(plan.poststartHooks).toEqual([]);
