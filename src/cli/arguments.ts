@@ -1,5 +1,6 @@
-// The command line, read by a table: one flag a row, the same for parsing and for help. Flags end at the first word
-// that is none, as with runc, so a container's own command keeps its flags.
+// The command line, read by a table: one flag a row, the same for parsing and for help. Where a container's own command
+// may follow, flags end at the first word that is none, so that it keeps its flags; elsewhere they may stand behind such
+// words too. Both as with runc.
 
 import { BoxError } from "../errors.ts";
 
@@ -28,16 +29,21 @@ export type Parsed = {
 const usageError = (problem: string, command: string): BoxError =>
   new BoxError({ what: problem, hint: `box ${command === "" ? "" : `${command} `}--help lists the flags` });
 
-/** Reads flags at the front of `argv`. Unknown flags and missing values are errors. */
-export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], command: string): Parsed {
+/** Reads flags at the front of `argv`, or `anywhere` before a `--`. Unknown flags and missing values are errors. */
+export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], command: string, anywhere = false): Parsed {
   const values: Record<string, string | undefined> = {};
   const lists: Record<string, string[]> = {};
   const switches = new Set<string>();
+  const between: string[] = [];
   let index = 0;
   for (; index < argv.length; index++) {
     const word = argv[index] as string;
-    if (word === "--") return { values, lists, switches, rest: argv.slice(index + 1), separated: true };
-    if (!word.startsWith("-") || word === "-") break;
+    if (word === "--") return { values, lists, switches, rest: [...between, ...argv.slice(index + 1)], separated: between.length === 0 };
+    if (!word.startsWith("-") || word === "-") {
+      if (!anywhere) break;
+      between.push(word);
+      continue;
+    }
     const equals = word.indexOf("=");
     const given = equals < 0 ? word : word.slice(0, equals);
     const several = togetherIn(rows, given);
@@ -58,7 +64,7 @@ export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], co
     if (row.repeats === true) lists[row.name] = [...(lists[row.name] ?? []), value];
     else values[row.name] = value;
   }
-  return { values, lists, switches, rest: argv.slice(index), separated: false };
+  return { values, lists, switches, rest: [...between, ...argv.slice(index)], separated: false };
 }
 
 /** Switches of one letter written together, such as `-it`; undefined when that is not what it is. */

@@ -11,7 +11,7 @@ import { startPlanned } from "./start-planned.ts";
 export const flags = [...containerFlags, ...launchFlags];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "create");
+  const parsed = parseFlags(argv, flags, "create", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("create");
   blockSignals();
   checkStdio();

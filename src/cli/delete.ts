@@ -17,7 +17,7 @@ export const flags: readonly FlagRow[] = [
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "delete");
+  const parsed = parseFlags(argv, flags, "delete", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("delete");
   if (parsed.rest.length === 0) throw new BoxError({ what: "a container id is missing", hint: "box delete [--force] ID…" });
   let exitCode = 0;

@@ -25,7 +25,7 @@ export const flags: readonly FlagRow[] = [
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "events");
+  const parsed = parseFlags(argv, flags, "events", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("events");
   const container = oneContainer(parsed.rest, globals, "events [flags] ID");
   const intervalMs = parseDuration(parsed.values.interval ?? "5s", "--interval");

@@ -8,7 +8,7 @@ import { buildFacts } from "./version.ts";
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[]): Promise<number> {
-  const parsed = parseFlags(argv, flags, "features");
+  const parsed = parseFlags(argv, flags, "features", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("features");
   if (parsed.rest.length > 0) throw new BoxError({ what: "features takes no argument", exitCode: 1 });
   console.log(JSON.stringify(featuresOf(buildFacts()), null, 4));

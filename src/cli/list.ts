@@ -19,7 +19,7 @@ export const flags: readonly FlagRow[] = [
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const { switches, values, rest } = parseFlags(argv, flags, "list");
+  const { switches, values, rest } = parseFlags(argv, flags, "list", true);
   if (switches.has("help")) return (await import("./help.ts")).printHelp("list");
   if (rest.length > 0) throw new BoxError({ what: "expected flags alone", hint: "box list [--format table|json] [--quiet]" });
   const format = tableOrJson(values.format);

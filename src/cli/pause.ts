@@ -11,7 +11,7 @@ import { oneContainer } from "./one-container.ts";
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "pause");
+  const parsed = parseFlags(argv, flags, "pause", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("pause");
   const container = oneContainer(parsed.rest, globals, "pause ID");
   lockState(container.folder);

@@ -11,7 +11,7 @@ import { oneContainer } from "./one-container.ts";
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "resume");
+  const parsed = parseFlags(argv, flags, "resume", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("resume");
   const container = oneContainer(parsed.rest, globals, "resume ID");
   lockState(container.folder);

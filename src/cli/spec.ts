@@ -16,7 +16,7 @@ export const flags: readonly FlagRow[] = [
 ];
 
 export async function run(argv: readonly string[], _globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "spec");
+  const parsed = parseFlags(argv, flags, "spec", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("spec");
   const path = `${absolute(parsed.values.bundle ?? ".")}/config.json`;
   if (existsSync(path)) throw new BoxError({ what: `${path} exists already`, hint: "remove it, or choose another folder with --bundle" });

@@ -17,7 +17,7 @@ import { oneContainer } from "./one-container.ts";
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "start");
+  const parsed = parseFlags(argv, flags, "start", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
   const found = oneContainer(parsed.rest, globals, "start ID");
   // Of two starts at once, one finds init waiting.

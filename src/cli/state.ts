@@ -10,7 +10,7 @@ import { shownState } from "./shown-state.ts";
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "state");
+  const parsed = parseFlags(argv, flags, "state", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("state");
   const [id] = parsed.rest;
   if (id === undefined || parsed.rest.length > 1) throw new BoxError({ what: "expected one container id", hint: "box state ID" });

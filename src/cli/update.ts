@@ -22,7 +22,7 @@ export const flags: readonly FlagRow[] = [
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
-  const parsed = parseFlags(argv, flags, "update");
+  const parsed = parseFlags(argv, flags, "update", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("update");
   const [id, ...more] = parsed.rest;
   const hint = "box update [flags] ID";

@@ -41,6 +41,23 @@ for (const [argv, expected] of cases)
     expect(`${[...words, "|"].join(" ")} ${rest.join(" ")}`).toBe(expected);
   });
 
+const anywhere: [argv: string, rest: string[], switches: string[]][] = [
+  ["ID --rm", ["ID"], ["rm"]],
+  ["-f ID --bundle /x other --rm", ["ID", "other"], ["force", "rm"]],
+  ["ID - --rm", ["ID", "-"], ["rm"]],
+  ["ID -- --rm", ["ID", "--rm"], []],
+  ["ID --rm -- -f", ["ID", "-f"], ["rm"]],
+];
+for (const [argv, rest, switches] of anywhere)
+  test(`flags behind other words: ${argv}`, () => {
+    const parsed = parseFlags(argv.split(" "), rows, "delete", true);
+    expect([parsed.rest, [...parsed.switches], parsed.separated]).toEqual([rest, switches, false]);
+  });
+
+test("a flag behind other words must be known too", () => {
+  expect(() => parseFlags(["ID", "--nope"], rows, "delete", true)).toThrow(new BoxError({ what: "unknown flag --nope" }));
+});
+
 const refusals: [argv: string[], command: string, what: string, hint: string][] = [
   [["--nope"], "run", "unknown flag --nope", "box run --help lists the flags"],
   [["--nope=1"], "run", "unknown flag --nope", "box run --help lists the flags"],
