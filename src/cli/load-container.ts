@@ -51,15 +51,26 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const seccomp = await compiledFilter(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
+  const facts = factsFor(asked, stateRoot, watchingReader(seen));
+  const disabled = globals.cgroupManager === "disabled";
+  const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: seccomp === undefined ? container : { ...container, seccomp },
-    facts: factsFor(asked, stateRoot, watchingReader(seen)),
+    container: seccomp === undefined ? placed : { ...placed, seccomp },
+    facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
     plugins,
     locate: source.locate,
     config: source.config,
   };
+}
+
+/** As on a host where this user may make none, whatever the configuration says (`--cgroup-manager disabled`). */
+function withoutCgroups(container: Container): Container {
+  const { linux } = container.spec;
+  if (linux === undefined) return container;
+  const { cgroupsPath: _, ...rest } = linux;
+  return { ...container, spec: { ...container.spec, linux: rest } };
 }
 
 async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {

@@ -10,7 +10,7 @@ import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
-import { launchFlags } from "./launch-flags.ts";
+import { checkStdio, launchFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
@@ -19,13 +19,14 @@ export const flags = [
   ...launchFlags,
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
-  { name: "no-subreaper", help: "nothing: box never adopts a container's orphans" },
+  { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "run");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
+  checkStdio();
   const key = keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
@@ -34,7 +35,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (way === "detached") return 0;
   try {
     if (key !== undefined) planned.keep(key);
-    return superviseContainer(started);
+    const siginfo = superviseContainer(started);
+    return await (await import("./finish.ts")).finishHere(planned.stateRoot, planned.id, siginfo);
   } catch (error) {
     await endUnsupervised(started, planned);
     throw await asError(error, planned);
@@ -52,7 +54,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
-  if (!launchesPlainly(parsed)) return undefined;
+  if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
   if (systemCall("getuid") !== 0) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Seccomp, SeccompArgument, SeccompOperator, SeccompRule } from "../../src/config/spec.ts";
 import { BoxError } from "../../src/errors.ts";
+import type { Flag } from "../../src/linux/flags.ts";
 import type { Machine } from "../../src/linux/syscalls.ts";
 import { compileSeccomp } from "../../src/seccomp/compile-seccomp.ts";
 import { compileByLibseccomp, knows, openLibseccomp } from "./libseccomp.ts";
@@ -305,12 +306,12 @@ test("notes", () => {
 });
 
 describe("flags", () => {
-  const check = (flags: string[] | undefined, notify: boolean, expected: string[]): void =>
+  const check = (flags: Flag<"SECCOMP_FILTER">[] | undefined, notify: boolean, expected: string[]): void =>
     test(`${flags}${notify ? " and an agent" : ""}`, () => {
       const syscalls: SeccompRule[] = notify ? [{ names: ["mount"], action: "SCMP_ACT_NOTIFY" }] : [];
       const given = { ...(flags === undefined ? {} : { flags }), ...(notify ? { listenerPath: "/run/agent" } : {}) };
       const compiled = compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", syscalls, ...given }, "x64");
-      expect([compiled.flags, compiled.listens]).toEqual([expected.map((name) => `SECCOMP_FILTER_FLAG_${name}`), notify]);
+      expect<unknown>([compiled.flags, compiled.listens]).toEqual([expected.map((name) => `SECCOMP_FILTER_FLAG_${name}`), notify]);
     });
   check(undefined, false, ["SPEC_ALLOW"]);
   check([], false, []);
