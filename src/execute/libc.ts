@@ -1,7 +1,8 @@
 // The one door to native code: libc's syscall(2) wrapper to map the interpreter, and the interpreter itself, the same
 // machine code as the stage's, called inside the box process. Everything else box asks of the kernel is a tape.
 
-import { type CallName, type Machine, syscalls } from "../linux/syscalls.ts";
+import { encodeCallNumbers } from "../linux/call-numbers-macro.ts" with { type: "macro" };
+import type { CallName, Machine } from "../linux/syscalls.ts";
 import { stage } from "../stage/stage.ts";
 import { header, record } from "../tape/layout.ts";
 
@@ -20,6 +21,9 @@ type Native = {
 };
 
 export const machine: Machine = process.arch === "arm64" ? "arm64" : "x64";
+// As with the stage, only one of the two ends up in the executable.
+const callNumbers = process.arch === "arm64" ? encodeCallNumbers("arm64") : encodeCallNumbers("x64");
+
 export { stage };
 
 const PROT_READ_WRITE = 3;
@@ -45,12 +49,12 @@ function load(): { interpret: Interpret; region: number; memory: ArrayBuffer } {
   const call = libc.symbols.syscall;
   let start = FIRST_ADDRESS;
   // syscall(3) answers -1 where the kernel refuses, and the address where it does not.
-  while (call(syscalls.mmap[machine], start, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_THERE, -1, 0) !== start) {
+  while (call(callNumbers.mmap, start, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_THERE, -1, 0) !== start) {
     start += NEXT_ADDRESS;
     if (start > LAST_ADDRESS) throw new Error(`box: cannot map ${CODE_BYTES + REGION_BYTES} bytes below 2 GiB`);
   }
   new Uint8Array(toArrayBuffer(start, 0, stage.elf.length)).set(stage.elf);
-  if (call(syscalls.mprotect[machine], start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
+  if (call(callNumbers.mprotect, start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
     throw new Error("box: the system refuses executable memory");
   const code = linkSymbols({ interpret: { ptr: start + stage.interpretOffset, args: ["ptr"], returns: "i32" } });
   if (code instanceof Error) throw code;
@@ -125,7 +129,7 @@ export function systemCall(name: CallName, ...args: readonly number[]): number {
   put(header.status, region + STATUS);
   put(header.entry, region + header.bytes);
   const at = header.bytes;
-  words[at >>> 2] = syscalls[name][machine];
+  words[at >>> 2] = callNumbers[name];
   words[(at >>> 2) + 1] = 0;
   for (let index = 0; index < 6; index++) put(at + record.args + index * 8, args[index] ?? 0);
   put(at + record.out, region + RESULT);

@@ -4,6 +4,7 @@
 import { BoxError } from "../errors.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
+import { defaultStateRoot } from "./default-state-root.ts";
 import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
 
 /** How facts are read; src/execute/host-reader.ts does it with system calls, tests with plain data. */
@@ -66,10 +67,6 @@ export function isKernel(release: string, major: number, minor: number): boolean
   const has = Number.parseInt(release, 10);
   return has > major || (has === major && Number.parseInt(release.slice(release.indexOf(".") + 1), 10) >= minor);
 }
-
-/** Where containers' state lives unless --root says otherwise. */
-export const defaultStateRoot = (uid: number, runtimeFolder: string | undefined): string =>
-  uid === 0 ? "/run/box" : runtimeFolder !== undefined && runtimeFolder !== "" ? `${runtimeFolder}/box` : `/tmp/box-${uid}`;
 
 /** The value of `name:` in a file like /proc/self/status. */
 export function field(text: string, name: string): string {
