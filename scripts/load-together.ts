@@ -20,8 +20,13 @@ const groups: readonly (readonly string[])[] = [
   ["cli/run.ts"],
   // What a container is doing, and signals to it.
   ["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
-  // Plan and tapes.
-  ["execute/compile.ts", "plan/plan-container.ts", "config/unsupported.ts"],
+  // Tapes, and what the plans of a container and of exec have in common.
+  [
+    ...["execute/compile.ts", "plan/box.ts", "plan/supervise-terminal.ts", "plan/process.ts", "plan/settle.ts", "plan/terminal.ts"],
+    ...["plan/receive-terminal.ts", "plan/explain.ts", "plan/oom-score.ts", "plan/namespaces.ts", "plan/cgroups.ts"],
+  ],
+  // The plan of a container.
+  ["plan/plan-container.ts", "config/unsupported.ts"],
 ];
 
 type Imports = { readonly atOnce: readonly string[]; readonly late: readonly string[] };

@@ -24,7 +24,11 @@ export type FactsWanted = {
   readonly home: string | undefined;
   /** Whether the configuration limits resources, which a host with cgroups of both versions may do with either. */
   readonly limits: boolean;
+  /** Left out where a process only joins what a container has already. */
+  readonly cgroups?: false;
 };
+
+const noCgroups: CgroupFacts = { v1: [], v2: undefined, writable: false };
 
 export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
   const status = reader.read("/proc/self/status");
@@ -38,7 +42,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
-    cgroups: readCgroups(reader, wanted.limits),
+    cgroups: wanted.cgroups === false ? noCgroups : readCgroups(reader, wanted.limits),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
