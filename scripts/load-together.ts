@@ -14,12 +14,15 @@ const groups: readonly (readonly string[])[] = [
   // The kernel, the folder of all states, and what a state says.
   [
     ...["cli/invocation.ts", "execute/state-folder.ts", "execute/write-text.ts", "linux/errno-name.ts", "config/container-id.ts"],
-    ...["plan/start-answer.ts", "plan/notify.ts"],
+    ...["plan/start-answer.ts", "plan/notify.ts", "execute/read-or-throw.ts", "plan/launch.ts"],
   ],
   // A start, for box run with a kept program and for all that plan one.
   ["cli/run.ts"],
   // What a container is doing, and signals to it.
-  ["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
+  [
+    ...["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
+    ...["execute/kept-config.ts", "cli/shown-state.ts"],
+  ],
   // Tapes, and what the plans of a container and of exec have in common.
   [
     ...["execute/compile.ts", "plan/box.ts", "plan/supervise-terminal.ts", "plan/process.ts", "plan/settle.ts", "plan/terminal.ts"],
