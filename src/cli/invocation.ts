@@ -3,7 +3,7 @@
 
 import { currentFolder } from "../execute/folders.ts";
 import { systemCall } from "../execute/libc.ts";
-import { defaultStateRoot } from "../host/read-facts.ts";
+import { defaultStateRoot } from "../host/default-state-root.ts";
 import type { Parsed } from "./arguments.ts";
 
 /** Without touching process.env where root makes it needless. */

@@ -2,7 +2,7 @@
 // when something has failed.
 
 import { BoxError, exitCodes } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { printArg, printStep, quote } from "../tape/print.ts";
 import type { AnyArg, Step } from "../tape/step.ts";
 import { hintFor } from "./hints.ts";
