@@ -1,0 +1,276 @@
+// A world for one client of box: mount, network, pid, ipc, uts and cgroup namespaces of its own, in which podman, containerd
+// or Docker runs unmodified. Its writable places are tmpfs and its cgroups lie below one folder, so that what a client or
+// a broken runtime leaves behind goes with it. Which scenarios run in it, and against which runtime, is scenarios.ts's.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { type CgroupLayout, linesOf, type Outcome, Running, until } from "../integration/harness.ts";
+
+/** How long a client's command may take before it is killed; the slowest of them take three seconds on an idle machine. */
+const COMMAND_LIMIT_MS = 30_000;
+
+/** Where Debian has its programs: the clients under test are those, whatever else is installed. */
+const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What a world has for its clients to write to; a tmpfs. */
+export const worldFolder = "/run/world";
+
+export type CommandOptions = {
+  /** Nothing when left out. */
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly limitMs?: number;
+};
+
+export type WorldOptions = {
+  readonly layout?: CgroupLayout;
+  /** The runtime under test, by its path on this machine. The world has it as /run/world/NAME. */
+  readonly runtime: string;
+  /** More commands of the shell that sets the world up, as root. */
+  readonly setup?: string;
+};
+
+let worlds = 0;
+
+export class World implements AsyncDisposable {
+  readonly layout: CgroupLayout;
+  readonly #groups: readonly CgroupMount[];
+  readonly #unshare: Running;
+  #init = 0;
+
+  private constructor({ layout = "as is", runtime, setup = "" }: WorldOptions) {
+    this.layout = layout;
+    const name = `box-clients-${process.pid}-${++worlds}`;
+    this.#groups = cgroupMounts().map((mount) => ({ ...mount, at: makeGroup(mount, name) }));
+    const script = `set -e\n${places}\n${cgroupScript(layout, cgroupMounts())}\n${bind(runtime)}\n${setup}\n${ready}`;
+    const unshare = "unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc --propagation private".split(" ");
+    // A cgroup namespace begins where its first process is. The signal ends the world even when the tests are killed.
+    const cgroups = [...this.#entering(false), "unshare", "--cgroup", ...this.#entering(true)];
+    this.#unshare = new Running(["setpriv", "--pdeathsig", "KILL", ...cgroups, ...unshare, "sh", "-c", script], { env: { PATH } });
+  }
+
+  static async open(options: WorldOptions): Promise<World> {
+    const world = new World(options);
+    try {
+      await until(() => world.#isReady(), "a world to be set up");
+    } catch (problem) {
+      const said = world.#unshare.stderr;
+      await world[Symbol.asyncDispose]();
+      throw new Error(`cannot make namespaces for a client: ${said}`, { cause: problem });
+    }
+    return world;
+  }
+
+  #isReady(): boolean {
+    if (this.#unshare.child.exitCode !== null) throw new Error("it ended");
+    const children = read(`/proc/${this.#unshare.pid}/task/${this.#unshare.pid}/children`);
+    this.#init = Number.parseInt(children, 10) || 0;
+    return this.#init > 0 && existsSync(this.path(`${worldFolder}/ready`));
+  }
+
+  /** A path of the world, as the tests reach it. */
+  path(inside: string): string {
+    return `/proc/${this.#init}/root${inside}`;
+  }
+
+  write(inside: string, content: string | Uint8Array): string {
+    mkdirSync(this.path(inside.slice(0, inside.lastIndexOf("/"))), { recursive: true });
+    writeFileSync(this.path(inside), content);
+    return inside;
+  }
+
+  /** Words that put a command into the world's cgroups; nsenter moves nothing but namespaces. */
+  #entering(toLeaf: boolean): string[] {
+    const files = this.#groups.map(({ at, type }) => (type === "cgroup" ? `${at}/tasks` : `${at}${toLeaf ? "/world" : ""}/cgroup.procs`));
+    return ["sh", "-c", `for file in ${files.join(" ")}; do echo 0 > $file || exit; done; exec "$@"`, "sh"];
+  }
+
+  /** A whole command line, for the tests to spawn, that runs `argv` in the world; with nothing of the tests' environment. */
+  argv(argv: readonly string[], { env = {}, limitMs = COMMAND_LIMIT_MS }: CommandOptions = {}): string[] {
+    const namespaces = ["mount", "net", "pid", "ipc", "uts", "cgroup"].map((name) => `--${name}`);
+    const variables = { PATH, HOME: `${worldFolder}/home`, TMPDIR: "/var/tmp", TERM: "xterm", ...env };
+    return [
+      ...this.#entering(true),
+      ...["nsenter", "--target", String(this.#init), ...namespaces, "--"],
+      ...["timeout", "--foreground", "--signal=KILL", String(limitMs / 1000)],
+      ...["env", "-i", ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
+      ...argv,
+    ];
+  }
+
+  /** Starts a command in the world. */
+  start(argv: readonly string[], options: CommandOptions = {}): Running {
+    const limitMs = (options.limitMs ?? COMMAND_LIMIT_MS) + 5000;
+    return new Running(this.argv(argv, options), { limitMs, ...(options.stdin === undefined ? {} : { stdin: options.stdin }) });
+  }
+
+  /** Runs a command in the world to its end. */
+  async call(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+    using running = this.start(argv, options);
+    return await running.outcome();
+  }
+
+  /** Runs a command that must succeed; what it wrote to stdout, without the last newline. */
+  async ok(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.call(argv, options);
+    if (exitCode !== 0) throw new Error(`${argv.join(" ")}\nended with ${exitCode}: ${stderr}${stdout}`);
+    return stdout.trimEnd();
+  }
+
+  /** Folders of the world's cgroups whose names have `part` in them, by their path below the world's own. */
+  cgroups(part: string): string[] {
+    return this.#groups.flatMap(({ at }) => foldersBelow(at).filter((path) => path.slice(path.lastIndexOf("/")).includes(part)));
+  }
+
+  /** Names of the processes that live in the world. */
+  async processes(): Promise<string[]> {
+    return linesOf(await this.ok(["ps", "-e", "-o", "comm="]));
+  }
+
+  /** Ends everything in the world, and removes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What is frozen by cgroup v1 does not die.
+    for (const { at } of this.#groups)
+      for (const folder of foldersBelow(at)) if (existsSync(`${folder}/freezer.state`)) writeFileSync(`${folder}/freezer.state`, "THAWED");
+    const ended = this.#unshare.child.exitCode !== null;
+    if (!ended && this.#init > 0) process.kill(this.#init, "SIGKILL");
+    else this.#unshare.child.kill("SIGKILL");
+    await this.#unshare.child.exited;
+    this.#unshare[Symbol.dispose]();
+    for (const { at } of this.#groups) await until(() => isRemoved(at), `the cgroup ${at} to be empty`);
+  }
+}
+
+const places = `mount -t tmpfs -o mode=755 world /run
+mount -t tmpfs -o mode=1777 world /dev/shm
+mount -t tmpfs -o mode=1777 world /var/tmp
+mkdir -p ${worldFolder}/home ${worldFolder}/etc ${worldFolder}/work /run/netns
+mount -t overlay -o lowerdir=/etc,upperdir=${worldFolder}/etc,workdir=${worldFolder}/work world /etc
+ip link set lo up`;
+
+/** Shared mounts are what the clients find on a machine with systemd. */
+const ready = `mount --make-rshared /
+: > ${worldFolder}/ready
+exec catatonit -P`;
+
+/** A bind mount, since its own folder may be closed to ordinary users. */
+function bind(runtime: string): string {
+  const inside = runtimePath(runtime);
+  return `: > ${inside}; mount --bind ${runtime} ${inside}`;
+}
+
+/** Where a world has this runtime. */
+export const runtimePath = (runtime: string): string => `${worldFolder}/${runtimeName(runtime)}`;
+export const runtimeName = (runtime: string): string => runtime.slice(runtime.lastIndexOf("/") + 1);
+
+type CgroupMount = { readonly at: string; readonly type: "cgroup" | "cgroup2"; readonly options: string };
+
+/** The hierarchies that this machine has mounted below /sys/fs/cgroup, with what to mount them again by. */
+function cgroupMounts(): CgroupMount[] {
+  return linesOf(readFileSync("/proc/self/mountinfo", "utf8")).flatMap((line) => {
+    const [left = "", right = ""] = line.split(" - ");
+    const at = left.split(" ")[4] ?? "";
+    const [type, , superOptions = ""] = right.split(" ");
+    if (!at.startsWith("/sys/fs/cgroup") || (type !== "cgroup" && type !== "cgroup2")) return [];
+    const named = superOptions.split(",").filter((option) => option !== "rw" && !/^(xattr|release_agent=.*|clone_children)$/.test(option));
+    const options = named.some((option) => option.startsWith("name=")) ? ["none", ...named] : named;
+    return [{ at, type, options: options.join(",") }];
+  });
+}
+
+/** Makes the world's own cgroup in one hierarchy: what the world sees as the root. */
+function makeGroup({ at, type }: CgroupMount, name: string): string {
+  const folder = `${at}/${name}`;
+  // On v2 processes live in leaves only, so the world's own are below what it sees as the root.
+  mkdirSync(type === "cgroup" ? folder : `${folder}/world`, { recursive: true });
+  // A new cpuset of v1 is empty, and takes no process.
+  for (const file of ["cpuset.cpus", "cpuset.mems"])
+    if (type === "cgroup" && existsSync(`${at}/${file}`)) writeFileSync(`${folder}/${file}`, readFileSync(`${at}/${file}`));
+  return folder;
+}
+
+/** Mounts the hierarchies again, from within the cgroup namespace: so they begin at the world's own. */
+function cgroupScript(layout: CgroupLayout, mounts: readonly CgroupMount[]): string {
+  const lines = ["umount -l /sys/fs/cgroup/* 2>/dev/null || :", "umount -l /sys/fs/cgroup"];
+  const wanted = layout === "v1" ? mounts.filter(({ type }) => type === "cgroup") : mounts;
+  const alone = layout === "v2" || wanted.every(({ at }) => at === "/sys/fs/cgroup");
+  if (alone) lines.push("mount -t cgroup2 cgroup2 /sys/fs/cgroup", ...leafScript("/sys/fs/cgroup"));
+  else {
+    lines.push("mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup");
+    for (const { at, type, options } of wanted) {
+      lines.push(`mkdir ${at}`, type === "cgroup" ? `mount -t cgroup -o ${options} cgroup ${at}` : `mount -t cgroup2 cgroup2 ${at}`);
+      for (const link of at.includes(",") ? at.slice(15).split(",") : []) lines.push(`ln -s ${at.slice(15)} /sys/fs/cgroup/${link}`);
+      if (type === "cgroup2") lines.push(...leafScript(at));
+    }
+  }
+  return lines.join("\n");
+}
+
+const leafScript = (at: string): string[] => [
+  `for controller in $(cat ${at}/cgroup.controllers); do echo +$controller > ${at}/cgroup.subtree_control; done`,
+];
+
+/** A folder and all below it, the deepest first. */
+function foldersBelow(folder: string): string[] {
+  const entries = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  return [...entries.filter((entry) => entry.isDirectory()).flatMap(({ name }) => foldersBelow(`${folder}/${name}`)), folder];
+}
+
+function isRemoved(group: string): boolean {
+  try {
+    for (const folder of foldersBelow(group)) rmdirSync(folder);
+    return true;
+  } catch {
+    return !existsSync(group);
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // It may not be there yet.
+    return "";
+  }
+}
+
+/** A client's command on a pseudoterminal of 100 by 30, as a person would run it. */
+export class Terminal implements Disposable {
+  readonly #child: Bun.Subprocess;
+  #output = "";
+
+  constructor(argv: readonly string[]) {
+    const data = (_: unknown, bytes: Uint8Array): void => {
+      this.#output += new TextDecoder().decode(bytes);
+    };
+    this.#child = Bun.spawn([...argv], { terminal: { cols: 100, rows: 30, data } });
+  }
+
+  /** What it has shown so far, with newlines as they were written. */
+  get output(): string {
+    return this.#output.replaceAll("\r\n", "\n");
+  }
+
+  type(text: string): void {
+    this.#child.terminal?.write(text);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#child.terminal?.resize(cols, rows);
+  }
+
+  async says(text: string): Promise<void> {
+    const said = (): boolean => this.output.includes(text);
+    await until(() => said() || this.#child.exitCode !== null, `${JSON.stringify(text)} in ${JSON.stringify(this.output)}`, COMMAND_LIMIT_MS);
+    if (!said()) throw new Error(`ended before it said ${JSON.stringify(text)}: ${this.output}`);
+  }
+
+  async end(): Promise<{ exitCode: number; output: string }> {
+    const exitCode = await this.#child.exited;
+    return { exitCode, output: this.output };
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill("SIGKILL");
+    this.#child.terminal?.close();
+  }
+}
