@@ -78,6 +78,11 @@ export class World implements AsyncDisposable {
     return inside;
   }
 
+  /** Names in one of the world's folders, but those that begin with a dot; none when it is not there. */
+  list(inside: string): string[] {
+    return existsSync(this.path(inside)) ? readdirSync(this.path(inside)).filter((name) => !name.startsWith(".")) : [];
+  }
+
   /** Words that put a command into the world's cgroups; nsenter moves nothing but namespaces. */
   #entering(toLeaf: boolean): string[] {
     const files = this.#groups.map(({ at, type }) => (type === "cgroup" ? `${at}/tasks` : `${at}${toLeaf ? "/world" : ""}/cgroup.procs`));
@@ -111,9 +116,7 @@ export class World implements AsyncDisposable {
 
   /** Runs a command that must succeed; what it wrote to stdout, without the last newline. */
   async ok(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.call(argv, options);
-    if (exitCode !== 0) throw new Error(`${argv.join(" ")}\nended with ${exitCode}: ${stderr}${stdout}`);
-    return stdout.trimEnd();
+    return stdoutOf(argv, await this.call(argv, options));
   }
 
   /** Folders of the world's cgroups whose names have `part` in them, by their path below the world's own. */
@@ -137,6 +140,56 @@ export class World implements AsyncDisposable {
     await this.#unshare.child.exited;
     this.#unshare[Symbol.dispose]();
     for (const { at } of this.#groups) await until(() => isRemoved(at), `the cgroup ${at} to be empty`);
+  }
+}
+
+/** What a command wrote to stdout, without the last newline; throws when it failed. */
+function stdoutOf(command: readonly string[], { exitCode, stdout, stderr }: Outcome): string {
+  if (exitCode !== 0) throw new Error(`${command.join(" ")}\nended with ${exitCode}: ${stderr}${stdout}`);
+  return stdout.trimEnd();
+}
+
+export type ClientOptions = {
+  readonly world: World;
+  /** The client's program with its global flags. */
+  readonly words: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** A client's command line in its world. What only one client has is in the file of that client. */
+export class Client implements AsyncDisposable {
+  readonly world: World;
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  #names = 0;
+
+  constructor({ world, words, env = {} }: ClientOptions) {
+    this.world = world;
+    this.words = words;
+    this.env = env;
+  }
+
+  /** A name for a container, a pod or a volume that no other has. */
+  newName(): string {
+    return `c${++this.#names}`;
+  }
+
+  async call(args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+    return await this.world.call([...this.words, ...args], { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  /** A command that must succeed; its output without the last newline. */
+  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    return stdoutOf(args, await this.call(args, options));
+  }
+
+  /** Runs a command on a terminal. */
+  terminal(args: readonly string[]): Terminal {
+    return new Terminal(this.world.argv([...this.words, ...args], { env: this.env }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.world[Symbol.asyncDispose]();
   }
 }
 
@@ -230,6 +283,15 @@ function read(path: string): string {
   } catch {
     // It may not be there yet.
     return "";
+  }
+}
+
+/** Waits for a condition that a client must be asked for. */
+export async function untilAsync(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const end = performance.now() + COMMAND_LIMIT_MS;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited ${COMMAND_LIMIT_MS} ms in vain for ${what}`);
+    await Bun.sleep(20);
   }
 }
 

@@ -1,8 +1,8 @@
 // podman in a world of its own, for root or for an ordinary user, with the runtime under test named in containers.conf.
 
-import type { CgroupLayout, Outcome } from "../integration/harness.ts";
-import { linesOf } from "../integration/harness.ts";
-import { type CommandOptions, runtimeName, runtimePath, Terminal, World, worldFolder } from "./harness.ts";
+import { readFileSync } from "node:fs";
+import { type CgroupLayout, linesOf, type Outcome } from "../integration/harness.ts";
+import { Client, type CommandOptions, runtimeName, runtimePath, World, worldFolder } from "./harness.ts";
 import { rootTar } from "./image.ts";
 import type { Runtime } from "./scenarios.ts";
 
@@ -15,26 +15,21 @@ export type PodmanOptions = { readonly layout?: CgroupLayout; readonly rootless?
 export const podmanPrograms = ["podman", "conmon"];
 export const rootlessPrograms = [...podmanPrograms, "newuidmap", "slirp4netns", "setpriv"];
 
-export class Podman implements AsyncDisposable {
+export class Podman extends Client {
   readonly runtime: Runtime;
-  readonly world: World;
-  readonly #user: string[];
-  /** podman with its global flags. */
-  readonly #podman: string[];
-  readonly #env: Record<string, string>;
-  /** Its storage and configuration. */
-  readonly folder: string;
-  #names = 0;
+  readonly #user: readonly string[];
+  readonly #podman: readonly string[];
 
   private constructor(runtime: Runtime, world: World, rootless: boolean) {
-    this.runtime = runtime;
-    this.world = world;
-    this.folder = `${worldFolder}/${rootless ? "home" : "podman"}`;
-    const { folder } = this;
-    this.#user = rootless ? ["setpriv", `--reuid=${boxer.id}`, `--regid=${boxer.id}`, "--clear-groups", "--inh-caps=-all"] : [];
+    const folder = `${worldFolder}/${rootless ? "home" : "podman"}`;
+    const user = rootless ? ["setpriv", `--reuid=${boxer.id}`, `--regid=${boxer.id}`, "--clear-groups", "--inh-caps=-all"] : [];
     const places = [`--root=${folder}/storage`, `--runroot=${folder}/run`, `--tmpdir=${folder}/tmp`];
-    this.#podman = ["podman", ...places, "--cgroup-manager=cgroupfs", "--storage-driver=overlay"];
-    this.#env = { CONTAINERS_CONF: `${worldFolder}/containers.conf`, ...(rootless ? { XDG_RUNTIME_DIR: `${worldFolder}/xdg` } : {}) };
+    const podman = ["podman", ...places, "--cgroup-manager=cgroupfs", "--storage-driver=overlay"];
+    const env = { CONTAINERS_CONF: `${worldFolder}/containers.conf`, ...(rootless ? { XDG_RUNTIME_DIR: `${worldFolder}/xdg` } : {}) };
+    super({ world, words: [...user, ...podman], env });
+    this.runtime = runtime;
+    this.#user = user;
+    this.#podman = podman;
   }
 
   static async open(runtime: Runtime, { layout = "as is", rootless = false }: PodmanOptions = {}): Promise<Podman> {
@@ -46,24 +41,9 @@ export class Podman implements AsyncDisposable {
     return podman;
   }
 
-  /** The words of a podman command; those before it make it the user's. */
-  argv(args: readonly string[]): string[] {
-    return [...this.#user, ...this.#podman, ...args];
-  }
-
-  async call(args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
-    return await this.world.call(this.argv(args), { ...options, env: { ...this.#env, ...options.env } });
-  }
-
-  /** A command that must succeed; its output. */
-  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return await this.world.ok(this.argv(args), { ...options, env: { ...this.#env, ...options.env } });
-  }
-
-  /** A shell's command line in the world, in which `$PODMAN` is podman with its flags. */
+  /** A shell's script in the world, in which `$PODMAN` is podman with its flags. It must succeed. */
   async shell(script: string): Promise<string> {
-    const env = { ...this.#env, PODMAN: this.#podman.join(" ") };
-    return await this.world.ok([...this.#user, "sh", "-c", script], { env });
+    return await this.world.ok([...this.#user, "sh", "-c", script], { env: { ...this.env, PODMAN: this.#podman.join(" ") } });
   }
 
   /** `podman run --rm` without a network, with a command of the image. */
@@ -83,28 +63,21 @@ export class Podman implements AsyncDisposable {
     return name;
   }
 
-  newName(): string {
-    return `c${++this.#names}`;
-  }
-
-  /** Runs a command on a terminal. */
-  terminal(args: readonly string[]): Terminal {
-    return new Terminal(this.world.argv(this.argv(args), { env: this.#env }));
-  }
-
-  /** One value of `podman inspect`. */
-  async inspect(name: string, format: string): Promise<string> {
-    return await this.ok(["inspect", `--format={{${format}}}`, name]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.world[Symbol.asyncDispose]();
+  /** Values of `podman inspect`, with a space between them. */
+  async inspect(name: string, ...fields: readonly string[]): Promise<string> {
+    return await this.ok(["inspect", `--format=${fields.map((field) => `{{${field}}}`).join(" ")}`, name]);
   }
 }
 
-/** Limits that the machine allows: CAP_SYS_RESOURCE may be missing, and podman's own are high. */
+/** podman's own limits are high, and without CAP_SYS_RESOURCE nothing may exceed what the machine gives. */
+const limit = (name: string, most: number): string => {
+  const hard = Number(new RegExp(`^Max ${name} +\\S+ +(\\d+)`, "m").exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? most);
+  return `${Math.min(hard, most)}:${Math.min(hard, most)}`;
+};
+export const processLimit = `nproc=${limit("processes", 32_768)}`;
+
 const configuration = ({ path }: Runtime): string => `[containers]
-default_ulimits = ["nofile=1024:4096", "nproc=1024:4096"]
+default_ulimits = ["nofile=${limit("open files", 1_048_576)}", "${processLimit}"]
 log_driver = "k8s-file"
 [network]
 network_backend = "netavark"
