@@ -35,6 +35,7 @@ export class World implements AsyncDisposable {
   readonly layout: CgroupLayout;
   readonly #groups: readonly CgroupMount[];
   readonly #unshare: Running;
+  readonly #daemons: Running[] = [];
   #init = 0;
 
   private constructor({ layout = "as is", runtime, setup = "" }: WorldOptions) {
@@ -62,8 +63,7 @@ export class World implements AsyncDisposable {
 
   #isReady(): boolean {
     if (this.#unshare.child.exitCode !== null) throw new Error("it ended");
-    const children = read(`/proc/${this.#unshare.pid}/task/${this.#unshare.pid}/children`);
-    this.#init = Number.parseInt(children, 10) || 0;
+    this.#init = childrenOf(this.#unshare.pid)[0] ?? 0;
     return this.#init > 0 && existsSync(this.path(`${worldFolder}/ready`));
   }
 
@@ -119,7 +119,19 @@ export class World implements AsyncDisposable {
     return stdoutOf(argv, await this.call(argv, options));
   }
 
-  /** Folders of the world's cgroups whose names have `part` in them, by their path below the world's own. */
+  /** Starts a daemon, which ends with the world, and waits until it answers. */
+  async daemon(argv: readonly string[], answers: () => Promise<boolean>): Promise<void> {
+    const daemon = new Running(this.argv(argv, { limitMs: 0 }), {});
+    this.#daemons.push(daemon);
+    try {
+      await untilAsync(async () => daemon.child.exitCode !== null || (await answers()), `${argv[0]} to answer`);
+      if (daemon.child.exitCode !== null) throw new Error(`${argv[0]} ended with ${daemon.child.exitCode}`);
+    } catch (problem) {
+      throw new Error(`cannot start ${argv[0]}: ${daemon.stderr}`, { cause: problem });
+    }
+  }
+
+  /** Folders of the world's cgroups whose names have `part` in them, by their paths on this machine. */
   cgroups(part: string): string[] {
     return this.#groups.flatMap(({ at }) => foldersBelow(at).filter((path) => path.slice(path.lastIndexOf("/")).includes(part)));
   }
@@ -137,8 +149,8 @@ export class World implements AsyncDisposable {
     const ended = this.#unshare.child.exitCode !== null;
     if (!ended && this.#init > 0) process.kill(this.#init, "SIGKILL");
     else this.#unshare.child.kill("SIGKILL");
-    await this.#unshare.child.exited;
-    this.#unshare[Symbol.dispose]();
+    await endOf(this.#unshare.child, "a world");
+    for (const running of [this.#unshare, ...this.#daemons]) running[Symbol.dispose]();
     for (const { at } of this.#groups) await until(() => isRemoved(at), `the cgroup ${at} to be empty`);
   }
 }
@@ -277,13 +289,21 @@ function isRemoved(group: string): boolean {
   }
 }
 
-function read(path: string): string {
+function childrenOf(pid: number): number[] {
   try {
-    return readFileSync(path, "utf8");
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    return children === "" ? [] : children.split(" ").map(Number);
   } catch {
-    // It may not be there yet.
-    return "";
+    // It has ended.
+    return [];
   }
+}
+
+/** Waits for the end of a process, but not for ever. */
+async function endOf(child: Bun.Subprocess, what: string): Promise<number> {
+  const exitCode = await Promise.race([child.exited, Bun.sleep(COMMAND_LIMIT_MS)]);
+  if (exitCode === undefined) throw new Error(`waited ${COMMAND_LIMIT_MS} ms in vain for the end of ${what}`);
+  return exitCode;
 }
 
 /** Waits for a condition that a client must be asked for. */
@@ -296,7 +316,7 @@ export async function untilAsync(condition: () => Promise<boolean>, what: string
 }
 
 /** A client's command on a pseudoterminal of 100 by 30, as a person would run it. */
-export class Terminal implements Disposable {
+export class Terminal implements AsyncDisposable {
   readonly #child: Bun.Subprocess;
   #output = "";
 
@@ -309,7 +329,8 @@ export class Terminal implements Disposable {
 
   /** What it has shown so far, with newlines as they were written. */
   get output(): string {
-    return this.#output.replaceAll("\r\n", "\n");
+    // ctr leaves the caller's terminal to turn newlines into returns with newlines once more.
+    return this.#output.replace(/\r+\n/g, "\n");
   }
 
   type(text: string): void {
@@ -322,17 +343,20 @@ export class Terminal implements Disposable {
 
   async says(text: string): Promise<void> {
     const said = (): boolean => this.output.includes(text);
-    await until(() => said() || this.#child.exitCode !== null, `${JSON.stringify(text)} in ${JSON.stringify(this.output)}`, COMMAND_LIMIT_MS);
-    if (!said()) throw new Error(`ended before it said ${JSON.stringify(text)}: ${this.output}`);
+    const end = performance.now() + COMMAND_LIMIT_MS;
+    while (!said() && this.#child.exitCode === null && performance.now() < end) await Bun.sleep(5);
+    if (!said()) throw new Error(`in vain for ${JSON.stringify(text)} on a terminal that has shown ${JSON.stringify(this.output)}`);
   }
 
   async end(): Promise<{ exitCode: number; output: string }> {
-    const exitCode = await this.#child.exited;
+    const exitCode = await endOf(this.#child, `a command on a terminal that has shown ${JSON.stringify(this.output)}`);
     return { exitCode, output: this.output };
   }
 
-  [Symbol.dispose](): void {
-    this.#child.kill("SIGKILL");
+  async [Symbol.asyncDispose](): Promise<void> {
+    // nsenter stays, to reap its child: a zombie that nobody reaps would keep the world's pid namespace for ever.
+    for (const pid of childrenOf(this.#child.pid)) process.kill(pid, "SIGKILL");
+    await endOf(this.#child, "a command on a terminal");
     this.#child.terminal?.close();
   }
 }

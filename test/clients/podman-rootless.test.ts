@@ -19,7 +19,7 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     expect(await podman.sh([], "id -u; cat /proc/self/uid_map | tr -s ' '")).toEqual(["0", ` 0 ${boxer.id} 1`, ` 1 ${boxer.subordinate} 65536`]);
   },
   "run -it": async (podman) => {
-    using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh"]);
+    await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh"]);
     await terminal.says("#");
     terminal.type("tty; stty size; exit 5\r");
     const { exitCode, output } = await terminal.end();
@@ -42,7 +42,7 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
   },
   "exec -it, exec -d": async (podman) => {
     const name = await podman.start();
-    using terminal = podman.terminal(["exec", "-it", name, "sh", "-c", "tty; exit 3"]);
+    await using terminal = podman.terminal(["exec", "-it", name, "sh", "-c", "tty; exit 3"]);
     expect(await terminal.end()).toEqual({ exitCode: 3, output: "/dev/pts/0\n" });
     await podman.ok(["exec", "-d", name, "touch", "/detached"]);
     await untilAsync(async () => (await podman.call(["exec", name, "test", "-e", "/detached"])).exitCode === 0, "the detached command");

@@ -28,7 +28,7 @@ const run: Scenarios = {
     expect(stdout).toBe("got one\ntwo\n");
   },
   "run -it: a shell on a terminal of its own, as large as the caller's": async (podman) => {
-    using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh"]);
+    await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh"]);
     await terminal.says("#");
     terminal.type("tty; stty size; exit 5\r");
     const { exitCode, output } = await terminal.end();
@@ -36,7 +36,7 @@ const run: Scenarios = {
     expect(exitCode).toBe(5);
   },
   "run -it: the terminal's size follows": async (podman) => {
-    using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh", "-c", "echo ready; trap 'stty size; exit' WINCH; while :; do sleep 0.05; done"]);
+    await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh", "-c", "echo ready; trap 'stty size; exit' WINCH; while :; do sleep 0.05; done"]);
     await terminal.says("ready");
     terminal.resize(77, 22);
     expect((await terminal.end()).output).toBe("ready\n22 77\n");
@@ -44,7 +44,7 @@ const run: Scenarios = {
   "run -t -d: logs and attach": async (podman) => {
     const name = await podman.start(["-it"], "echo begun; read line; echo got $line; exit 4");
     await untilAsync(async () => (await podman.ok(["logs", name])).includes("begun"), "the log");
-    using terminal = podman.terminal(["attach", name]);
+    await using terminal = podman.terminal(["attach", name]);
     // What comes before podman has attached is kept by the container's terminal.
     terminal.type("word\r");
     await terminal.says("got word");
@@ -95,7 +95,7 @@ const exec: Scenarios = {
   },
   "exec -it: a terminal of its own": async (podman) => {
     const name = await podman.start();
-    using terminal = podman.terminal(["exec", "-it", name, "sh"]);
+    await using terminal = podman.terminal(["exec", "-it", name, "sh"]);
     await terminal.says("#");
     terminal.type("tty; stty size; exit 3\r");
     const { exitCode, output } = await terminal.end();
@@ -259,7 +259,7 @@ const isolation: Scenarios = {
   },
   "--userns: exec and a terminal": async (podman) => {
     const name = await podman.start(["--uidmap=0:100000:2000", "--gidmap=0:200000:2000"]);
-    using terminal = podman.terminal(["exec", "-it", name, "sh", "-c", "id -u; tty; cat /proc/self/uid_map"]);
+    await using terminal = podman.terminal(["exec", "-it", name, "sh", "-c", "id -u; tty; cat /proc/self/uid_map"]);
     expect((await terminal.end()).output.replace(/ +/g, " ")).toBe("0\n/dev/pts/0\n 0 100000 2000\n");
   },
 };
