@@ -29,14 +29,17 @@ export type BoxFacts = {
   readonly flight?: readonly string[];
   /** The usual cause, when it is known and not merely guessed from the errno. */
   readonly hint?: string;
-  /** 125 when left out: box itself failed. */
+  /** When left out, the command decides (failureOf in src/cli/commands.ts). */
   readonly exitCode?: number;
   /** All that is wrong in a configuration. */
   readonly faults?: readonly ConfigFault[];
 };
 
-/** Exit codes for failures before the user's process runs, as shells and Docker use them. */
-export const exitCodes = { failed: 125, cannotExecute: 126, notFound: 127 } as const;
+/**
+ * Exit codes of failures. `refused` is runc's for everything. A command that ends as the container's program ends has
+ * three others, as shells and Docker have them, for what happens before there is a program.
+ */
+export const exitCodes = { refused: 1, failed: 125, cannotExecute: 126, notFound: 127 } as const;
 
 export class BoxError extends Error {
   override readonly name = "BoxError";
@@ -46,9 +49,5 @@ export class BoxError extends Error {
     // Seen only where report-error.ts is not in between: in a debugger, a failed test, a plugin's own log.
     super(facts.what ?? facts.faults?.[0]?.path ?? "", options);
     this.facts = facts;
-  }
-
-  get exitCode(): number {
-    return this.facts.exitCode ?? exitCodes.failed;
   }
 }

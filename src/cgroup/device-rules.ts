@@ -34,6 +34,7 @@ const usual: readonly DeviceRule[] = [
   { allow: true, type: "c", major: 5, minor: 0, access: "rwm" }, // tty
   { allow: true, type: "c", major: 5, minor: 2, access: "rwm" }, // ptmx
   { allow: true, type: "c", major: 136, access: "rwm" }, // pts
+  { allow: true, type: "c", major: 10, minor: 200, access: "rwm" }, // net/tun
 ];
 
 /**

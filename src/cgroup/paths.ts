@@ -6,6 +6,7 @@ import { components } from "../linux/components.ts";
 
 export type ContainerCgroup = {
   readonly version: 1 | 2;
+  /** On v1 those of the hierarchy, on v2 those that its root offers. */
   readonly controllers: readonly string[];
   /** Mount point of the hierarchy. */
   readonly mount: string;
@@ -38,7 +39,7 @@ export function containerCgroups(facts: CgroupFacts, cgroupsPath: string | undef
   for (const { controllers, mount, own } of facts.v1) add(1, controllers, mount, components(own));
   if (facts.v2 !== undefined) {
     const base = components(facts.v2.own);
-    add(2, [], facts.v2.mount, facts.v1.length > 0 ? base : base.slice(0, -1));
+    add(2, facts.v2.controllers, facts.v2.mount, facts.v1.length > 0 ? base : base.slice(0, -1));
   }
   return out;
 }

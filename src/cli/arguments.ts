@@ -11,6 +11,8 @@ export type FlagRow = {
   /** What the value is called in the help; without it the flag is a switch. */
   readonly value?: string;
   readonly repeats?: true;
+  /** Taken, but not in the help. */
+  readonly hidden?: true;
   readonly help: string;
 };
 

@@ -1,12 +1,14 @@
 // The table of commands: help and dispatch are made from it. Each command's code is loaded only when it runs.
 
-import { BoxError } from "../errors.ts";
+import { BoxError, exitCodes } from "../errors.ts";
 import type { FlagRow } from "./arguments.ts";
 
 export type Globals = {
   /** --root: folder of the containers' state. */
   readonly root: string | undefined;
   readonly debug: boolean;
+  /** --cgroup-manager: `disabled` makes no cgroups. */
+  readonly cgroupManager: "cgroupfs" | "disabled";
 };
 
 export type Run = (argv: readonly string[], globals: Globals) => number | Promise<number>;
@@ -15,6 +17,8 @@ export type Command = {
   readonly synopsis: string;
   readonly help: string;
   readonly hidden?: true;
+  /** It ends with the exit code of the container's program, so box's own failures have others. */
+  readonly endsAsProgram?: true;
   readonly load: () => Promise<{ readonly run: Run; readonly flags: readonly FlagRow[] }>;
 };
 
@@ -22,16 +26,57 @@ export const commands: Readonly<Record<string, Command>> = {
   run: {
     synopsis: "run [flags] ID [COMMAND…] | run [flags] -- COMMAND…",
     help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
+    endsAsProgram: true,
     load: () => import("./run.ts"),
+  },
+  create: { synopsis: "create [flags] ID", help: "make a container that waits for start", load: () => import("./create.ts") },
+  start: { synopsis: "start ID", help: "let a created container's program run", load: () => import("./start.ts") },
+  exec: {
+    synopsis: "exec [flags] ID COMMAND…",
+    help: "run one more process in a container",
+    endsAsProgram: true,
+    load: () => import("./exec.ts"),
   },
   plan: {
     synopsis: "plan [flags] [ID [COMMAND…]] | plan [flags] -- COMMAND…",
     help: "show every step that run would take, and take none",
+    // What run would say, with run's exit code.
+    endsAsProgram: true,
     load: () => import("./plan.ts"),
+  },
+  state: { synopsis: "state ID", help: "show a container's state as JSON", load: () => import("./state.ts") },
+  list: { synopsis: "list [flags]", help: "list the containers", load: () => import("./list.ts") },
+  ps: { synopsis: "ps [flags] ID [PS-OPTION…]", help: "list a container's processes", load: () => import("./ps.ts") },
+  kill: {
+    synopsis: "kill [--all] ID… [SIGNAL]",
+    help: "send a signal to containers: SIGTERM, or the last word if that is one",
+    load: () => import("./kill.ts"),
   },
   spec: { synopsis: "spec [flags]", help: "write a config.json to begin with", load: () => import("./spec.ts") },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
-  finish: { synopsis: "finish ID", help: "end a container whose supervisor asks for it", hidden: true, load: () => import("./finish.ts") },
+  update: {
+    synopsis: "update [flags] ID",
+    help: "change what a container may use while it lives",
+    load: () => import("./update.ts"),
+  },
+  pause: { synopsis: "pause ID", help: "stop all processes of a container where they are", load: () => import("./pause.ts") },
+  resume: { synopsis: "resume ID", help: "let a paused container go on", load: () => import("./resume.ts") },
+  events: {
+    synopsis: "events [flags] ID",
+    help: "show what a container uses, again and again, and when it runs out of memory, as JSON",
+    load: () => import("./events.ts"),
+  },
+  features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
+  // Not in the help, since they do nothing but say so.
+  checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
+  restore: { synopsis: "restore", help: "not supported yet", hidden: true, load: () => import("./restore.ts") },
+  finish: {
+    synopsis: "finish ID",
+    help: "end a container whose supervisor asks for it",
+    hidden: true,
+    endsAsProgram: true,
+    load: () => import("./finish.ts"),
+  },
 };
 
 /** Throws a BoxError when there is no command of that name. */
@@ -41,13 +86,30 @@ export function commandNamed(name: string): Command {
   return command;
 }
 
+/** How box exits when it fails at a command and the failure has no exit code of its own; undefined: before there is one. */
+export const failureOf = (command: Command | undefined): number => (command?.endsAsProgram === true ? exitCodes.failed : exitCodes.refused);
+
 export const globalFlags: readonly FlagRow[] = [
   {
     name: "root",
     value: "DIR",
     help: "folder of the containers' state (default /run/box; without root $XDG_RUNTIME_DIR/box, else /tmp/box-UID)",
   },
+  { name: "log", value: "FILE", help: "add errors and warnings to this file too" },
+  { name: "log-format", value: "text|json", help: "how they are written there; without --log, on stderr (default text)" },
+  { name: "log-level", value: "error|warning|debug", help: "errors alone, warnings too (the default), or as with --debug" },
   { name: "debug", help: "on an error, show the system calls before it" },
+  {
+    name: "cgroup-manager",
+    value: "cgroupfs|disabled|systemd",
+    help: "cgroups by box itself (default), or none; systemd is not supported yet",
+  },
+  { name: "systemd-cgroup", help: "not supported yet" },
+  {
+    name: "rootless",
+    value: "true|false|auto",
+    help: "nothing: box sees itself which cgroups it may use, as auto says (the default)",
+  },
   { name: "help", short: "h", help: "show this help" },
   { name: "version", short: "v", help: "show the version" },
 ];

@@ -1,14 +1,15 @@
 // box delete: removes what is left of containers; with --force it ends those that still run.
 
 import { checkContainerId } from "../config/container-id.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, exitCodes } from "../errors.ts";
+import { liveStatus } from "../execute/live-status.ts";
 import { takeOver } from "../execute/reclaim.ts";
-import { initLives, killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
+import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
-import { errorLines } from "./report-error.ts";
+import { reportError } from "./report-error.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "force", short: "f", help: "end the container first if it still runs; say nothing if there is none" },
@@ -25,8 +26,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       await deleteOne(globals.root ?? rootOfStates(), checkContainerId(id), parsed.switches.has("force"));
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
-      for (const line of errorLines(error)) console.error(line);
-      exitCode = error.exitCode;
+      reportError(error);
+      exitCode = exitCodes.refused;
     }
   }
   return exitCode;
@@ -41,17 +42,19 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
     if (force) return;
     throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   }
-  if (found.state !== undefined && initLives(found.state) && !force)
-    throw new BoxError({ what: `the container ${id} is running`, origin: "id", hint: "box delete --force ends it first" });
+  const status = liveStatus(found);
+  if (status !== "stopped" && status !== "created" && !force)
+    throw new BoxError({
+      what: `cannot delete container ${id} that is not stopped: ${status}`,
+      origin: "id",
+      hint: "box delete --force ends it first",
+      exitCode: 1,
+    });
   const taken = await endAndTakeOver(stateRoot, id, force);
   if (taken === undefined) return;
   const { folder, state } = taken;
   if (state === undefined) removeStateFolder(folder);
-  else if (state.box.plugins.length === 0) await removeContainer(state, folder);
-  else {
-    const { poststopFromState } = await import("./plugin-hooks.ts");
-    await removeContainer(state, folder, () => poststopFromState(state, stateRoot, undefined));
-  }
+  else await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, stateRoot));
 }
 
 /** A living supervisor notices the end of its container and removes everything itself: then there is nothing to take. */

@@ -21,11 +21,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { folder, state } = found;
   const exitCode = readExitCode(`${folder}/exit`);
   if (state === undefined) removeStateFolder(folder);
-  else if (state.box.plugins.length === 0) await removeContainer(state, folder);
   else {
-    const { poststopFromState } = await import("./plugin-hooks.ts");
     unblockSignals();
-    await removeContainer(state, folder, () => poststopFromState(state, globals.root ?? "", exitCode));
+    await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, globals.root ?? "", exitCode));
   }
   if (exitCode === undefined) throw new BoxError({ what: `cannot tell how the container ended: ${folder}/exit is missing or cut short` });
   return exitCode;

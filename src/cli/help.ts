@@ -18,7 +18,14 @@ function overview(): string {
 async function commandHelp(name: string): Promise<string> {
   const command = commandNamed(name);
   const { flags } = await command.load();
-  return [`usage: box ${command.synopsis}`, "", command.help, "", "flags:", ...flags.map(flagLine)].join("\n");
+  return [
+    `usage: box ${command.synopsis}`,
+    "",
+    command.help,
+    "",
+    "flags:",
+    ...flags.filter(({ hidden }) => hidden !== true).map(flagLine),
+  ].join("\n");
 }
 
 function flagLine({ name, short, value, help }: FlagRow): string {

@@ -13,26 +13,31 @@ export type FactsAsked = {
   readonly openFiles: boolean;
   /** The environment has no HOME, so the passwd file below this root is asked for the user's. */
   readonly home: { readonly root: string; readonly uid: number } | undefined;
+  /** Resources are limited, other than devices. */
+  readonly limits: boolean;
 };
 
 export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): FactsAsked {
   let openFiles = true;
   for (const { type } of spec.process?.rlimits ?? []) if (type === "RLIMIT_NOFILE") openFiles = false;
+  let limits = false;
+  for (const part in spec.linux?.resources) if (part !== "devices") limits = true;
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=") && entry !== "HOME=") knowsHome = true;
-  if (knowsHome) return { openFiles, home: undefined };
+  if (knowsHome) return { openFiles, home: undefined, limits };
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 } };
+  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, limits };
 }
 
-export const factsFor = ({ openFiles, home }: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
+export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
   readFacts(reader, {
     machine,
     stateRoot,
     runtimeFolder: undefined,
-    openFiles,
-    home: homeFor({ openFiles, home }),
+    openFiles: asked.openFiles,
+    home: homeFor(asked),
+    limits: asked.limits,
   });
 
 /** What a reader was asked and what it answered: as long as it would answer the same, the facts are the same. */

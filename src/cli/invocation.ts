@@ -19,8 +19,26 @@ export function absolute(path: string): string {
   return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
 }
 
-/** Flags that say where the description is, and nothing about what it says. */
-const notChanges = ["bundle", "plugin", "rm", "json", "interactive"];
+/** Flags that say how the container is started; what else it takes to start it so is in launch-flags.ts. */
+const launches = [
+  "console-socket",
+  "pidfd-socket",
+  "pid-file",
+  "preserve-fds",
+  "no-pivot",
+  "no-new-keyring",
+  "detach",
+  "keep",
+  "no-subreaper",
+];
+/** Flags that say where the description is or what to do with it, and nothing about what it says. */
+const notChanges = ["bundle", "plugin", "rm", "json", "interactive", ...launches];
+
+/** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
+export function launchesPlainly({ values, switches }: Parsed): boolean {
+  for (const name of launches) if (switches.has(name) || values[name] !== undefined) return false;
+  return process.env.LISTEN_FDS === undefined;
+}
 
 /** Whether the flags change what the description says. */
 export function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {

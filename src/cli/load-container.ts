@@ -5,8 +5,10 @@ import type { Spec } from "../config/spec.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader } from "../execute/files.ts";
+import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -46,10 +48,11 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const { container, plugins } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   checkSupported(container.spec);
+  const seccomp = await compiledFilter(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   return {
-    container,
+    container: seccomp === undefined ? container : { ...container, seccomp },
     facts: factsFor(asked, stateRoot, watchingReader(seen)),
     seen,
     asked,
@@ -57,6 +60,11 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     locate: source.locate,
     config: source.config,
   };
+}
+
+async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
+  if (linux?.seccomp === undefined) return undefined;
+  return (await import("../seccomp/compile-seccomp.ts")).compileSeccomp(linux.seccomp, machine);
 }
 
 async function withPlugins(

@@ -15,7 +15,7 @@ import { sortOptions } from "../plan/sort-options.ts";
 import type { PluginUse } from "../state/state.ts";
 import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
-import { errorLines } from "./report-error.ts";
+import { reportWarning } from "./report-error.ts";
 import { resolveNamespace } from "./resolve-namespace.ts";
 
 export type PluginRequest = {
@@ -56,7 +56,7 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
   // As data, so that what a plugin keeps of it or hides in it does not matter.
-  watchTaps(hooks, taps, { checkConfig: (value) => checkSpec(JSON.parse(JSON.stringify(value))), warn });
+  watchTaps(hooks, taps, { checkConfig: (value) => checkSpec(JSON.parse(JSON.stringify(value))), warn: reportWarning });
   const uses: PluginUse[] = [];
   for (const request of requests) {
     try {
@@ -67,11 +67,6 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
     }
   }
   return { uses, hooks, notes: notesOf(taps) };
-}
-
-/** Printed where a plugin's failure stops nothing. */
-export function warn(error: BoxError): void {
-  for (const line of errorLines(error)) console.error(line.replace("box: ", "box: warning: "));
 }
 
 function notesOf({ made }: Taps): string[] {

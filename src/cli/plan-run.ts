@@ -3,11 +3,13 @@
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
-import { type Between, type Started, startContainer } from "../execute/run-container.ts";
-import { planContainer } from "../plan/plan-container.ts";
+import { type Between, type Started, startContainer, type Written } from "../execute/run-container.ts";
+import type { Launch } from "../plan/launch.ts";
+import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
 
 export type PlannedRun = {
@@ -19,20 +21,26 @@ export type PlannedRun = {
   /** Keeps the program for the next start. */
   readonly keep: (key: KeptKey) => void;
   readonly locate: Loaded["locate"];
+  /** What failed in a start without keeping it from going on. */
+  readonly warnings: readonly unknown[];
 };
 
-export async function planRun(parsed: Parsed, globals: Globals): Promise<PlannedRun> {
-  const { container, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
+export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
+  const { container: bare, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
+  const container: Container = { ...bare, launch: launchOf(parsed, way, bare.spec), ownStdio: way !== "foreground" };
   const plan = planContainer(container, facts);
   const program = compile(plan);
+  const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
-  const state = firstState(container, facts, plugins?.uses);
-  let between: Between = {};
+  const written: Written = { state: firstState(container, facts, plugins?.uses), config: JSON.stringify(container.spec) };
+  let between: Between = { warn: (error) => warnings.push(error) };
+  if (container.spec.hooks?.poststop !== undefined)
+    between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
   if (plugins !== undefined) {
     const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
     await callPlan(plugins, plan, container.id);
-    between = betweenOf(plugins);
+    between = { ...between, ...betweenOf(plugins, between.poststop) };
   }
   let tries = 0;
   // A program runs once: what it has run in holds its traces.
@@ -41,23 +49,24 @@ export async function planRun(parsed: Parsed, globals: Globals): Promise<Planned
     id: container.id,
     stateRoot: facts.stateRoot,
     program,
-    start: () => startContainer(fresh(), state, `${facts.stateRoot}/${container.id}`, between),
+    start: () => startContainer(fresh(), written, `${facts.stateRoot}/${container.id}`, between),
     keep: (key) => {
       // The file may have changed between the two times that it was read; then this program is not that text's.
       if (untouched === undefined || config !== key.config) return;
       keepProgram(key, () => ({
-        made: { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, state, compiled: program.compiled },
+        made: { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
         box: untouched,
       }));
     },
     locate,
+    warnings,
   };
 }
 
 /** The steps behind a kept program, made once more because something has failed. */
 export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array): Promise<Sources> {
   const { container, facts } = await loadContainer(parsed, globals, true);
-  const program = compile(planContainer(container, facts));
+  const program = compile(planContainer({ ...container, launch: launchOf(parsed, "foreground", container.spec) }, facts));
   const { image } = program.compiled.child;
   if (image.length !== child.length || image.some((byte, index) => byte !== child[index]))
     throw new BoxError({ what: "the start failed, and the configuration has changed meanwhile", hint: "run it again" });

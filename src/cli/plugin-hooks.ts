@@ -6,7 +6,8 @@ import type { Between } from "../execute/run-container.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planToJson } from "../plan/print-plan.ts";
 import type { PluginUse, State } from "../state/state.ts";
-import { loadPlugins, type Plugins, warn } from "./load-plugins.ts";
+import { loadPlugins, type Plugins } from "./load-plugins.ts";
+import { reportWarning } from "./report-error.ts";
 
 export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
   return (await hooks.config.promise(spec, { id, bundle })) ?? spec;
@@ -17,7 +18,7 @@ export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Prom
 }
 
 /** What a start calls. When it fails after prestart had begun, poststop undoes what prestart may have done. */
-export function betweenOf({ hooks }: Plugins): Between {
+export function betweenOf({ hooks }: Plugins, first: Between["poststop"]): Between {
   let begun: State | undefined;
   return {
     async prestart(state) {
@@ -28,6 +29,7 @@ export function betweenOf({ hooks }: Plugins): Between {
       await hooks.poststart.promise(shownState(state));
     },
     async poststop() {
+      await first?.();
       if (begun !== undefined) await callPoststop(hooks, begun, undefined);
     },
   };
@@ -38,13 +40,23 @@ const shownState = ({ box: _, ...state }: State): ContainerState => state;
 const callPoststop = (hooks: Hooks, state: State, exitCode: number | undefined): Promise<void> =>
   hooks.poststop.promise({ ...shownState(state), status: "stopped", exitCode });
 
+/** Poststart for a container that another box process has made. */
+export async function poststartFromState(state: State, stateRoot: string): Promise<void> {
+  const { hooks } = await pluginsOf(state, stateRoot);
+  await hooks.poststart.promise(shownState(state));
+}
+
 const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Poststop for a container that another box process started: its plugins are loaded anew from what the state says. */
 export async function poststopFromState(state: State, stateRoot: string, exitCode?: number): Promise<void> {
+  const { hooks } = await pluginsOf(state, stateRoot);
+  await callPoststop(hooks, state, exitCode);
+}
+
+async function pluginsOf(state: State, stateRoot: string): Promise<Plugins> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
   process.env.PATH ??= USUAL_PATH;
   const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));
-  const { hooks } = await loadPlugins(requests, { stateRoot, container: undefined, tolerate: warn });
-  await callPoststop(hooks, state, exitCode);
+  return await loadPlugins(requests, { stateRoot, container: undefined, tolerate: reportWarning });
 }

@@ -1,12 +1,23 @@
-// Puts an error's facts into words: `box: ORIGIN: WHAT OBJECT: CALL: ERRNO (text)`, then `hint: …`.
+// Puts an error's facts into words, `box: ORIGIN: WHAT OBJECT: CALL: ERRNO (text)`, then `hint: …`, and tells them.
 
 import type { BoxError, ConfigFault } from "../errors.ts";
+import { tell } from "../execute/tell.ts";
 import type { Errno } from "../linux/errno.ts";
 import { errnoText } from "../linux/errno-text.ts";
 import { escapeControls } from "../tape/print.ts";
 
 /** The lines to print, without a newline at the end. Names from a bundle cannot write to the terminal through them. */
 export const errorLines = (error: BoxError): string[] => wordsOf(error).map(escapeControls);
+
+/** To stderr and the log. */
+export const reportError = (error: BoxError): void => tell("error", errorLines(error));
+
+/** For what stops nothing. */
+export const reportWarning = (error: BoxError): void =>
+  tell(
+    "warning",
+    errorLines(error).map((line) => line.replace("box: ", "box: warning: ")),
+  );
 
 function wordsOf(error: BoxError): string[] {
   const { faults, origin, what, object, call, errno, hint } = error.facts;

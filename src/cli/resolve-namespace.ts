@@ -4,7 +4,7 @@ import { checkContainerId } from "../config/container-id.ts";
 import type { NamespaceType } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
-import { initLives } from "../execute/remove-container.ts";
+import { initLives } from "../execute/init-lives.ts";
 import { findContainer } from "../execute/state-folder.ts";
 
 /** Below /proc/PID/ns (namespaces(7)). */

@@ -1,18 +1,26 @@
 // box run: plan, start, and become the supervisor.
 
-import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
 import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
-import { inWords, type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
+import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
+import type { State } from "../state/state.ts";
 import { type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
-import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
+import { launchFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import { asError, startPlanned } from "./start-planned.ts";
 
-export const flags = containerFlags;
+export const flags = [
+  ...containerFlags,
+  ...launchFlags,
+  { name: "detach", short: "d", help: "leave the container running by itself" },
+  { name: "keep", help: "keep what there is of the container after its end, for box delete" },
+  { name: "no-subreaper", help: "nothing: box never adopts a container's orphans" },
+];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "run");
@@ -20,15 +28,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   blockSignals();
   const key = keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
-  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals));
-  let started: Started | undefined;
+  const way = parsed.switches.has("detach") ? "detached" : "foreground";
+  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way));
+  const started = await startPlanned(planned);
+  if (way === "detached") return 0;
   try {
-    started = await startOrReclaim(planned);
     if (key !== undefined) planned.keep(key);
     return superviseContainer(started);
   } catch (error) {
-    if (started !== undefined) await endUnsupervised(started, planned);
-    throw located(await inWords(error, planned.program), planned.locate);
+    await endUnsupervised(started, planned);
+    throw await asError(error, planned);
   }
 }
 
@@ -43,6 +52,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
+  if (!launchesPlainly(parsed)) return undefined;
   if (systemCall("getuid") !== 0) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
@@ -58,11 +68,11 @@ function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | u
   const { compiled } = kept;
   // It runs where a tape of this process's own would be made.
   takeMemory("own");
-  const state = { ...kept.state, created: new Date().toISOString(), box: { ...kept.state.box, supervisor: process.pid } };
+  const state: State = { ...kept.state, created: new Date().toISOString(), box: { ...kept.state.box, supervisor: process.pid } };
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, compiled.child.image);
   const program = { compiled, explain };
-  const start = (): Promise<Started> => startContainer(program, state, `${key.stateRoot}/${key.id}`, {});
-  return { id: key.id, stateRoot: key.stateRoot, program, start, keep: () => {}, locate: undefined };
+  const start = (): Promise<Started> => startContainer(program, { state, config: kept.config }, `${key.stateRoot}/${key.id}`, {});
+  return { id: key.id, stateRoot: key.stateRoot, program, start, keep: () => {}, locate: undefined, warnings: [] };
 }
 
 /** The facts are the same when all that they were made from is; else they are made and compared. */
@@ -71,32 +81,3 @@ function isStillSuchAHost({ asked, seen, facts, home }: Kept, stateRoot: string)
   if (!asked.openFiles && (homeFor(asked) ?? null) === home && stillSo(seen)) return true;
   return JSON.stringify(factsFor(asked, stateRoot)) === facts;
 }
-
-async function startOrReclaim({ start, stateRoot, id }: PlannedRun): Promise<Started> {
-  for (;;) {
-    try {
-      return await start();
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      // Throws when the container lives, so this goes round only while boxes of dead containers are in the way.
-      await reclaimId(stateRoot, id);
-    }
-  }
-}
-
-async function reclaimId(stateRoot: string, id: string): Promise<void> {
-  const { reclaim } = await import("../execute/reclaim.ts");
-  await reclaim(stateRoot, id, async (state) => {
-    if (state.box.plugins.length > 0) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot);
-  });
-}
-
-/** The error with its origin in the words of the file that the container came from. */
-function located(error: unknown, locate: PlannedRun["locate"]): unknown {
-  if (!(error instanceof BoxError) || error.facts.origin === undefined || locate === undefined) return error;
-  return new BoxError({ ...error.facts, origin: locate(error.facts.origin) }, { cause: error.cause });
-}
-
-/** EAGAIN: another box holds the lock. */
-const isDuplicate = (error: unknown): boolean =>
-  error instanceof BoxError && error.facts.origin === "id" && (error.facts.errno === "EEXIST" || error.facts.errno === "EAGAIN");

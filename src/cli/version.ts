@@ -7,10 +7,14 @@ declare const BOX_VERSION: string | undefined;
 declare const BOX_COMMIT: string | undefined;
 declare const BOX_TARGET: string | undefined;
 
+export const buildFacts = () => ({
+  version: typeof BOX_VERSION === "string" ? BOX_VERSION : "0.0.0",
+  commit: typeof BOX_COMMIT === "string" ? BOX_COMMIT : "unknown",
+  target: typeof BOX_TARGET === "string" ? BOX_TARGET : "unknown",
+});
+
 export function printVersion(): number {
-  const version = typeof BOX_VERSION === "string" ? BOX_VERSION : "0.0.0";
-  const commit = typeof BOX_COMMIT === "string" ? BOX_COMMIT : "unknown";
-  const target = typeof BOX_TARGET === "string" ? BOX_TARGET : "unknown";
+  const { version, commit, target } = buildFacts();
   console.log(`box version ${version}\ncommit: ${commit}\nspec: ${ociVersion}\nbun: ${Bun.version}\ntarget: ${target}`);
   return 0;
 }

@@ -5,8 +5,8 @@
 import { BoxError } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { checkDocument, type Faults, isObject } from "./rule.ts";
-import type { NamespaceType, Process, Spec } from "./spec.ts";
-import { namespaceTypes, processRule, specRule } from "./spec-rules.ts";
+import type { NamespaceType, Process, Resources, Spec } from "./spec.ts";
+import { namespaceTypes, processRule, resourcesRule, specRule } from "./spec-rules.ts";
 import { sysctlPath } from "./sysctl-path.ts";
 
 /**
@@ -30,8 +30,16 @@ export function checkProcess(value: unknown): Process {
   return value as Process;
 }
 
-function refuse(faults: Faults): void {
-  if (faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults });
+/** Checks the value of an update's document, which has the shape of linux.resources. */
+export function checkResources(value: unknown): Resources {
+  const faults: Faults = [];
+  checkDocument(resourcesRule, value, faults);
+  refuse(faults, "the resources are not valid");
+  return value as Resources;
+}
+
+function refuse(faults: Faults, what = "the configuration is not valid"): void {
+  if (faults.length > 0) throw new BoxError({ what, faults });
 }
 
 type JsonObject = Record<string, unknown>;
@@ -48,6 +56,8 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
   if (isFilled(linux.gidMappings)) need("user", "linux.gidMappings", namespaces, faults);
   if (isFilled(linux.netDevices)) need("network", "linux.netDevices", namespaces, faults);
   if (isFilled(linux.timeOffsets)) need("time", "linux.timeOffsets", namespaces, faults);
+  if (isFilled(linux.timeOffsets) && find("time", namespaces)?.path !== undefined)
+    faults.push({ path: "linux.timeOffsets", problem: "a time namespace that is joined has its clocks already" });
   const userNamespace = find("user", namespaces);
   if (userNamespace !== undefined && userNamespace.path === undefined) {
     // Without a map no id of the new namespace exists, and the very first setuid would fail.
@@ -115,8 +125,12 @@ function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Fault
       need("network", path, namespaces, faults);
     } else if (file.startsWith("fs/mqueue/") || ipcSysctls.includes(file)) {
       need("ipc", path, namespaces, faults);
-    } else if (file === "kernel/hostname" || file === "kernel/domainname") {
+    } else if (file === "kernel/domainname") {
       need("uts", path, namespaces, faults);
+    } else if (file === "kernel/hostname") {
+      faults.push({ path, problem: "the field hostname is the place for it" });
+    } else if (file.startsWith("user/")) {
+      need("user", path, namespaces, faults);
     } else {
       faults.push({ path, problem: "is not of a namespace: it would change the host" });
     }

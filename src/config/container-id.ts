@@ -9,12 +9,13 @@ const longestId = 255;
 
 /** Returns the id if it matches `[A-Za-z0-9_][A-Za-z0-9_.+-]*` and is at most 255 long; throws a BoxError otherwise. */
 export function checkContainerId(id: string): string {
-  const wrong = problemOf(id);
+  const wrong = problemOfId(id);
   if (wrong === undefined) return id;
   throw new BoxError({ what: `container id ${show(id)} ${wrong}` });
 }
 
-function problemOf(id: string): string | undefined {
+/** What is wrong with an id, to follow it in a sentence; undefined when nothing is. */
+export function problemOfId(id: string): string | undefined {
   if (id === "") return "is empty";
   if (id.length > longestId) return `is longer than ${longestId} characters`;
   for (let at = 0; at < id.length; at++) {

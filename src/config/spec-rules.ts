@@ -6,6 +6,7 @@
 import { capabilities } from "../linux/capabilities.ts";
 import { flags } from "../linux/flags.ts";
 import { joinPath, show } from "./faults.ts";
+import { numberList } from "./number-list.ts";
 import type { BooleanRule, Faults, IntegerRule, LaterRule, ListRule, MapRule, NameRule, ObjectRule, Rule, TextRule } from "./rule.ts";
 import type * as spec from "./spec.ts";
 
@@ -55,6 +56,11 @@ const boolean: BooleanRule = { is: "boolean", expected: "true or false" };
 const text: TextRule = { is: "text", expected: "a string" };
 const filledText: TextRule = { is: "text", expected: "a string that is not empty", form: "filled" };
 const absolutePath: TextRule = { is: "text", expected: "an absolute path", form: "absolute" };
+const numbers: TextRule = {
+  is: "text",
+  expected: "a list of numbers, such as 0-3,7",
+  test: (value) => numberList(value) !== undefined,
+};
 const assignment: TextRule = { is: "text", expected: "NAME=value", form: "assignment" };
 const hostName: TextRule = {
   is: "text",
@@ -207,6 +213,14 @@ const scheduler: LaterRule = {
       period: uint64,
     } satisfies Fields<spec.Scheduler>,
     required: ["policy"],
+    also(scheduler: spec.Scheduler, path: string, faults: Faults) {
+      const { policy } = scheduler;
+      if ((scheduler.priority ?? 0) !== 0 && policy !== "SCHED_FIFO" && policy !== "SCHED_RR")
+        faults.push({ path: joinPath(path, "priority"), problem: "goes with SCHED_FIFO and SCHED_RR only" });
+      if (policy === "SCHED_DEADLINE") return;
+      for (const field of ["runtime", "deadline", "period"] as const)
+        if ((scheduler[field] ?? 0) !== 0) faults.push({ path: joinPath(path, field), problem: "goes with SCHED_DEADLINE only" });
+    },
   }),
 };
 
@@ -254,7 +268,7 @@ export const processRule: ObjectRule = {
     execCPUAffinity: {
       is: "object",
       expected: "an object",
-      fields: { initial: text, final: text } satisfies Fields<spec.CpuAffinity>,
+      fields: { initial: numbers, final: numbers } satisfies Fields<spec.CpuAffinity>,
       required: [],
     },
   } satisfies Fields<spec.Process>,
@@ -504,7 +518,8 @@ const network: LaterRule = {
   }),
 };
 
-const resources: ObjectRule = {
+/** The configuration's linux.resources, and the document that `box update` takes. */
+export const resourcesRule: ObjectRule = {
   is: "object",
   expected: "an object",
   fields: {
@@ -702,7 +717,7 @@ const memoryPolicy: LaterRule = {
           "MPOL_LOCAL",
         ] satisfies spec.MemoryPolicyMode[],
       },
-      nodes: text,
+      nodes: numbers,
       flags: {
         is: "list",
         expected: "an array of strings",
@@ -714,6 +729,12 @@ const memoryPolicy: LaterRule = {
       },
     } satisfies Fields<spec.MemoryPolicy>,
     required: ["mode"],
+    also({ mode, nodes }: spec.MemoryPolicy, path: string, faults: Faults) {
+      const place = joinPath(path, "nodes");
+      if (mode === "MPOL_DEFAULT" || mode === "MPOL_LOCAL") {
+        if (nodes !== undefined) faults.push({ path: place, problem: `${mode} goes without nodes` });
+      } else if (nodes === undefined && mode !== "MPOL_PREFERRED") faults.push({ path: place, problem: `missing: ${mode} needs nodes` });
+    },
   }),
 };
 
@@ -740,7 +761,7 @@ const linux: ObjectRule = {
     uidMappings: idMappings,
     gidMappings: idMappings,
     sysctl: freeTexts,
-    resources,
+    resources: resourcesRule,
     cgroupsPath: { is: "text", expected: 'a path without ".."', test: staysBelow },
     namespaces,
     devices: { is: "list", expected: "an array of objects", items: device },

@@ -5,7 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { isObject } from "./rule.ts";
-import type { Namespace, Spec } from "./spec.ts";
+import type { Namespace, SeccompRule, Spec } from "./spec.ts";
 
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
 type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
@@ -15,34 +15,14 @@ const notYet = "not supported yet";
 const refusals: Refusals<Spec> = {
   process: {
     apparmorProfile: notYet,
-    oomScoreAdj: notYet,
-    scheduler: notYet,
     selinuxLabel: notYet,
-    ioPriority: notYet,
-    execCPUAffinity: notYet,
   },
   mounts: { uidMappings: notYet, gidMappings: notYet },
-  hooks: notYet,
   linux: {
-    sysctl: notYet,
-    resources: {
-      memory: notYet,
-      cpu: notYet,
-      pids: notYet,
-      blockIO: notYet,
-      hugepageLimits: notYet,
-      network: notYet,
-      rdma: notYet,
-      unified: notYet,
-    },
-    devices: notYet,
     netDevices: notYet,
-    seccomp: notYet,
     mountLabel: notYet,
     intelRdt: notYet,
-    memoryPolicy: notYet,
-    personality: notYet,
-    timeOffsets: notYet,
+    personality: { flags: "this version of the runtime spec knows none" },
   },
 };
 
@@ -55,6 +35,7 @@ export function checkSupported(spec: Spec): void {
   const { mounts = [], linux = {} } = spec;
   for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
   refuseNamespaces(linux.namespaces ?? [], faults);
+  refuseAgents(linux.seccomp?.syscalls ?? [], faults);
   if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
 
@@ -66,12 +47,18 @@ function refuseMountOptions(options: readonly string[], mount: number, faults: C
   }
 }
 
+/** Whoever is asked about a system call would have to get the descriptor to answer by. */
+function refuseAgents(rules: readonly SeccompRule[], faults: ConfigFault[]): void {
+  for (let index = 0; index < rules.length; index++)
+    if (rules[index]?.action === "SCMP_ACT_NOTIFY")
+      faults.push({ path: `linux.seccomp.syscalls[${index}].action`, problem: `"SCMP_ACT_NOTIFY" is ${notYet}` });
+}
+
 function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[]): void {
   let ownMounts = false;
   for (let index = 0; index < namespaces.length; index++) {
     const type = namespaces[index]?.type;
     if (type === "mount") ownMounts = true;
-    if (type === "time") faults.push({ path: `linux.namespaces[${index}].type`, problem: `"time" is ${notYet}` });
   }
   // This one is for good: box never mounts anything in the host's mount namespace.
   if (!ownMounts) faults.push({ path: "linux.namespaces", problem: "has no mount namespace, and box makes no container without" });

@@ -1,6 +1,7 @@
 // A plan as what is left of it when it runs: three tapes as bytes, and the addresses in them that TypeScript needs.
 // Steps, origins and reasons stay behind; a failure asks for them again (Program.explain).
 
+import type { Launch } from "../plan/launch.ts";
 import type { Plan, Section } from "../plan/plan.ts";
 import { type Encoded, encodeTape } from "../tape/encode.ts";
 import { record, STATUS_ADDRESS, TAPE_ADDRESS } from "../tape/layout.ts";
@@ -13,9 +14,12 @@ export const sectionNames = [
   "awaitHelper",
   "observe",
   "writeIdMaps",
+  "runtimeHooks",
   "record",
   "becomeSupervisor",
   "release",
+  "report",
+  "waitHere",
   "startSupervisor",
 ] as const;
 export type SectionName = (typeof sectionNames)[number];
@@ -31,6 +35,17 @@ export type BoxTape = Tape<
   | "tapeLength"
   | "state"
   | "stateLength"
+  | "config"
+  | "configLength"
+  | "hookState"
+  | "hookStateLength"
+  | "insideState"
+  | "insideStateLength"
+  | "pidText"
+  | "pidTextLength"
+  | "hookOutput"
+  | "hookBegan"
+  | "hookSiginfo"
   | "status"
   | "stateFolder"
   | "pid"
@@ -45,11 +60,13 @@ export type BoxTape = Tape<
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;
+  /** The same for each poststart hook. */
+  readonly poststart: readonly number[];
   /** Records that the vfork child runs in box's memory. */
   readonly vfork: readonly number[];
 };
 
-export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "initPid"> & {
+export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "initPid" | "hookBegan" | "hookSiginfo"> & {
   /** Records below this address belong to explanations. */
   readonly begin: number;
   /** Records of execve. */
@@ -65,6 +82,7 @@ export type Compiled = {
   readonly supervisor: () => SupervisorTape;
   /** A helper makes init. */
   readonly helper: boolean;
+  readonly way: Launch["way"];
 };
 
 /** The steps behind the records. */
@@ -83,7 +101,7 @@ export function compile(plan: Plan): Program {
   const sources = { box: box.encoded, child: child.encoded };
   const helper = plan.awaitHelper.steps.length > 0;
   return {
-    compiled: { box: box.tape, child: child.tape, supervisor: () => compileSupervisor(plan), helper },
+    compiled: { box: box.tape, child: child.tape, supervisor: () => compileSupervisor(plan), helper, way: plan.way },
     explain: () => Promise.resolve(sources),
   };
 }
@@ -92,6 +110,7 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
   const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
   const sections: Section[] = [];
   for (const name of sectionNames) sections.push(plan[name]);
+  sections.push(...plan.poststartHooks);
   const lists: (readonly Step[])[] = [];
   for (const { steps } of sections) lists.push(steps);
   const { box } = plan;
@@ -106,6 +125,17 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     tapeLength: at(box.tapeBytes.length),
     state: at(box.state.address),
     stateLength: at(box.state.length),
+    config: at(box.config.address),
+    configLength: at(box.config.length),
+    hookState: at(box.hookState.address),
+    hookStateLength: at(box.hookState.length),
+    insideState: at(box.insideState.address),
+    insideStateLength: at(box.insideState.length),
+    pidText: at(box.pidText.address),
+    pidTextLength: at(box.pidText.length),
+    hookOutput: at(box.hookFiles.output),
+    hookBegan: at(box.hook.began),
+    hookSiginfo: at(box.hook.siginfo),
     status: at(box.statusAddress),
     stateFolder: at(box.stateFolder),
     pid: at(box.pid),
@@ -119,25 +149,28 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     keptTerminal: at(box.kept.terminal),
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
-  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], vfork }, encoded };
+  const poststart = encoded.entries.slice(sectionNames.length);
+  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], poststart, vfork }, encoded };
 }
 
 function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
   const steps: Step[] = [];
   for (const section of plan.child) steps.push(...section.steps);
-  const [context, program] = plan.explanations;
+  const [context, program, start] = plan.explanations;
   const { childVariables } = plan;
   const encoded = encodeTape(
-    [steps, context.steps, program.steps],
+    [steps, context.steps, program.steps, start.steps],
     childVariables.variables,
     { machine: libc.machine, base: TAPE_ADDRESS, status: STATUS_ADDRESS },
-    { explanations: { context: 1, program: 2 }, memory: libc.takeMemory("child") },
+    { explanations: { context: 1, program: 2, start: 3 }, memory: libc.takeMemory("child") },
   );
   const places: ChildTape["places"] = {
     failedRecord: encoded.addressOf(childVariables.failedRecord),
     failedErrno: encoded.addressOf(childVariables.failedErrno),
     explanation: encoded.addressOf(childVariables.explanation),
     initPid: encoded.addressOf(childVariables.initPid),
+    hookBegan: encoded.addressOf(childVariables.hook.began),
+    hookSiginfo: encoded.addressOf(childVariables.hook.siginfo),
   };
   const executes = recordsOf(encoded, (one) => (one.call === "execve" ? [one] : undefined));
   return { tape: { image: encoded.image, places, begin: encoded.entries[0] ?? 0, executes }, encoded };

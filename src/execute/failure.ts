@@ -4,10 +4,11 @@ import { BoxError } from "../errors.ts";
 import { ERRNO_MAX } from "../tape/layout.ts";
 import { blame } from "./blame.ts";
 import type { Sources } from "./compile.ts";
+import { hookFailed } from "./hook-failed.ts";
 import { stepAt } from "./step-at.ts";
 import type { TapeFailure } from "./tape-failed.ts";
 
-export function failureInWords({ tape, address, errno, explanation }: TapeFailure, sources: Sources): BoxError {
+export function failureInWords({ tape, address, errno, explanation, hook }: TapeFailure, sources: Sources): BoxError {
   const at = stepAt(sources[tape], address);
   if (errno === 0) {
     const during = at === undefined ? "" : ` while it was to ${at.step.why}`;
@@ -17,6 +18,7 @@ export function failureInWords({ tape, address, errno, explanation }: TapeFailur
     });
   }
   if (at === undefined || errno < 1 || errno > ERRNO_MAX) return new BoxError({ what: `the ${tape} reports an impossible failure` });
+  if (at.step.failed === "hook" && hook !== undefined) return hookFailed(at.step, errno, hook, at.refused);
   // Only a refusal of the verifier fills its log, and only then is it about this step.
   const about = tape === "box" && at.step.call !== "bpf" ? "" : explanation;
   return blame({ ...at, errno, explanation: about });

@@ -12,26 +12,51 @@ const decoder = new TextDecoder();
 /** One read of this size takes any file of /proc and almost any configuration. */
 const firstRead = new Uint8Array(65536);
 
+const MAXIMUM = 16 * 1024 * 1024;
+
 /** The text of a file, or the negative errno. Not for files that never end: at most `maximum` bytes are read. */
-export function readText(path: string, maximum = 16 * 1024 * 1024): string | number {
+export function readText(path: string, maximum = MAXIMUM): string | number {
+  const bytes = readWhole(path, maximum);
+  return typeof bytes === "number" ? bytes : decoder.decode(bytes);
+}
+
+/** A file's bytes, or the negative errno. */
+export function readBytes(path: string): Uint8Array | number {
+  const bytes = readWhole(path, MAXIMUM);
+  return typeof bytes === "number" ? bytes : bytes.slice();
+}
+
+/** Good until the next read. */
+function readWhole(path: string, maximum: number): Uint8Array | number {
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC | O_NONBLOCK, 0);
   if (fd < 0) return fd;
-  const text = readDescriptor(fd, maximum);
+  const bytes = bytesOf(fd, maximum);
   systemCall("close", fd);
-  return text;
+  return bytes;
+}
+
+/** Whether something is there, as far as this process may see. */
+export function exists(path: string): boolean {
+  const name = cString(path);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) === 0;
 }
 
 const EFBIG = 27;
 
 /** Reads to the end of a descriptor. */
 export function readDescriptor(fd: number, maximum: number): string | number {
+  const bytes = bytesOf(fd, maximum);
+  return typeof bytes === "number" ? bytes : decoder.decode(bytes);
+}
+
+function bytesOf(fd: number, maximum: number): Uint8Array | number {
   let buffer = firstRead;
   let length = 0;
   for (;;) {
     const got = systemCall("read", fd, addressOf(buffer) + length, buffer.length - length);
     if (got < 0) return got;
-    if (got === 0) return decoder.decode(buffer.subarray(0, length));
+    if (got === 0) return buffer.subarray(0, length);
     length += got;
     if (length > maximum) return -EFBIG;
     if (length === buffer.length) {
@@ -40,6 +65,17 @@ export function readDescriptor(fd: number, maximum: number): string | number {
       buffer = larger;
     }
   }
+}
+
+const smallRead = new Uint8Array(4096);
+
+/**
+ * The text of an open, small file of /proc or /sys from its beginning, or the negative errno. For a cgroup's event file
+ * this is what arms the next poll(2) of the same descriptor.
+ */
+export function readAgain(fd: number): string | number {
+  const got = systemCall("pread64", fd, addressOf(smallRead), smallRead.length, 0);
+  return got < 0 ? got : decoder.decode(smallRead.subarray(0, got));
 }
 
 const statfsBytes = new Uint8Array(120);

@@ -29,11 +29,37 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return "this user may not make cgroups there";
   if (step.call === "write" && step.why.startsWith("allow the devices ") && step.args[1] !== "a" && errno === "EPERM")
     return "the cgroup above the container's does not allow it either";
+  if (step.call === "open_tree" && errno === "ENOENT" && step.origin.startsWith("linux.devices["))
+    return "where no device can be made, the host's is bound, and it has none there";
+  if (step.origin === "process.oomScoreAdj" && step.call === "write" && errno === "EACCES")
+    return "it is made lower than that of box only with CAP_SYS_RESOURCE";
+  if (step.origin.startsWith("linux.sysctl") && step.call === "openat2" && errno === "ENOENT") return "this kernel has no such sysctl";
   if (step.call === "bpf") return verifierHint(explanation);
-  return undefined;
+  return limitHint(step, errno);
 }
 
-function executeHint(errno: string, head: string): string | undefined {
+/** Limits: a file that is missing, or what the kernel refuses to have written into one (src/plan/limits.ts names its slots by path). */
+function limitHint({ call, args }: Step, errno: string): string | undefined {
+  const [first, second] = args;
+  const path = call === "openat" ? second : typeof first === "object" && first !== null && "slot" in first ? first.slot : undefined;
+  if (typeof path !== "string" || !path.startsWith("/sys/fs/cgroup/")) return undefined;
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  if (call === "openat" && errno === "ENOENT") {
+    if (alwaysThere.includes(file)) return `the ${file.slice(0, file.indexOf("."))} controller is not enabled in this cgroup`;
+    return file === "memory.memsw.limit_in_bytes" ? "this kernel does not count swap for cgroups" : undefined;
+  }
+  if (call !== "write" || !file.startsWith("memory.")) return undefined;
+  if (errno === "EBUSY") return "the container uses more than that now";
+  if (errno !== "EINVAL") return undefined;
+  if (file === "memory.limit_in_bytes") return "the limit on memory and swap together, memory.swap, is lower than that";
+  return file === "memory.memsw.limit_in_bytes" ? "it counts memory and swap together, so it is at least memory.limit" : undefined;
+}
+
+/** Files of v2 that every cgroup with their controller has. */
+const alwaysThere = ["memory.max", "memory.low", "pids.max", "cpu.weight", "cpuset.cpus", "cpuset.mems", "rdma.max"];
+
+/** The usual cause of an execve that failed; `head`: how the file begins. */
+export function executeHint(errno: string, head: string): string | undefined {
   if (errno === "ENOENT" && head.startsWith("#!")) {
     const line = head.slice(2).split("\n")[0]?.trim() ?? "";
     return `the script names the interpreter ${quote(line.split(" ")[0] ?? "")}, which does not exist in the container's root`;

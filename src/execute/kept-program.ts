@@ -20,7 +20,11 @@ import { modeOf, ownerOf, statusOf } from "./status.ts";
 /** What the kept program was made from, besides the facts. */
 export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
 
-type Asked = { readonly openFiles: boolean; readonly home: { readonly root: string; readonly uid: number } | undefined };
+type Asked = {
+  readonly openFiles: boolean;
+  readonly home: { readonly root: string; readonly uid: number } | undefined;
+  readonly limits: boolean;
+};
 
 type Made = {
   readonly asked: Asked;
@@ -28,8 +32,9 @@ type Made = {
   readonly seen: readonly (readonly ["read" | "filesystem" | "mayWrite", string, string | number | boolean | null])[];
   readonly facts: string;
   readonly home: string | null;
-  /** The state that is written first. */
+  /** The state that is written first, and the configuration beside it, as JSON. */
   readonly state: State;
+  readonly config: string;
 };
 
 type Header = Made & {
@@ -37,6 +42,7 @@ type Header = Made & {
   readonly child: Omit<Compiled["child"], "image">;
   readonly supervisor: Omit<ReturnType<Compiled["supervisor"]>, "image">;
   readonly helper: boolean;
+  readonly way: Compiled["way"];
 };
 
 export type Kept = Made & { readonly compiled: Compiled };
@@ -82,7 +88,7 @@ function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
   const decoder = new TextDecoder();
   const header = take(headerBytes);
   if (decoder.decode(take(keyBytes)) !== key) return undefined;
-  const { box, child, supervisor, helper, ...made } = JSON.parse(decoder.decode(header)) as Header;
+  const { box, child, supervisor, helper, way, ...made } = JSON.parse(decoder.decode(header)) as Header;
   const childImage = take(childBytes);
   const boxImage = take(boxBytes);
   // Box writes into the supervisor's, as words.
@@ -94,6 +100,7 @@ function decodeKept(bytes: Uint8Array, key: string): Kept | undefined {
       child: { ...child, image: childImage },
       supervisor: () => ({ ...supervisor, image: supervisorImage }),
       helper,
+      way,
     },
   };
 }
@@ -116,7 +123,7 @@ function encodeKept(key: string, { made: kept, box }: { made: Kept; box: Uint8Ar
   const { image: childImage, ...child } = compiled.child;
   const { image: supervisorImage, ...supervisor } = compiled.supervisor();
   const { image: _, ...ownTape } = compiled.box;
-  const header: Header = { ...made, box: ownTape, child, supervisor, helper: compiled.helper };
+  const header: Header = { ...made, box: ownTape, child, supervisor, helper: compiled.helper, way: compiled.way };
   const encoder = new TextEncoder();
   const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(key), childImage, box, supervisorImage];
   const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);

@@ -12,12 +12,16 @@ import { type Found, findContainer, lockFolder } from "./state-folder.ts";
 export async function reclaim(stateRoot: string, id: string, poststop: (state: State) => Promise<void>): Promise<void> {
   const taken = takeOver(stateRoot, id);
   if (taken === undefined) return;
-  if (taken === "busy")
-    throw new BoxError({ what: `the container ${id} already exists`, origin: "id", hint: `box delete --force ${id} ends and removes it` });
+  if (taken === "busy") throw alreadyExists(id);
   const { folder, state } = taken;
+  // One that was made to stay stays, also when it has ended: whoever made it has yet to delete it.
+  if (state?.box.stays === true && state.status !== "creating") throw alreadyExists(id);
   if (state === undefined) removeStateFolder(folder);
   else await removeContainer(state, folder, () => poststop(state));
 }
+
+const alreadyExists = (id: string): BoxError =>
+  new BoxError({ what: `the container ${id} already exists`, origin: "id", hint: `box delete --force ${id} ends and removes it` });
 
 /**
  * Locks what there is of a container and reads its state, in this order: what was read before may be of the past.

@@ -3,21 +3,25 @@
 
 import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
-import { type State, startTimeOf } from "../state/state.ts";
+import {
+  answerFifo,
+  exitFile,
+  keptConfig,
+  keptFilter,
+  newConfig,
+  newStateFile,
+  rootFolder,
+  stateFile,
+  waitFifo,
+} from "../plan/state-files.ts";
+import type { State } from "../state/state.ts";
+import { thawToDie } from "./freezer.ts";
 import { systemCall } from "./libc.ts";
+import { signalInit } from "./signal-container.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
 const CHILD_PATIENCE_MS = 1000;
-
-/** Whether the state's init is the process that has its pid now. */
-export function initLives(state: Pick<State, "pid" | "box">): boolean {
-  if (state.pid <= 0) return false;
-  const stat = readOrEmpty(`/proc/${state.pid}/stat`);
-  return stat !== "" && startTimeOf(stat) === state.box.startTime && !isZombie(stat);
-}
-
-const isZombie = (stat: string): boolean => stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) === "Z";
 
 function readOrEmpty(path: string): string {
   try {
@@ -27,13 +31,15 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** Ends init through a pidfd, so that a pid used again by the time of the signal is not hit. */
+/** Ends init, if it has not ended yet. A paused one ends too. */
 export function killInit(state: State): void {
-  if (state.pid <= 0) return;
-  const pidfd = systemCall("pidfd_open", state.pid, 0);
-  if (pidfd < 0) return;
-  if (initLives(state)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
-  systemCall("close", pidfd);
+  signalInit(state, SIGKILL);
+  thawAll(state);
+}
+
+/** Also below the container's cgroup: it may have frozen a part of itself, and init's end waits for all in its pid namespace. */
+function thawAll({ box: { cgroups } }: State): void {
+  for (const { version, path } of cgroups) if (version === 1 && thawToDie(path)) for (const cgroup of withChildren(path)) thawToDie(cgroup);
 }
 
 /** Cgroups below one, deepest first, itself last; none when it is gone. */
@@ -56,8 +62,10 @@ function killCgroup(path: string): void {
   } catch {
     // A v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
   }
-  for (const cgroup of withChildren(path))
+  for (const cgroup of withChildren(path)) {
     for (const pid of readOrEmpty(`${cgroup}/cgroup.procs`).split("\n")) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
+    thawToDie(cgroup);
+  }
 }
 
 /**
@@ -65,7 +73,8 @@ function killCgroup(path: string): void {
  * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
  * from someone who took the same cgroup at the same moment, and stays.
  */
-async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Promise<void> {
+async function removeCgroups(state: State, hadInit: boolean): Promise<void> {
+  const { cgroups } = state.box;
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     if (hadInit) for (const { path } of cgroups) killCgroup(path);
@@ -79,6 +88,7 @@ async function removeCgroups({ box: { cgroups } }: State, hadInit: boolean): Pro
         errno: "EBUSY",
         hint: "a process in it cannot be killed; it may be waiting for a device",
       });
+    if (hadInit) thawAll(state);
     await Bun.sleep(wait);
   }
 }
@@ -106,8 +116,9 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of ["state.new", "state.json", "exit"]) removeOrThrow(unlinkSync, `${folder}/${name}`);
-  removeOrThrow(rmdirSync, `${folder}/root`);
+  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
+    removeOrThrow(unlinkSync, `${folder}/${name}`);
+  removeOrThrow(rmdirSync, `${folder}/${rootFolder}`);
   removeOrThrow(rmdirSync, folder);
 }
 

@@ -2,6 +2,7 @@
 
 import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno.ts";
+import { stateFile } from "../plan/state-files.ts";
 import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { cString, machine, systemCall } from "./libc.ts";
@@ -10,7 +11,9 @@ import { modeOf, ownerOf, statusOf } from "./status.ts";
 const AT_FDCWD = -100;
 const O_DIRECTORY_CLOEXEC = { x64: 0o200000 | 0o2000000, arm64: 0o40000 | 0o2000000 };
 const O_DIRECTORY_NOFOLLOW_CLOEXEC = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
-const LOCK_EX_NB = 2 | 4;
+const O_RDONLY_CLOEXEC = 0o2000000;
+const LOCK_EX = 2;
+const LOCK_EX_NB = LOCK_EX | 4;
 const ENOENT = 2;
 const EWOULDBLOCK = 11;
 
@@ -20,7 +23,7 @@ export type Found = { readonly folder: string; readonly state: State | undefined
  * Throws when somebody else could have put a container into the folder of all states: what a state names is ended,
  * removed and, plugins, run.
  */
-function checkStateRoot(stateRoot: string): void {
+export function checkStateRoot(stateRoot: string): void {
   const name = cString(stateRoot);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_CLOEXEC[machine], 0);
   if (fd < 0) return;
@@ -39,9 +42,23 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
   checkStateRoot(stateRoot);
   const folder = `${stateRoot}/${id}`;
   const name = cString(folder);
-  if (systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0) return undefined;
-  const text = readText(`${folder}/state.json`);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0 ? undefined : readFolder(folder);
+}
+
+/** A state folder that is known to be there and to be the caller's. */
+export function readFolder(folder: string): Found {
+  const text = readText(`${folder}/${stateFile}`);
   return { folder, state: typeof text === "string" ? parseState(text) : undefined };
+}
+
+/**
+ * Waits for its turn among the commands that change what a made container does: start, pause, resume, update. The lock
+ * lasts until this process ends. It is not the folder's, which a supervisor holds for all of the container's life.
+ */
+export function lockState(folder: string): void {
+  const name = cString(`${folder}/${stateFile}`);
+  const fd = systemCall("openat", AT_FDCWD, name.address, O_RDONLY_CLOEXEC, 0);
+  if (fd >= 0) systemCall("flock", fd, LOCK_EX);
 }
 
 /** Locks the folder without waiting; undefined when another box holds it or has removed it. The lock lasts until this process ends. */

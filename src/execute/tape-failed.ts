@@ -8,6 +8,19 @@ export type TapeFailure = {
   readonly errno: number;
   /** What was fetched about it: a mount context's message, the head of a script, or a verifier's log. */
   readonly explanation: string;
+  /** About the hook that ran last, when the record is one of a hook's. */
+  readonly hook?: HookEnd;
+};
+
+export type HookEnd = {
+  /** struct timespec of CLOCK_REALTIME. */
+  readonly began: Uint8Array;
+  /** Of waitid(2); zero: it has not ended. The child's word, where the child ran it. */
+  readonly siginfo: Uint8Array;
+  /** Since the epoch. */
+  readonly endedMs: number;
+  /** Box's descriptor of the file in memory that it printed into; negative without. */
+  readonly output: number;
 };
 
 export class TapeFailed extends Error {

@@ -6,6 +6,7 @@ import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { systemCall } from "./libc.ts";
 import { removeContainer, removeStateFolder } from "./remove-container.ts";
+import { tell } from "./tell.ts";
 
 const SIGKILL = 9;
 const P_PID = 1;
@@ -28,6 +29,6 @@ export async function undoStart(state: State, folder: string, children: readonly
   } catch (error) {
     if (!(error instanceof BoxError)) throw error;
     const { what = "", object = "", errno = "" } = error.facts;
-    console.error(`box: while undoing: ${[what, object, errno].filter((word) => word !== "").join(" ")}`);
+    tell("warning", [`box: while undoing: ${[what, object, errno].filter((word) => word !== "").join(" ")}`]);
   }
 }

@@ -4,7 +4,7 @@
 import type { Machine } from "../linux/syscalls.ts";
 
 export type CgroupHierarchy = {
-  /** Controllers of a v1 hierarchy, or ["name=systemd"]; empty for v2. */
+  /** Controllers of a v1 hierarchy, or ["name=systemd"]; for v2 those that its root offers, where they matter. */
   readonly controllers: readonly string[];
   readonly mount: string;
   /** The cgroup box itself is in, seen from that mount. */

@@ -21,6 +21,8 @@ export type FactsWanted = {
   readonly runtimeFolder: string | undefined;
   readonly openFiles: boolean;
   readonly home: string | undefined;
+  /** Whether the configuration limits resources, which a host with cgroups of both versions may do with either. */
+  readonly limits: boolean;
 };
 
 export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
@@ -35,7 +37,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
-    cgroups: readCgroups(reader),
+    cgroups: readCgroups(reader, wanted.limits),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
@@ -109,19 +111,28 @@ export function parseOpenFiles(limits: string): HostFacts["openFiles"] {
 
 const root = "/sys/fs/cgroup";
 
-export function readCgroups(reader: HostReader): CgroupFacts {
+/** `limits`: whether the controllers of v2 are wanted on a host with both versions; on one with v2 alone they always are. */
+export function readCgroups(reader: HostReader, limits = false): CgroupFacts {
   const own = parseOwnCgroups(reader.read("/proc/self/cgroup") ?? "");
   const filesystem = reader.filesystem(root);
   if (filesystem === filesystemMagic.CGROUP2_SUPER_MAGIC) {
-    const v2 = { controllers: [], mount: root, own: own.get("") ?? "/" };
+    const v2 = { controllers: controllersOf(reader, root), mount: root, own: own.get("") ?? "/" };
     if (reader.mayWrite(root + parentOf(v2.own))) return { v1: [], v2, writable: true };
     // Inside another container the mount may show only that one's part of the tree.
-    const seen = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own).v2 ?? v2;
+    const mounted = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own).v2;
+    const seen = mounted === undefined ? v2 : { ...mounted, controllers: v2.controllers };
     return { v1: [], v2: seen, writable: seen.own !== v2.own && reader.mayWrite(root + parentOf(seen.own)) };
   }
-  const { v1, v2 } = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own);
-  const first = v1[0] ?? v2;
+  const { v1, v2: mounted } = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own);
+  const first = v1[0] ?? mounted;
+  const v2 = mounted === undefined || !limits ? mounted : { ...mounted, controllers: controllersOf(reader, mounted.mount) };
   return { v1, v2, writable: first !== undefined && reader.mayWrite(first.mount + first.own) };
+}
+
+/** What can be enabled for the cgroups below one of v2: `cpuset cpu io memory hugetlb pids`. */
+export function controllersOf(reader: HostReader, cgroup: string): string[] {
+  const text = (reader.read(`${cgroup}/cgroup.controllers`) ?? "").trim();
+  return text === "" ? [] : text.split(" ");
 }
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));

@@ -39,6 +39,8 @@ export type StructName =
   | "signalfd_siginfo"
   | "fd_pair"
   | "gid"
+  | "sock_fprog"
+  | "sched_attr"
   | "bpf_prog_load"
   | "bpf_prog_attach";
 
@@ -227,7 +229,23 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
   fd_pair: { bytes: 8, fields: { first: { offset: 0, bytes: 4 }, second: { offset: 4, bytes: 4 } } },
   // One of the array that setgroups takes.
   gid: { bytes: 4, fields: { gid: { offset: 0, bytes: 4 } } },
+  sched_attr: {
+    bytes: 56,
+    fields: {
+      size: { offset: 0, bytes: 4 },
+      sched_policy: { offset: 4, bytes: 4 },
+      sched_flags: { offset: 8, bytes: 8 },
+      sched_nice: { offset: 16, bytes: 4 },
+      sched_priority: { offset: 20, bytes: 4 },
+      sched_runtime: { offset: 24, bytes: 8 },
+      sched_deadline: { offset: 32, bytes: 8 },
+      sched_period: { offset: 40, bytes: 8 },
+      sched_util_min: { offset: 48, bytes: 4 },
+      sched_util_max: { offset: 52, bytes: 4 },
+    },
+  },
   // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
+  sock_fprog: { bytes: 16, fields: { len: { offset: 0, bytes: 2 }, filter: { offset: 8, bytes: 8 } } },
   bpf_prog_load: {
     bytes: 40,
     fields: {

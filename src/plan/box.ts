@@ -5,12 +5,29 @@ import { errno } from "../linux/errno.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
 import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, type ErrorTable, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import {
+  address,
+  type Buffer,
+  compute,
+  type ErrorTable,
+  newBuffer,
+  newSlot,
+  newVariables,
+  type Slot,
+  type Step,
+  type StepOptions,
+  slotIn,
+  step,
+} from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
+import { eachHook, type HookRun, hasHooks, newHookReport, runHooks } from "./hooks.ts";
+import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
-import { type BoxVariables, bufferBytes, FIRST_FREE_FD, SYNC_FD } from "./plan.ts";
+import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
+import { sendToSocket } from "./send-descriptor.ts";
+import { answerFifo, keptConfig, keptFilter, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
 
 export function newBoxVariables(): BoxVariables {
@@ -22,6 +39,10 @@ export function newBoxVariables(): BoxVariables {
     stageBytes: { address: int("the stage"), length: int("its length") },
     tapeBytes: { address: int("the tape"), length: int("its length") },
     state: { address: int("the state"), length: int("its length") },
+    config: { address: int("the configuration"), length: int("its length") },
+    hookState: { address: int("the state for hooks"), length: int("its length") },
+    insideState: { address: int("the state for hooks inside"), length: int("its length") },
+    pidText: { address: int("init's pid as text"), length: int("its length") },
     statusAddress: int("status"),
     stateFolder: fd("state folder"),
     stage: fd("stage"),
@@ -36,6 +57,11 @@ export function newBoxVariables(): BoxVariables {
     siginfo: newBuffer(variables, "siginfo", 128),
     childSync: fd("line to box"),
     terminal: fd("the container's terminal"),
+    wait: fd("FIFO that init waits on"),
+    answer: fd("FIFO that init answers on"),
+    hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
+    hook: newHookReport(variables, false),
+    joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
       stateRoot: fd("folder of all states, kept"),
@@ -69,7 +95,8 @@ function openState(building: Building, box: BoxVariables): Step[] {
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
     ...refuseUsedCgroups(building.cgroups, box.variables),
     ...writeState(box, [["ENOENT", [removed]]]),
-    ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, "root", 0o755], "root", "make a folder to mount the root on")] : []),
+    ...keepConfig(building, box),
+    ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, rootFolder, 0o755], "root", "make a folder to mount the root on")] : []),
   ];
 }
 
@@ -110,7 +137,7 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
   return [
     step(
       "openat",
-      [box.stateFolder, "state.new", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      [box.stateFolder, newStateFile, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
       "id",
       "write the state beside the old one",
       {
@@ -120,7 +147,27 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
     ),
     step("write", [file, box.state.address, box.state.length], "id", "write the state"),
     step("close", [file], "id", "done with it"),
-    step("renameat2", [box.stateFolder, "state.new", box.stateFolder, "state.json", 0], "id", "put it in place of the old one"),
+    step("renameat2", [box.stateFolder, newStateFile, box.stateFolder, stateFile, 0], "id", "put it in place of the old one"),
+  ];
+}
+
+/**
+ * The configuration as it was planned, for the commands that come later: exec wants its process, delete its hooks. Beside it
+ * the filter of system calls, so that exec has the same and need not compile it.
+ */
+function keepConfig({ seccomp }: Building, box: BoxVariables): Step[] {
+  const keep = (name: string, what: string, bytes: Slot<"int"> | Uint8Array, length: Slot<"int"> | number): Step[] => {
+    const file = newSlot(box.variables, "fd", name);
+    const flags: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"];
+    return [
+      step("openat", [box.stateFolder, name, flags, 0o600], "id", `keep ${what}`, { out: file }),
+      step("write", [file, bytes, length], "id", `write ${what}`),
+      step("close", [file], "id", "done with it"),
+    ];
+  };
+  return [
+    ...keep(keptConfig, "the configuration", box.config.address, box.config.length),
+    ...(seccomp === undefined ? [] : keep(keptFilter, "the filter of system calls", seccomp.filter, seccomp.filter.length)),
   ];
 }
 
@@ -179,7 +226,7 @@ function keepStageInTmpfs(box: BoxVariables): Step[] {
 }
 
 /** The arena with the child's tape and results, and the socketpair that box and the child talk over. */
-function openLines(box: BoxVariables): Step[] {
+export function openLines({ handed: { end } }: Building, box: BoxVariables): Step[] {
   const { variables } = box;
   const pair = newBuffer(variables, "socketpair", 8);
   const ours = slotIn("int", pair, 0, "socketpair");
@@ -192,19 +239,19 @@ function openLines(box: BoxVariables): Step[] {
     step("mmap", [null, STATUS_BYTES, ["PROT_READ", "PROT_WRITE"], ["MAP_SHARED"], own, 0], "box", "share the page of results", {
       out: box.statusAddress,
     }),
-    ...moveUp(own, box.arena, "the tape"),
+    ...moveUp(own, box.arena, "the tape", end),
     step("socketpair", [["AF_UNIX"], ["SOCK_SEQPACKET", "SOCK_CLOEXEC"], 0, address(pair)], "box", "make a line between box and the child"),
     compute([ours, 0, 0, UINT_MAX], "box", "box's end", { out: box.sync }),
     compute([theirs, 0, 0, UINT_MAX], "box", "the child's end", { out: other }),
-    ...moveUp(other, box.childSync, "the child's end"),
+    ...moveUp(other, box.childSync, "the child's end", end),
   ];
 }
 
 const UINT_MAX = 0xffffffff;
 
 /** Above the numbers that the child will use, so that moving one there overwrites no other. */
-const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string): Step[] => [
-  step("fcntl", [from, ["F_DUPFD_CLOEXEC"], FIRST_FREE_FD], "box", `move ${what} out of the way`, { out: to }),
+const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string, end: number): Step[] => [
+  step("fcntl", [from, ["F_DUPFD_CLOEXEC"], end], "box", `move ${what} out of the way`, { out: to }),
   step("close", [from], "box", "done with it"),
 ];
 
@@ -222,24 +269,88 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
     exit_signal: SIGCHLD,
   });
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
-  const child = [
-    step("dup3", [box.arena, ARENA_FD, []], "box", "hand the tape to the stage"),
-    step("dup3", [box.childSync, SYNC_FD, []], "box", "hand it its end of the line"),
-    step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
-  ];
-  const fail = [step("exit_group", [125], "box", "end, since the stage cannot run")];
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
-    before: makeCgroups(cgroups, box.variables, cgroup),
+    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
     limits: limitDevices(building, box, cgroup),
-    clone: step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
-      out: box.pid,
-      equal: { value: 0, steps: child, onFailure: fail },
-    }),
+    clone: cloneStage(building, box, clone, why),
   };
 }
 
+/** The clone whose child becomes the stage. */
+export const cloneStage = (building: Building, box: BoxVariables, clone: Buffer, why: string, more?: Pick<StepOptions, "onError">): Step =>
+  step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
+    ...more,
+    out: box.pid,
+    equal: {
+      value: 0,
+      steps: [
+        ...handOver(building, box),
+        step("execveat", [box.stage, "", ["box-stage"], [], ["AT_EMPTY_PATH"]], "box", "become the stage"),
+      ],
+      onFailure: [step("exit_group", [125], "box", "end, since the stage cannot run")],
+    },
+  });
+
+/** What the child gets, at the numbers where it looks for it. */
+export function handOver({ handed }: Building, box: BoxVariables): Step[] {
+  const hand = (from: Slot<"fd"> | number, to: number, what: string): Step[] =>
+    to < 0 ? [] : [step("dup3", [from, to, []], "box", `hand ${what}`)];
+  return [
+    ...hand(ARENA_FD, handed.third, "the stage what lies where it wants its tape"),
+    ...hand(box.arena, ARENA_FD, "the tape to the stage"),
+    ...hand(box.childSync, handed.sync, "it its end of the line"),
+    ...hand(box.wait, handed.wait, "it the FIFO to wait on"),
+    ...hand(box.answer, handed.answer, "it the FIFO to answer on"),
+    ...hand(box.hookFiles.state, handed.hookState, "it the state for hooks"),
+    ...hand(box.hookFiles.output, handed.hookOutput, "it the file for what hooks print"),
+    ...hand(box.joins, handed.init, "it the init to join"),
+  ];
+}
+
+/** What init waits on for start, and what hooks read and write. */
+export function openMore({ handed }: Building, box: BoxVariables): Step[] {
+  const steps: Step[] = [];
+  const { variables } = box;
+  if (handed.end > 5)
+    steps.push(step("fcntl", [box.stage, ["F_DUPFD_CLOEXEC"], handed.end], "box", "move the stage out of the way", { out: box.stage }));
+  if (handed.wait >= 0)
+    for (const [name, out] of [
+      [waitFifo, box.wait],
+      [answerFifo, box.answer],
+    ] as const) {
+      const made = newSlot(variables, "fd", `FIFO ${name}, as opened`);
+      steps.push(
+        step("mknodat", [box.stateFolder, name, S_IFIFO | 0o600, { major: 0, minor: 0 }], "id", `make the FIFO ${name}`),
+        // Open for both: no end of file and no SIGPIPE, whoever dies.
+        step("openat", [box.stateFolder, name, ["O_RDWR", "O_NOFOLLOW", "O_CLOEXEC"], 0], "id", `open the FIFO ${name}`, { out: made }),
+        ...moveUp(made, out, `the FIFO ${name}`, handed.end),
+      );
+    }
+  if (handed.hookState >= 0)
+    for (const [name, out] of [
+      ["box-hook-state", box.hookFiles.state],
+      ["box-hook-output", box.hookFiles.output],
+    ] as const) {
+      const made = newSlot(variables, "fd", `${name}, as made`);
+      steps.push(
+        step("memfd_create", [name, ["MFD_CLOEXEC"]], "hooks", "make a file in memory for hooks", { out: made }),
+        ...moveUp(made, out, "the file for hooks", handed.end),
+      );
+    }
+  return steps;
+}
+
+const S_IFIFO = 0o010000;
 const SIGCHLD = 17;
+
+export const blockSignals = (): Step =>
+  step(
+    "rt_sigprocmask",
+    [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
+    "box",
+    "keep signals until there is somebody to pass them to",
+  );
 
 /** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
 export function prepare(building: Building, box: BoxVariables): Step[] {
@@ -248,13 +359,9 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...openState(building, box),
     ...before,
     ...sealStage(box),
-    ...openLines(box),
-    step(
-      "rt_sigprocmask",
-      [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
-      "box",
-      "keep signals until there is somebody to pass them to",
-    ),
+    ...openLines(building, box),
+    ...openMore(building, box),
+    blockSignals(),
     // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
     ...limits,
     clone,
@@ -314,16 +421,106 @@ export function writeIdMaps(building: Building, box: BoxVariables): Step[] {
   ];
 }
 
-/** Lets the child go on, and waits for execve: that closes its end of the line, and so does a failure. */
-export const release = (box: BoxVariables): Step[] => [
-  step("write", [box.sync, "g", 1], "box", "let the child go on", {
-    onError: [
-      ["EPIPE", []],
-      ["ECONNRESET", []],
-    ],
-  }),
-  step("read", [box.sync, address(box.reply), 1], "box", "wait until it has become the container's process", {
-    onError: [["ECONNRESET", []]],
-  }),
-  step("close", [box.sync], "box", "done with it"),
+/** What the state for hooks says now. */
+const writeHookState = ({ hookFiles }: BoxVariables, { address: at, length }: Bytes): Step[] => [
+  step("ftruncate", [hookFiles.state, 0], "hooks", "forget the state before"),
+  step("pwrite64", [hookFiles.state, at, length, 0], "hooks", "write the state for hooks"),
 ];
+
+const hookRun = (building: Building, box: BoxVariables): HookRun => ({
+  ...box.hookFiles,
+  variables: box.variables,
+  report: box.hook,
+  ignoredSignals: building.facts.ignoredSignals,
+});
+
+/** Hooks see the world from the bundle's folder, as with runc. */
+const enterBundle = ({ bundle }: Building): Step[] => [step("chdir", [bundle], "bundle", `enter the folder ${bundle}`)];
+
+/** Hooks of the host's namespaces that run before pivot_root, and the state for those that init runs then. */
+export function runtimeHooks(building: Building, box: BoxVariables): Step[] {
+  const { hooks } = building.spec;
+  if (!hasHooks(hooks, ...hooksBeforePivot)) return [];
+  const run = hookRun(building, box);
+  return [
+    step("read", [box.sync, address(box.reply), 1], "hooks", "wait until init has made its mounts", {
+      expect: { value: 1, refused: "init ended before" },
+    }),
+    ...writeHookState(box, box.hookState),
+    ...runHooks(run, hooks, "prestart", enterBundle(building)),
+    ...runHooks(run, hooks, "createRuntime", enterBundle(building)),
+    ...writeHookState(box, box.insideState),
+    step("write", [box.sync, "g", 1], "hooks", "let init go on", { onError: [["EPIPE", []]] }),
+    step("read", [box.sync, address(box.reply), 1], "hooks", "wait until init has run its hooks", {
+      expect: { value: 1, refused: "init ended before" },
+    }),
+  ];
+}
+
+export const hooksBeforePivot = ["prestart", "createRuntime", "createContainer"] as const;
+
+/** Each with its own steps. */
+export function poststartHooks(building: Building, box: BoxVariables): Step[][] {
+  if (building.launch.way === "created") return [];
+  const each = eachHook(hookRun(building, box), building.spec.hooks, "poststart", enterBundle(building));
+  each[0]?.unshift(...writeHookState(box, box.hookState));
+  return each;
+}
+
+/** Files and sockets of whoever wants to know init. A reader of the file finds all of the pid or none of it. */
+export function report(building: Building, box: BoxVariables): Step[] {
+  const { pidFile, pidfdSocket } = building.launch;
+  const steps: Step[] = [];
+  if (pidFile !== undefined) {
+    const file = newSlot(box.variables, "fd", "file for the pid");
+    const slash = pidFile.lastIndexOf("/");
+    const before = `${pidFile.slice(0, slash + 1)}.${pidFile.slice(slash + 1)}`;
+    const origin = "--pid-file";
+    steps.push(
+      step(
+        "openat",
+        ["AT_FDCWD", before, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o644],
+        origin,
+        `write the file ${pidFile}`,
+        {
+          out: file,
+        },
+      ),
+      step("write", [file, box.pidText.address, box.pidText.length], origin, "write init's pid"),
+      step("close", [file], origin, "done with it"),
+      step("renameat2", ["AT_FDCWD", before, "AT_FDCWD", pidFile, 0], origin, `write the file ${pidFile}`),
+    );
+  }
+  if (pidfdSocket !== undefined) {
+    const pidfd = newSlot(box.variables, "fd", "pidfd of init");
+    steps.push(
+      step("pidfd_open", [box.initPid, 0], "--pidfd-socket", "take a handle on init", { out: pidfd }),
+      ...sendToSocket(box.variables, pidfd, pidfdSocket, "pidfd", "--pidfd-socket", "a handle on init"),
+      step("close", [pidfd], "--pidfd-socket", "done with it"),
+    );
+  }
+  return steps;
+}
+
+/**
+ * Lets the child go on. It waits for start then, and says so; or it becomes the program: execve closes its end of the
+ * line, and so does a failure.
+ */
+export function release(building: Building, box: BoxVariables): Step[] {
+  const created = building.launch.way === "created";
+  const why = created ? "wait until init is ready for start" : "wait until it has become the container's process";
+  return [
+    ...(hasHooks(building.spec.hooks, "startContainer") ? writeHookState(box, box.insideState) : []),
+    step("write", [box.sync, "g", 1], "box", "let the child go on", {
+      onError: [
+        ["EPIPE", []],
+        ["ECONNRESET", []],
+      ],
+    }),
+    step("read", [box.sync, address(box.reply), 1], "box", why, {
+      onError: [["ECONNRESET", []]],
+      ...(created ? { expect: { value: 1, refused: "init ended before" } } : {}),
+    }),
+    step("close", [box.sync], "box", "done with it"),
+  ];
+}

@@ -4,7 +4,10 @@
 import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
+import { newHookReport } from "./hooks.ts";
+import type { Handed, Launch } from "./launch.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
 
 export type Building = {
@@ -14,6 +17,10 @@ export type Building = {
   readonly bundle: string;
   readonly hostRoot: boolean;
   readonly finishInBox: boolean;
+  readonly launch: Launch;
+  readonly handed: Handed;
+  readonly seccomp: SeccompFilter | undefined;
+  readonly ownStdio: boolean;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;
@@ -29,6 +36,15 @@ export type Building = {
   readonly namespaces: NamespacePlan;
   /** Empty when this user may make none. */
   readonly cgroups: readonly ContainerCgroup[];
+};
+
+/** linux.seccomp, compiled. */
+export type SeccompFilter = {
+  /** struct sock_filter[] */
+  readonly filter: Uint8Array;
+  readonly flags: readonly Flag<"SECCOMP_FILTER">[];
+  /** What of the profile does not apply here, and why. */
+  readonly notes: readonly string[];
 };
 
 /** What becomes of each namespace type: made new, joined by path, or the host's. */
@@ -47,6 +63,8 @@ export function newChildVariables(): ChildVariables {
     initPid: newSlot(variables, "int", "init's pid", true),
     context: newSlot(variables, "fd", "mount context"),
     program: newSlot(variables, "int", "the program's name"),
+    attempt: newSlot(variables, "int", "what is attempted"),
+    hook: newHookReport(variables, true),
   };
 }
 

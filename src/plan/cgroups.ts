@@ -67,7 +67,7 @@ export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Vari
       const parent = path;
       path += `/${cgroup.parts[depth - 1]}`;
       if (depth <= cgroup.present) continue;
-      const inherit = cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
+      const inherit = cgroup.version === 1 && cgroup.controllers.includes("cpuset") ? inheritCpuset(variables, parent, path) : [];
       steps.push(step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the cgroup ${path}`, { ok: inherit, onError: [["EEXIST", []]] }));
     }
     if (cgroup.version === 2)

@@ -1,21 +1,27 @@
 // The child's whole order on one screen: from the moment the stage maps its tape to execve.
 
-import type { Process, Spec } from "../config/spec.ts";
+import type { Hook, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
+import { hooksBeforePivot } from "./box.ts";
 import { type Building, newFd } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
-import { makeDevices, makesDevices, openDev } from "./devices.ts";
+import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
+import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
 import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
 import * as namespaces from "./namespaces.ts";
 import { raiseLoopback } from "./network.ts";
+import { adjustOomScore } from "./oom-score.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
+import { refuseHostNetwork, writeSysctls } from "./sysctls.ts";
 import { openTerminal, takeTerminal } from "./terminal.ts";
+import { makeTimeNamespace } from "./time-namespace.ts";
+import { startFailures, waitForStart } from "./wait-for-start.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
@@ -23,20 +29,21 @@ export function planChild(building: Building): Section[] {
   if (spec.process === undefined) refuse("process");
   if (spec.process.args.length === 0) refuse("process.args");
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
+  const begin = [...settle(building.handed), ...adjustOomScore(building, spec.process)];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
     // write its id maps only as long as it is.
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
-    list.push(["let go of what came from box", "stage", [...settle(), ...untraceable]]);
+    list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
-      [...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
+      [...refuseHostNetwork(building), ...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
     ]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
-    list.push(["let go of what came from box", "init", settle()]);
+    list.push(["let go of what came from box", "init", begin]);
     list.push(["enter the cgroups", "init", enterCgroups(building)]);
   }
   list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
@@ -45,11 +52,18 @@ export function planChild(building: Building): Section[] {
   list.push([
     "identity",
     "init",
-    [becomeUntraceable(), step("umask", [0], "process.user.umask", "make modes count as written"), ...names(spec)],
+    [
+      becomeUntraceable(),
+      step("umask", [0], "process.user.umask", "make modes count as written"),
+      ...names(spec),
+      ...process.joinKeyring(building),
+    ],
   ]);
   if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
+  list.push(["sysctls", "init", writeSysctls(building)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
+    list.push(["hooks", "init", awaitRuntimeHooks(building)]);
     list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
   } else list.push(...planRoot(building));
   list.push(...planProcess(building, spec.process as Process));
@@ -64,7 +78,7 @@ const joinedMountNote =
   "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply";
 
 /** In a joined mount namespace its root is already this process's. */
-const terminalThere = (building: Building): Step[] => [
+export const terminalThere = (building: Building): Step[] => [
   openRootFolder(building, "/", building.root),
   ...openTerminal(building),
   step("close", [building.root], "process.terminal", "done with it"),
@@ -97,9 +111,6 @@ function planRoot(building: Building): Parts {
   }
   const nullFile = openNull(building);
   const empty = keepEmptyFolder(building);
-  const dev = newFd(building, "/dev");
-  const closeDev = step("close", [dev], "mounts", "done with it");
-  const devices = makesDevices(building) ? [openDev(building, dev), ...makeDevices(building, dev), closeDev] : [];
   const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
   return [
     [
@@ -117,7 +128,8 @@ function planRoot(building: Building): Parts {
       ],
     ],
     ["mounts", "init", planned.flatMap(({ steps }) => steps)],
-    ["devices", "init", devices],
+    ["devices", "init", planDevices(building)],
+    ["hooks", "init", awaitRuntimeHooks(building)],
     ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
     [
       "masked and read-only paths",
@@ -133,10 +145,38 @@ function planRoot(building: Building): Parts {
   ];
 }
 
+/** Lets box run the hooks of the host's namespaces, then runs those of the container's, from the root folder as runc does. */
+function awaitRuntimeHooks(building: Building): Step[] {
+  const { hooks } = building.spec;
+  if (!hasHooks(hooks, ...hooksBeforePivot)) return [];
+  const enter = building.namespaces.joined.has("mount")
+    ? []
+    : [step("fchdir", [building.root], "hooks.createContainer", "enter the container's root")];
+  return [
+    step("write", [building.handed.sync, "h", 1], "hooks", "tell box that the mounts are made"),
+    namespaces.waitForBox(building, "wait for hooks"),
+    ...runHooks(hookRun(building), hooks, "createContainer", enter),
+    step("write", [building.handed.sync, "d", 1], "hooks", "tell box that its hooks have run"),
+  ];
+}
+
+const hookRun = ({ child, handed, facts }: Building): HookRun => ({
+  state: handed.hookState,
+  output: handed.hookOutput,
+  variables: child.variables,
+  report: child.hook,
+  ignoredSignals: facts.ignoredSignals,
+});
+
 function planProcess(building: Building, init: Process): Parts {
-  const cwd = process.enterCwd(building, init);
-  const noNewPrivileges = step("prctl", [["PR_SET_NO_NEW_PRIVS"], 1, 0, 0, 0], "process.noNewPrivileges", "gain no privileges by execve");
-  const umask = init.user.umask ?? 0o022;
+  const { spec, launch, handed } = building;
+  const start = launch.way === "created" ? startFailures(building) : undefined;
+  const each = eachHook({ ...hookRun(building), ...start?.explain }, spec.hooks, "startContainer", []);
+  const hooks: Step[] = [];
+  for (let index = 0; index < each.length; index++) {
+    const { path } = (spec.hooks?.startContainer ?? [])[index] as Hook;
+    hooks.push(...(start?.attempt(`hooks.startContainer[${index}]`, `run the hook ${path}`) ?? []), ...(each[index] as Step[]));
+  }
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
     [
@@ -144,17 +184,21 @@ function planProcess(building: Building, init: Process): Parts {
       "init",
       [
         ...(init.terminal === true ? takeTerminal(building) : []),
-        ...closeDescriptors(),
-        ...cwd.asRoot,
-        ...process.limitResources(building, init),
-        ...process.dropBoundingSet(building, init),
-        ...process.changeUser(building, init),
-        ...process.setCapabilities(building, init),
-        ...cwd.asUser,
-        ...(init.noNewPrivileges === true ? [noNewPrivileges] : []),
-        step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
-        ...process.resetSignals(building),
-        ...process.executeProgram(building, init),
+        ...closeDescriptors(handed, launch.preserveFds),
+        ...process.becomeProcess(building, init),
+        ...process.findProgram(building, init),
+      ],
+    ],
+    ["wait for start", "init", waitForStart(building)],
+    ["hooks", "init", hooks],
+    [
+      "program",
+      "init",
+      [
+        // Nothing can be noted once system calls are filtered, so the program's name is noted before.
+        ...(start?.attempt("process.args[0]", `execute ${init.args[0]}`) ?? []),
+        ...process.filterSystemCalls(building, start?.explain),
+        process.executeProgram(building, init, start?.explain),
       ],
     ],
   ];

@@ -1,11 +1,12 @@
-// /dev: the device nodes and links that every container has (runtime-spec, "Default Devices"; runc makes the same).
-// They are made below one descriptor of /dev, a component at a time, so a link planted in a root folder is never
-// followed (CVE-2026-41579).
+// /dev: the device nodes and links that every container has (runtime-spec, "Default Devices"; runc makes the same), and
+// between them those of linux.devices (configured-devices.ts). They are made below one descriptor of /dev, a component
+// at a time, so a link planted in a root folder is never followed (CVE-2026-41579).
 
+import { capabilities } from "../linux/capabilities.ts";
 import { components } from "../linux/components.ts";
 import { type ErrorTable, type Slot, type Step, type StepOptions, step } from "../tape/step.ts";
 import { type Building, newFd } from "./builder.ts";
-import { attach } from "./root.ts";
+import { bindDevice, makeConfigured } from "./configured-devices.ts";
 import { sortOptions } from "./sort-options.ts";
 import { ensureInRoot } from "./steps.ts";
 
@@ -26,7 +27,7 @@ const links = [
 ] as const;
 
 /** A /dev that is bound from elsewhere is used as it is; in any other one box makes what is missing. */
-export const makesDevices = (building: Building): boolean =>
+const makesDevices = (building: Building): boolean =>
   !(building.spec.mounts ?? []).some(
     (mount) =>
       components(mount.destination).join("/") === "dev" && (mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined),
@@ -35,16 +36,45 @@ export const makesDevices = (building: Building): boolean =>
 const origin = "mounts";
 const exists: ErrorTable = [["EEXIST", []]];
 
-/** Opens /dev for what follows. */
-export const openDev = (building: Building, dev: Slot<"fd">): Step =>
-  ensureInRoot(building.child, building.root, "/dev", "folder", origin, dev);
+/** Devices and links, none where /dev is bound from elsewhere. */
+export function planDevices(building: Building): Step[] {
+  const configured = building.spec.linux?.devices ?? [];
+  if (!makesDevices(building)) {
+    if (configured.length > 0) building.notes.push("linux.devices does not apply: /dev is bound from elsewhere, and is used as it is");
+    return [];
+  }
+  const dev = newFd(building, "/dev");
+  const replaced = new Set<string>();
+  for (const device of configured) replaced.add(components(device.path).join("/"));
+  return [
+    ensureInRoot(building.child, building.root, "/dev", "folder", origin, dev),
+    ...makeNodes(building, dev, replaced),
+    ...makeConfigured(building, configured, dev, mustBind(building)),
+    ...makeLinks(dev),
+    step("close", [dev], origin, "done with it"),
+  ];
+}
 
-export function makeDevices(building: Building, dev: Slot<"fd">): Step[] {
+/** No process in a user namespace may make device nodes, nor one without the capability (mknod(2), EPERM). */
+const mustBind = ({ facts, namespaces }: Building): boolean =>
+  facts.inUserNamespace ||
+  namespaces.made.has("user") ||
+  namespaces.joined.has("user") ||
+  !facts.boundingSet.includes(capabilities.CAP_MKNOD);
+
+/** What every container has, but for the paths in `replaced`: there the configuration has a device of its own. */
+function makeNodes(building: Building, dev: Slot<"fd">, replaced: ReadonlySet<string>): Step[] {
   const steps: Step[] = [];
-  const bind = building.facts.inUserNamespace || building.namespaces.made.has("user") || building.namespaces.joined.has("user");
+  const bind = mustBind(building);
   for (const [name, major, minor] of nodes)
-    if (bind) steps.push(...bindDevice(building, dev, name));
+    if (replaced.has(`dev/${name}`)) continue;
+    else if (bind) steps.push(...bindDevice(building, dev, name, `/dev/${name}`, origin));
     else steps.push(step("mknodat", [dev, name, 0o020666, { major, minor }], origin, `make the device /dev/${name}`, { onError: exists }));
+  return steps;
+}
+
+function makeLinks(dev: Slot<"fd">): Step[] {
+  const steps: Step[] = [];
   for (const [name, target] of links)
     steps.push(step("symlinkat", [target, dev, name], origin, `link /dev/${name} to ${target}`, { onError: exists }));
   steps.push(linkMemory(dev), linkMultiplexer(dev));
@@ -69,21 +99,4 @@ function linkMultiplexer(dev: Slot<"fd">): Step {
     onError: [["EROFS", []]],
   });
   return link({ onError: [["EEXIST", [replace]]] });
-}
-
-/** Where mknod is not allowed, the host's own device is bound over an empty file (mknod(2), EPERM). */
-function bindDevice(building: Building, dev: Slot<"fd">, name: string): Step[] {
-  const file = newFd(building, `place of /dev/${name}`);
-  const device = newFd(building, `/dev/${name}`);
-  const why = `bind the host's /dev/${name}`;
-  return [
-    step("mknodat", [dev, name, 0o100666, { major: 0, minor: 0 }], origin, `make the file /dev/${name} to mount on`, {
-      onError: [["EEXIST", []]],
-    }),
-    step("openat", [dev, name, ["O_PATH", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, `open the file /dev/${name}`, { out: file }),
-    step("open_tree", ["AT_FDCWD", `/dev/${name}`, ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC"]], origin, why, { out: device }),
-    attach(device, file, origin, why),
-    step("close", [file], origin, "done with it"),
-    step("close", [device], origin, "done with it"),
-  ];
 }

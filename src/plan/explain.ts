@@ -2,13 +2,16 @@
 // beginning of a program that cannot be executed. Each list ends by failing again with the errno of the failed step.
 
 import { compute, lastErrno, lastRecord, newSlot, type Step, step } from "../tape/step.ts";
+import type { Building } from "./builder.ts";
 import type { ChildVariables, Section } from "./plan.ts";
 import { pointerTo } from "./steps.ts";
+import { tellStart } from "./wait-for-start.ts";
 
 const origin = "box";
 
-/** In the order that encodeTape is told: "context", then "program". */
-export function explainFailures(child: ChildVariables): readonly [Section, Section] {
+/** In the order that encodeTape is told: "context", "program", "start". */
+export function explainFailures(building: Building): readonly [Section, Section, Section] {
+  const { child } = building;
   const file = newSlot(child.variables, "fd", "program");
   const section = (title: string, steps: readonly Step[]): Section => ({ title, actor: "init", steps: around(child, steps) });
   return [
@@ -23,6 +26,7 @@ export function explainFailures(child: ChildVariables): readonly [Section, Secti
         ok: [step("read", [file, pointerTo(child.explanation), 255], origin, "read its first line", { onError: "ignore" })],
       }),
     ]),
+    { title: "when start fails", actor: "init", steps: tellStart(building) },
   ];
 }
 

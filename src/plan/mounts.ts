@@ -13,6 +13,8 @@ import { type Building, newFd, newInt } from "./builder.ts";
 import { planCgroupMount } from "./cgroup-mount.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { statxOffset } from "./masks.ts";
+import { takesProcfs } from "./proc-mounts.ts";
+import { verifyProcfs } from "./procfs.ts";
 import { attach } from "./root.ts";
 import { attributesTogether, isMountOption, type SortedOptions, sortOptions } from "./sort-options.ts";
 import { ensureInRoot, pointerTo } from "./steps.ts";
@@ -37,7 +39,9 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
   if (components(mount.destination).length === 0)
     refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
-  if (sorted.bind !== undefined || mount.type === "bind") return { steps: planBind(building, mount, origin, sorted, source), late: [] };
+  const binds = sorted.bind !== undefined || mount.type === "bind";
+  const onProc = takesProcfs(mount, origin, binds);
+  if (binds) return { steps: planBind(building, mount, origin, sorted, source, onProc), late: [] };
   // A bind mount keeps the flags that it does not change anyway; any other has nothing here to change.
   const remount = mount.options?.indexOf("remount") ?? -1;
   if (remount >= 0) refuse({ path: `${origin}.options[${remount}]`, problem: '"remount" goes with a bind mount only' });
@@ -124,7 +128,14 @@ export function openBindSource(building: Building, mount: Mount, origin: string,
   return step("open_tree", ["AT_FDCWD", path, flags], origin, `bind ${path} to ${shown(mount.destination)}`, { out });
 }
 
-function planBind(building: Building, mount: Mount, origin: string, sorted: SortedOptions, opened: Slot<"fd"> | undefined): Step[] {
+function planBind(
+  building: Building,
+  mount: Mount,
+  origin: string,
+  sorted: SortedOptions,
+  opened: Slot<"fd"> | undefined,
+  onProc: boolean,
+): Step[] {
   const destination = shown(mount.destination);
   const why = `bind ${mount.source ?? ""} to ${destination}`;
   const source = opened ?? newFd(building, destination);
@@ -134,6 +145,7 @@ function planBind(building: Building, mount: Mount, origin: string, sorted: Sort
   const before = opened === undefined ? [openBindSource(building, mount, origin, source)] : [];
   return [
     ...before,
+    ...(onProc ? verifyProcfs(building, source, origin, why) : []),
     step("statx", [source, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], pointerTo(building.statx)], origin, "see whether the source is a folder"),
     compute([mode, 0, 0, 0o170000], origin, "is the source a folder?", {
       equal: { value: 0o040000, steps: [ensureInRoot(building.child, building.root, mount.destination, "folder", origin, target)] },

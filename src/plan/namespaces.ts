@@ -6,11 +6,10 @@ import type { Spec } from "../config/spec.ts";
 import type { Flag } from "../linux/flags.ts";
 import { address, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
 import type { Building, NamespacePlan } from "./builder.ts";
-import { SYNC_FD } from "./plan.ts";
 
 type CloneFlag = Flag<"CLONE">;
 
-const cloneFlags: Record<string, CloneFlag> = {
+export const cloneFlags: Record<string, CloneFlag> = {
   pid: "CLONE_NEWPID",
   network: "CLONE_NEWNET",
   mount: "CLONE_NEWNS",
@@ -33,9 +32,10 @@ export function sortNamespaces(spec: Spec): NamespacePlan {
 
 /**
  * Whether the stage makes init instead of becoming it: to join namespaces, and for a new user namespace, since an
- * execve there before the id maps are written would cost all capabilities (user_namespaces(7)).
+ * execve there before the id maps are written would cost all capabilities (user_namespaces(7)); a new time namespace is
+ * entered only by children of its maker.
  */
-export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user");
+export const needsHelper = ({ joined, made }: NamespacePlan): boolean => joined.size > 0 || made.has("user") || made.has("time");
 
 /** Whether the cgroup namespace is made by the clone itself: only if the child is in its cgroups by then. */
 const cgroupNamespaceAtClone = (building: Building): boolean => building.facts.cgroups.v1.length === 0 || !building.facts.cgroups.writable;
@@ -44,7 +44,7 @@ const cgroupNamespaceAtClone = (building: Building): boolean => building.facts.c
 export function newNamespaceFlags(building: Building): CloneFlag[] {
   const flags: CloneFlag[] = [];
   for (const type of building.namespaces.made) {
-    if (type === "cgroup" && !cgroupNamespaceAtClone(building)) continue;
+    if (type === "time" || (type === "cgroup" && !cgroupNamespaceAtClone(building))) continue;
     flags.push(cloneFlags[type] as CloneFlag);
   }
   return flags;
@@ -128,14 +128,14 @@ const byteBuffer = (building: Building) => newBuffer(building.child.variables, "
 /** Stops until box says to go on; box being gone ends the child. */
 export function waitForBox(building: Building, why: string): Step {
   const answer = byteBuffer(building);
-  return step("read", [SYNC_FD, address(answer), 1], "box", why, {
+  return step("read", [building.handed.sync, address(answer), 1], "box", why, {
     equal: { value: 0, steps: [step("exit_group", [125], "box", "end, since box is gone")] },
   });
 }
 
 /** Asks box for the id maps: only a process outside of the new user namespace may write them in full. */
 export const askForIds = (building: Building): Step[] => [
-  step("write", [SYNC_FD, "i", 1], "linux.uidMappings", "ask box for the id maps"),
+  step("write", [building.handed.sync, "i", 1], "linux.uidMappings", "ask box for the id maps"),
   waitForBox(building, "wait for the id maps"),
 ];
 

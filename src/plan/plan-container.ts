@@ -5,10 +5,12 @@ import type { HostFacts } from "../host/facts.ts";
 import { structFields } from "../linux/structs.ts";
 import { newBuffer, newSlot, type Step } from "../tape/step.ts";
 import * as box from "./box.ts";
-import { type Building, newChildVariables } from "./builder.ts";
+import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
+import { hasHooks } from "./hooks.ts";
+import { foreground, handedTo, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
@@ -24,12 +26,18 @@ export type Container = {
   readonly hostRoot: boolean;
   /** At the end, box itself is needed again: some plugin has work to do then. */
   readonly finishInBox?: boolean;
+  readonly launch?: Launch;
+  /** linux.seccomp, compiled. */
+  readonly seccomp?: SeccompFilter;
+  /** Without a terminal, stdin, stdout and stderr are given to the container's user: for a caller that opened them for it. */
+  readonly ownStdio?: boolean;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
   const { id, bundle, spec } = container;
   const child = newChildVariables();
   const { variables } = child;
+  const launch = container.launch ?? foreground;
   const path = spec.root?.path ?? "rootfs";
   const building: Building = {
     id,
@@ -37,7 +45,11 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     facts,
     bundle,
     hostRoot: container.hostRoot,
-    finishInBox: container.finishInBox === true,
+    finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop"),
+    launch,
+    handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
+    seccomp: container.seccomp,
+    ownStdio: container.ownStdio === true,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -50,22 +62,28 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables();
+  const supervised = launch.way === "foreground";
   const loop = (): Step[] =>
-    spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
+    !supervised ? [] : spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
   const supervise = once(() => section("while the container runs", loop()));
-  const handOver = once(() => section("what a tape cannot finish", supervisor.handOver(building, watcher)));
+  const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
   const plan: Plan = {
+    way: launch.way,
     prepare: section("state, cgroups and the child", box.prepare(building, own)),
     child: planChild(building),
-    explanations: explainFailures(child),
+    explanations: explainFailures(building),
     awaitHelper: section("the helper", box.awaitHelper(building, own)),
     observe: section("init in /proc", box.observe(own)),
     writeIdMaps: section("id maps", box.writeIdMaps(building, own)),
+    runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
-    release: section("let it run", box.release(own)),
-    becomeSupervisor: section("box becomes the supervisor", supervisor.becomeSupervisor(building, own)),
-    startSupervisor: section("the supervisor's tape", supervisor.startSupervisor(own)),
+    release: section("let it run", box.release(building, own)),
+    poststartHooks: box.poststartHooks(building, own).map((steps) => section("hooks once it runs", steps)),
+    report: section("tell its pid", box.report(building, own)),
+    becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
+    waitHere: section("", []),
+    startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
     // Made when they are asked for: run asks while the child works.
     get supervise() {
       return supervise();
@@ -81,6 +99,9 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
 }
+
+/** Points whose hooks read the state from the file in memory and print into the other. */
+const hooksForFiles = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] as const;
 
 /** `make`'s result, made when it is first asked for. */
 function once<T>(make: () => T): () => T {

@@ -2,6 +2,8 @@
 // src/execute runs it, `box plan` prints it, tests read it.
 
 import type { Buffer, Slot, Step, Variables } from "../tape/step.ts";
+import type { HookReport } from "./hooks.ts";
+import type { Launch } from "./launch.ts";
 
 /** Who makes the calls: the box process, the helper before the container's first process exists, or that process. */
 export type Actor = "box" | "stage" | "init";
@@ -18,20 +20,29 @@ export type Section = {
  * which the stage and then init run; and the supervisor's, which box turns into once the container runs.
  */
 export type Plan = {
+  readonly way: Launch["way"];
   /** State folder, cgroups, stage, tape, and the clone that starts the child. */
   readonly prepare: Section;
   readonly child: readonly Section[];
-  /** Lists of the child's tape that run when a step with that `explain` fails: "context", then "program". */
-  readonly explanations: readonly [Section, Section];
+  /** Lists of the child's tape that run when a step with that `explain` fails: "context", "program", "start". */
+  readonly explanations: readonly [Section, Section, Section];
   /** Empty without joined namespaces. */
   readonly awaitHelper: Section;
   readonly observe: Section;
   /** Empty without a new user namespace. */
   readonly writeIdMaps: Section;
+  /** Hooks that belong before pivot_root; empty without any. */
+  readonly runtimeHooks: Section;
   /** Terminal and final state. */
   readonly record: Section;
   readonly becomeSupervisor: Section;
   readonly release: Section;
+  /** One for each hook, once the user's process runs: when one fails, the others run all the same. */
+  readonly poststartHooks: readonly Section[];
+  /** What is told to whoever asked for it: pid and pidfd. */
+  readonly report: Section;
+  /** Waiting for the end in box itself, for a moment; empty where box becomes the supervisor at once. */
+  readonly waitHere: Section;
   readonly startSupervisor: Section;
   /** The supervisor's tape: its loop, and where every failure of it leads. */
   readonly supervise: Section;
@@ -52,6 +63,13 @@ export type BoxVariables = {
   readonly stageBytes: Bytes;
   readonly tapeBytes: Bytes;
   readonly state: Bytes;
+  /** The configuration as it was planned, for later commands. */
+  readonly config: Bytes;
+  /** The state as hooks get it in the host's namespaces, and with the pid as it is in the container's. */
+  readonly hookState: Bytes;
+  readonly insideState: Bytes;
+  /** Init's pid as digits. */
+  readonly pidText: Bytes;
   readonly statusAddress: Slot<"int">;
   readonly stateFolder: Slot<"fd">;
   readonly stage: Slot<"fd">;
@@ -68,6 +86,14 @@ export type BoxVariables = {
   readonly siginfo: Buffer;
   readonly reply: Buffer;
   readonly terminal: Slot<"fd">;
+  /** The FIFOs between init and start. */
+  readonly wait: Slot<"fd">;
+  readonly answer: Slot<"fd">;
+  /** Files in memory for hooks. */
+  readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
+  readonly hook: HookReport;
+  /** For exec: the container's init. */
+  readonly joins: Slot<"fd">;
   /** The kernel's reasons for refusing the filter of devices, a text. */
   readonly verifierLog: Buffer;
   /** Descriptors that survive box's becoming the supervisor. */
@@ -105,14 +131,12 @@ export type ChildVariables = {
   readonly context: Slot<"fd">;
   /** Address of the name of the program to be executed. */
   readonly program: Slot<"int">;
+  /** Address of a text that says what init is about to do, once only `box start` is there to hear of a failure. */
+  readonly attempt: Slot<"int">;
+  readonly hook: HookReport;
   /** The init's pid, when the stage clones it. */
   readonly initPid: Slot<"int">;
 };
 
 /** Sizes in bytes of the buffers that TypeScript reads back or fills. */
 export const bufferBytes = { stat: 1024, explanation: 512, verifierLog: 2048, processPath: 32 } as const;
-
-/** The stage and init find box's end of the socketpair here; layout.ts places the arena one below. */
-export const SYNC_FD = 4;
-/** Sources of descriptors for the child lie above both, so that moving one never overwrites another. */
-export const FIRST_FREE_FD = 5;

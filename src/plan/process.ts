@@ -6,19 +6,11 @@ import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
 import { components } from "../linux/components.ts";
 import type { Flag } from "../linux/flags.ts";
-import {
-  compute,
-  type ErrorTable,
-  newBuffer,
-  newSlot,
-  type OnError,
-  type Step,
-  type StepOptions,
-  type Struct,
-  slotIn,
-  step,
-} from "../tape/step.ts";
+import { compute, type ErrorTable, newBuffer, newSlot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { statxOffset } from "./masks.ts";
+import { setScheduling } from "./scheduling.ts";
+import { ownStdio } from "./stdio.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
 /**
@@ -33,7 +25,7 @@ export function ensureCwd(building: Building, process: Process): Step[] {
 }
 
 /** Enters the working folder with root's rights if they suffice, else later with the user's (NFS, FUSE). */
-export function enterCwd(building: Building, process: Process): { asRoot: Step[]; asUser: Step[] } {
+function enterCwd(building: Building, process: Process): { asRoot: Step[]; asUser: Step[] } {
   const origin = "process.cwd";
   const why = `change to the folder ${process.cwd}`;
   const entered = newSlot(building.child.variables, "int", "entered");
@@ -53,7 +45,7 @@ export function enterCwd(building: Building, process: Process): { asRoot: Step[]
   };
 }
 
-export function limitResources(building: Building, process: Process): Step[] {
+function limitResources(building: Building, process: Process): Step[] {
   const steps: Step[] = [];
   const list = process.rlimits ?? [];
   for (let index = 0; index < list.length; index++) {
@@ -73,7 +65,7 @@ export function limitResources(building: Building, process: Process): Step[] {
 }
 
 /** Drops from the bounding set what the configuration does not list; without `process.capabilities`, everything. */
-export function dropBoundingSet(building: Building, process: Process): Step[] {
+function dropBoundingSet(building: Building, process: Process): Step[] {
   const keep = new Set(process.capabilities?.bounding ?? []);
   const origin = "process.capabilities.bounding";
   const { made, joined } = building.namespaces;
@@ -93,7 +85,7 @@ export function dropBoundingSet(building: Building, process: Process): Step[] {
 }
 
 /** Ids of the process: supplementary groups, group, user, in that order, since only root may change them. */
-export function changeUser(building: Building, process: Process): Step[] {
+function changeUser(building: Building, process: Process): Step[] {
   const { uid, gid } = process.user;
   const groups = process.user.additionalGids ?? [];
   const steps = [step("prctl", [["PR_SET_KEEPCAPS"], 1, 0, 0, 0], "process.user", "keep capabilities over the change of user")];
@@ -135,9 +127,13 @@ function words(names: readonly string[] | undefined): readonly [number, number] 
 
 const CAPABILITY_VERSION_3 = 0x20080522;
 
-export function setCapabilities(building: Building, process: Process): Step[] {
+function setCapabilities(building: Building, process: Process): Step[] {
   const sets = process.capabilities;
-  const [effective, permitted, inheritable] = [words(sets?.effective), words(sets?.permitted), words(sets?.inheritable)];
+  // For the filter of system calls (filterSystemCalls).
+  const more = building.seccomp !== undefined && process.noNewPrivileges !== true ? ["CAP_SYS_ADMIN"] : [];
+  const effective = words([...(sets?.effective ?? []), ...more]);
+  const permitted = words([...(sets?.permitted ?? []), ...more]);
+  const inheritable = words(sets?.inheritable);
   const origin = "process.capabilities";
   const head: Struct = { struct: "cap_user_header", version: CAPABILITY_VERSION_3, pid: 0 };
   const data = new Uint8Array(
@@ -160,7 +156,7 @@ export function setCapabilities(building: Building, process: Process): Step[] {
 }
 
 /** Signals as a fresh process has them: Bun and the caller of box ignore some, and box blocked all. */
-export function resetSignals(building: Building): Step[] {
+function resetSignals(building: Building): Step[] {
   const byDefault: Struct = { struct: "sigaction" };
   const steps = building.facts.ignoredSignals.map((signal) =>
     step("rt_sigaction", [signal, byDefault, null, 8], "process", `let signal ${signal} do what it does by default`),
@@ -194,51 +190,115 @@ const EACCES = 13;
 const ENOENT = 2;
 
 /**
- * Looks for the program and becomes it. A candidate that may be executed is: if execve then says ENOENT, the file is
- * there and something that it names is not, so the head of the file is fetched for the error. A folder on the way
- * passes for executable until execve refuses it, and then the search goes on, as in a shell.
+ * Looks for the program, as long as system calls are not filtered and an error can still be told where it helps. A file
+ * that may be executed is taken; a folder on the way passes for executable too, so the type is looked at.
  */
-export function executeProgram(building: Building, process: Process): Step[] {
+export function findProgram(building: Building, process: Process): Step[] {
+  const { child, statx } = building;
   const args = process.args ?? [];
-  const env = environment(building, process);
   const name = args[0] as string;
+  const take = (path: string, more?: Pick<StepOptions, "goto">): Step =>
+    compute([{ text: path }, 0, 0, -1], origin, "keep the name of the program", { out: child.program, ...more });
   const origin = "process.args[0]";
   const may = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
     step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], origin, `execute ${path}`, { failed: "execute", ...more });
-  if (name.includes("/")) return [may(name), ...becomeProgram(building, name, args, env)];
-  const refused = newSlot(building.child.variables, "int", "refused");
+  if (name.includes("/")) return [may(name), take(name)];
+  const refused = newSlot(child.variables, "int", "refused");
+  const type = slotIn("int", statx, statxOffset("mode"), "type of the file");
   const remember = compute([0, 0, 0, -1], origin, "remember a file that may not be executed", { out: refused });
   const fail = (errno: number): Step => compute([0, 0, errno, -1], origin, `execute ${name}`, { failed: "search" });
-  return [
-    ...candidates(args, env).map((path) =>
+  const steps: Step[] = [];
+  for (const path of candidates(args, environment(building, process)))
+    steps.push(
       may(path, {
         onError: [
           ["ENOENT", []],
           ["ENOTDIR", []],
           ["EACCES", [remember]],
         ],
-        ok: becomeProgram(building, path, args, env, [["EACCES", [remember]]]),
+        ok: [
+          step("statx", ["AT_FDCWD", path, [], ["STATX_TYPE"], pointerTo(statx)], origin, `look at ${path}`),
+          compute([type, 0, 0, S_IFMT], origin, "is it a file?", { equal: { value: S_IFREG, steps: [take(path, { goto: "found" })] } }),
+          remember,
+        ],
       }),
-    ),
-    compute([refused, 0, 0, 0xff], origin, "was there a file that may not be executed?", {
-      equal: { value: 0, steps: [fail(EACCES)] },
-    }),
+    );
+  return [
+    ...steps,
+    compute([refused, 0, 0, 0xff], origin, "was there a file that may not be executed?", { equal: { value: 0, steps: [fail(EACCES)] } }),
     fail(ENOENT),
+    compute([0, 0, 0, -1], origin, "the program is found", { label: "found" }),
   ];
 }
 
-function becomeProgram(
-  building: Building,
-  path: string,
-  args: readonly string[],
-  env: readonly string[],
-  onError: OnError = "stop",
-): Step[] {
-  const origin = "process.args[0]";
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+type Explained = Pick<StepOptions, "explain">;
+
+/**
+ * The last but one: from here on only what the filter allows can be called. Without no_new_privs it takes CAP_SYS_ADMIN
+ * (seccomp(2)), which setCapabilities left for this; execve takes it away again, since it is neither inheritable nor ambient.
+ */
+export function filterSystemCalls({ seccomp, child, notes }: Building, more?: Explained): Step[] {
+  if (seccomp === undefined) return [];
+  notes.push(...seccomp.notes);
+  const filter = newBuffer(child.variables, "filter of system calls", seccomp.filter.length, seccomp.filter);
+  const program: Struct = { struct: "sock_fprog", len: seccomp.filter.length / 8, filter };
+  return [step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", more)];
+}
+
+/**
+ * Becomes the program. If execve says ENOENT, the file is there and something that it names is not, so the head of the
+ * file is fetched for the error.
+ */
+export const executeProgram = (building: Building, process: Process, more: Explained = { explain: "program" }): Step =>
+  step(
+    "execve",
+    [building.child.program, process.args ?? [], environment(building, process)],
+    "process.args[0]",
+    `execute ${process.args?.[0]}`,
+    { failed: "execute", ...more },
+  );
+
+/** All that makes this process the one that the configuration describes, but for the program. */
+export function becomeProcess(building: Building, process: Process): Step[] {
+  const cwd = enterCwd(building, process);
+  const umask = process.user.umask ?? 0o022;
   return [
-    compute([{ text: path }, 0, 0, -1], origin, "keep the name, to look into the file if it cannot be executed", {
-      out: building.child.program,
-    }),
-    step("execve", [path, args, env], origin, `execute ${path}`, { failed: "execute", explain: "program", onError }),
+    ...cwd.asRoot,
+    ...setScheduling(building, process),
+    ...limitResources(building, process),
+    ...dropBoundingSet(building, process),
+    ...(building.ownStdio && process.terminal !== true ? ownStdio(building, process.user.uid) : []),
+    ...changeUser(building, process),
+    ...setCapabilities(building, process),
+    ...cwd.asUser,
+    ...(process.noNewPrivileges === true
+      ? [step("prctl", [["PR_SET_NO_NEW_PRIVS"], 1, 0, 0, 0], "process.noNewPrivileges", "gain no privileges by execve")]
+      : []),
+    step("umask", [umask], "process.user.umask", `set the umask to 0${umask.toString(8)}`),
+    ...resetSignals(building),
   ];
 }
+
+/**
+ * A session keyring of the container's own, or it would share the keys of whoever called box (keyrings(7)). Searching it is
+ * allowed to its user beside what a new one allows, so that the container's processes find keys after a change of user.
+ */
+export function joinKeyring({ id, child, launch }: Building): Step[] {
+  if (!launch.newKeyring) return [];
+  const ring = newSlot(child.variables, "int", "session keyring");
+  const name = `_ses.${id}`;
+  const origin = "--no-new-keyring";
+  return [
+    step("keyctl", [["KEYCTL_JOIN_SESSION_KEYRING"], name, 0, 0, 0], origin, "join a session keyring of its own", {
+      out: ring,
+      onError: [["ENOSYS", []]],
+      ok: [step("keyctl", [["KEYCTL_SETPERM"], ring, KEY_PERMISSIONS, 0, 0], origin, "let its user search it")],
+    }),
+  ];
+}
+
+/** KEY_POS_ALL and KEY_USR_VIEW, READ, SEARCH and LINK (linux/key.h). */
+const KEY_PERMISSIONS = 0x3f1b0000;

@@ -1,10 +1,10 @@
 // Box's side of the container's terminal: its master comes out of the child's message, and gets its settings and size
 // before the container's process can look at them.
 
-import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { BoxVariables } from "./plan.ts";
+import { messageToReceive, sendToSocket } from "./send-descriptor.ts";
 import { TWO_32, without } from "./supervise-terminal.ts";
 
 const origin = "process.terminal";
@@ -13,27 +13,25 @@ const ONLCR = 0x4;
 
 export function receiveTerminal(building: Building, box: BoxVariables): Step[] {
   if (building.spec.process?.terminal !== true) return [];
+  const { consoleSocket } = building.launch;
+  // Whoever gets the terminal there sets it up.
+  if (consoleSocket !== undefined)
+    return [
+      ...receiveMaster(box),
+      ...sendToSocket(box.variables, box.terminal, consoleSocket, "/dev/ptmx", "--console-socket", "the terminal"),
+      step("close", [box.terminal], origin, "done with it"),
+    ];
   return [...receiveMaster(box), ...clearNewlines(box.variables, box.terminal), ...passSize(box.variables, box.terminal)];
 }
 
 /** Takes the terminal's master out of the child's message (recvmsg(2), SCM_RIGHTS). */
 function receiveMaster({ variables, sync, terminal }: BoxVariables): Step[] {
-  const byte = newBuffer(variables, "one byte", 8);
-  const control = newBuffer(variables, "control", 24);
-  const vector = newBuffer(variables, "iovec", 16, { struct: "iovec", iov_base: byte, iov_len: 1 });
-  const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
-    struct: "msghdr",
-    msg_iov: vector,
-    msg_iovlen: 1,
-    msg_control: control,
-    msg_controllen: control.bytes,
-  });
-  const received = slotIn("int", control, 16, "the descriptor in the message");
+  const { message, descriptor } = messageToReceive(variables);
   return [
     step("recvmsg", [sync, address(message), ["MSG_CMSG_CLOEXEC"]], origin, "receive the container's terminal", {
       expect: { value: 1, refused: "init ended before" },
     }),
-    compute([received, 0, 0, UINT_MAX], origin, "take it out of the message", { out: terminal }),
+    compute([descriptor, 0, 0, UINT_MAX], origin, "take it out of the message", { out: terminal }),
   ];
 }
 

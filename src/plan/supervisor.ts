@@ -5,7 +5,8 @@
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { type BoxVariables, FIRST_FREE_FD, type SupervisorVariables } from "./plan.ts";
+import type { BoxVariables, SupervisorVariables } from "./plan.ts";
+import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
 
 const origin = "box";
 export const SIGCHLD = 17;
@@ -55,6 +56,32 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   ];
 }
 
+/**
+ * The same in box itself, for as long as `patienceMs`: what ends soon does not pay for box's becoming the supervisor.
+ * Ends at "patience", when there is a supervisor to become.
+ */
+export function waitHere(building: Building, own: SupervisorVariables, patienceMs: number): Step[] {
+  const signal = newSlot(own.variables, "int", "signal");
+  const everySignal = new Uint8Array(8).fill(0xff);
+  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: patienceMs * 1_000_000 } as const;
+  return [
+    ...lookForEnd(own, "wait"),
+    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${patienceMs} ms for a signal`, {
+      label: "wait",
+      out: signal,
+      onError: [
+        ["EINTR", [again("wait")]],
+        ["EAGAIN", [again("patience")]],
+      ],
+    }),
+    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
+    step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
+    compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
+    ...afterEnd(building, own),
+    compute([0, 0, 0, -1], origin, "it goes on for longer", { label: "patience" }),
+  ];
+}
+
 /** The kernel named this process after the stage's file; ps and killall are to find box. */
 export function takeName(own: SupervisorVariables): Step[] {
   const name = newSlot(own.variables, "int", "a name");
@@ -77,6 +104,7 @@ export function lookForEnd(own: SupervisorVariables, label: string): Step[] {
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
+  if (building.launch.keep) return [...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []), ...exitAsInit(own)];
   if (outlives(building) || building.finishInBox) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
@@ -106,9 +134,13 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   }
   steps.push(
     ...restore,
-    step("unlinkat", [own.stateFolder, "state.json", []], origin, "remove the state"),
+    step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
+    ...(building.seccomp === undefined
+      ? []
+      : [step("unlinkat", [own.stateFolder, keptFilter, []], origin, "remove the filter of system calls")]),
+    step("unlinkat", [own.stateFolder, stateFile, []], origin, "remove the state"),
     ...(building.hostRoot
-      ? [step("unlinkat", [own.stateFolder, "root", ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]
+      ? [step("unlinkat", [own.stateFolder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root")]
       : []),
     step("unlinkat", [own.stateRoot, building.id, ["AT_REMOVEDIR"]], origin, "remove the state folder"),
     ...exitAsInit(own),
@@ -144,6 +176,12 @@ const restoreTerminal = (own: SupervisorVariables): Step =>
     onError: "ignore",
   });
 
+/** When a supervisor's tape fails that has nothing to undo. */
+export const giveUp = (building: Building, own: SupervisorVariables): Step[] => [
+  ...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []),
+  step("exit_group", [125], origin, "end, since the supervisor cannot go on"),
+];
+
 /** Becomes box again to finish: how init ended is left in the state folder. */
 export function handOver(building: Building, own: SupervisorVariables): Step[] {
   const file = newSlot(own.variables, "fd", "exit");
@@ -153,7 +191,7 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
     ...restore,
     step(
       "openat",
-      [own.stateFolder, "exit", ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      [own.stateFolder, exitFile, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
       origin,
       "note how init ended",
       {
@@ -171,14 +209,14 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
   ];
 }
 
+/** Above the number at which the stage looks for its tape. */
+const FIRST_FREE_FD = ARENA_FD + 1;
+
 /** Box replaces itself: everything that the supervisor needs gets a number that survives execve. */
 export function becomeSupervisor(building: Building, box: BoxVariables): Step[] {
   const { variables } = box;
   const root = newSlot(variables, "fd", "folder of all states");
   const exe = newSlot(variables, "fd", "box's executable, as opened");
-  const keep = (from: Slot<"fd">, out: Slot<"fd">, why: string): Step =>
-    step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
-  const terminal = building.spec.process?.terminal === true ? [keep(box.terminal, box.kept.terminal, "keep the terminal")] : [];
   return [
     step(
       "openat",
@@ -197,10 +235,18 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
       { out: exe },
     ),
     keep(exe, box.kept.box, "keep it"),
-    ...terminal,
-    step("memfd_create", ["box-tape", ["MFD_CLOEXEC"]], origin, "make a file in memory for the supervisor's tape", { out: box.kept.tape }),
+    ...keepForSupervisor(building, box),
   ];
 }
+
+const keep = (from: Slot<"fd">, out: Slot<"fd">, why: string): Step =>
+  step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
+
+/** What every supervisor needs: the terminal, if there is one, and its tape. */
+export const keepForSupervisor = (building: Building, box: BoxVariables): Step[] => [
+  ...(building.spec.process?.terminal === true ? [keep(box.terminal, box.kept.terminal, "keep the terminal")] : []),
+  step("memfd_create", ["box-tape", ["MFD_CLOEXEC"]], origin, "make a file in memory for the supervisor's tape", { out: box.kept.tape }),
+];
 
 /** The last part, once TypeScript has put the numbers above into the tape. */
 export function startSupervisor(box: BoxVariables): Step[] {

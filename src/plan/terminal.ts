@@ -7,12 +7,11 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
-import { SYNC_FD } from "./plan.ts";
 import { attach } from "./root.ts";
+import { messageToSend } from "./send-descriptor.ts";
 import { ensureInRoot, expectEqual, OPEN_HOW_BYTES, openInRoot, pointerTo } from "./steps.ts";
 
 const origin = "process.terminal";
-const CONTROL_BYTES = 24;
 
 /** Makes the pseudoterminal and sends its master to box; with a root of the container's own, /dev/console is its slave. */
 export function openTerminal(building: Building): Step[] {
@@ -111,23 +110,11 @@ function bindConsole(building: Building): Step[] {
   ];
 }
 
-/** sendmsg with the master as SCM_RIGHTS (unix(7)): one byte of data, one control message of 20 bytes. */
 function sendMaster(building: Building, master: Slot<"fd">): Step[] {
-  const { variables } = building.child;
-  const byte = newBuffer(variables, "one byte", 8, new Uint8Array([0x74]));
-  const control = newBuffer(variables, "control", CONTROL_BYTES, new Uint8Array(new Uint32Array([20, 0, 1, 1, 0, 0]).buffer));
-  const vector = newBuffer(variables, "iovec", 16, { struct: "iovec", iov_base: byte, iov_len: 1 });
-  const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
-    struct: "msghdr",
-    msg_iov: vector,
-    msg_iovlen: 1,
-    msg_control: control,
-    msg_controllen: 20,
-  });
-  const place = slotIn("int", control, 16, "the descriptor in the message");
+  const { message, descriptor } = messageToSend(building.child.variables, "t");
   return [
-    compute([master, 0, 0, -1], origin, "put the terminal into a message", { out: place }),
-    step("sendmsg", [SYNC_FD, address(message), ["MSG_NOSIGNAL"]], origin, "send the terminal to box"),
+    compute([master, 0, 0, -1], origin, "put the terminal into a message", { out: descriptor }),
+    step("sendmsg", [building.handed.sync, address(message), ["MSG_NOSIGNAL"]], origin, "send the terminal to box"),
     step("close", [master], origin, "keep only the slave"),
   ];
 }

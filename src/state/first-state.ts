@@ -23,7 +23,9 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
     box: {
       startTime: 0,
       supervisor: process.pid,
+      stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
       cgroups: containerCgroups({ facts, spec, id }).map(({ version, path: cgroup }) => ({ version, path: cgroup })),
+      ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       plugins,
     },
   };

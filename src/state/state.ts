@@ -1,11 +1,7 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
-/** FIFOs in the state folder: init waits on the first until start writes there, and tells start on the other what became of it. */
-export const waitFifo = "wait";
-export const answerFifo = "answer";
-/** The configuration as it was planned, plugins and flags included: a Spec as JSON in the state folder. */
-export const keptConfig = "config.json";
+import type { Flag } from "../linux/flags.ts";
 
 export type Status = "creating" | "created" | "running" | "stopped";
 
@@ -24,9 +20,13 @@ export type State = {
   readonly box: {
     /** Field 22 of /proc/PID/stat: with the pid, what tells init from any later process. */
     readonly startTime: number;
-    /** Pid of the box that runs it in the foreground. */
+    /** Pid of the box that makes it, and runs it in the foreground. */
     readonly supervisor: number;
+    /** After its end the container stays until it is deleted; else it is gone with its supervisor. */
+    readonly stays: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    /** With which seccomp(2) loads the kept filter. */
+    readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
     /** Loaded again for poststop. */
     readonly plugins: readonly PluginUse[];
   };

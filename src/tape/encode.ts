@@ -39,7 +39,7 @@ export type EncodeOptions = {
   /** Which list runs when a step of another one fails unhandled, instead of stopping the tape. Comes before those. */
   readonly failureList?: number;
   /** Which lists run when a step with that `explain` fails unhandled. They come before the lists that name them. */
-  readonly explanations?: Readonly<Record<Explanation, number>>;
+  readonly explanations?: { readonly [kind in Explanation]?: number };
   /**
    * Memory to encode into, all zero; the image is in it unless it was too small. JavaScript's own costs more: what is
    * allocated counts for when its collector starts threads.
@@ -162,8 +162,9 @@ function writeLists(state: State, lists: readonly (readonly Step[])[], { failure
   const failure = failureList === undefined ? ON_ERROR_STOP : write(failureList, ON_ERROR_STOP);
   const failures: { [kind in Explanation]?: number } = state.failures;
   if (explanations !== undefined) {
-    failures.context = write(explanations.context, failure);
-    failures.program = write(explanations.program, failure);
+    if (explanations.context !== undefined) failures.context = write(explanations.context, failure);
+    if (explanations.program !== undefined) failures.program = write(explanations.program, failure);
+    if (explanations.start !== undefined) failures.start = write(explanations.start, failure);
   }
   for (let index = 0; index < lists.length; index++) if (entries[index] === undefined) write(index, failure);
   return entries;

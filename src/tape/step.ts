@@ -100,10 +100,10 @@ export type Step = {
   /** Where to go on afterwards, instead of the step that follows. */
   readonly goto: string | undefined;
 };
-/** What can be fetched about a failure: the log of a mount context, or the first bytes of a program. */
-export type Explanation = "context" | "program";
+/** What can be fetched about a failure: the log of a mount context, the first bytes of a program; or told to `box start`. */
+export type Explanation = "context" | "program" | "start";
 /** How a failure of a step is put to the user: in which class it is, for hints and exit codes. */
-export type Failure = "execute" | "search" | "duplicate";
+export type Failure = "execute" | "search" | "duplicate" | "hook";
 export type StepOptions = {
   readonly [Field in "out" | "onError" | "ok" | "equal" | "expect" | "label" | "goto" | "explain" | "failed"]?: Step[Field];
 };

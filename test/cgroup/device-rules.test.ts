@@ -17,6 +17,7 @@ const usual = [
   "c 1:9 rwm",
   "c 5:0 rwm",
   "c 5:2 rwm",
+  "c 10:200 rwm",
   "c 136:* rwm",
   "c *:* m",
   "b *:* m",
@@ -56,8 +57,8 @@ describe("lines for v1", () => {
     check([denyAll, { allow: true, type: "b", major: 7, access: "rw" }], allowed(...usual.slice(0, -1), "b 7:* rwm", "b *:* m")));
   test("a rule for both types", () =>
     check(
-      [{ allow: true, major: 10, minor: 200, access: "rw" }],
-      allowed(...usual.slice(0, 7), "c 10:200 rwm", ...usual.slice(7, -1), "b 10:200 rwm", "b *:* m"),
+      [{ allow: true, major: 10, minor: 229, access: "rw" }],
+      allowed(...usual.slice(0, 8), "c 10:229 rwm", ...usual.slice(8, -1), "b 10:229 rwm", "b *:* m"),
     ));
   test("the last rule wins", () =>
     check(
@@ -77,7 +78,7 @@ describe("lines for v1", () => {
         { allow: true, type: "c", major: 4, access: "r" },
         { allow: true, type: "c", major: 4, minor: 64, access: "w" },
       ],
-      allowed(...usual.slice(0, 5), "c 4:64 rwm", ...usual.slice(5, 7), "c 4:* rm", ...usual.slice(7)),
+      allowed(...usual.slice(0, 5), "c 4:64 rwm", ...usual.slice(5, 8), "c 4:* rm", ...usual.slice(8)),
     ));
   test("all but some", () =>
     check(
@@ -85,7 +86,10 @@ describe("lines for v1", () => {
       denied("c 1:11 rw", "b 8:* w"),
     ));
   test("Docker's", () =>
-    check((dockerConfig() as Spec).linux?.resources?.devices ?? [], allowed(...usual.slice(0, 5), "c 5:* rwm", ...usual.slice(7))));
+    check(
+      (dockerConfig() as Spec).linux?.resources?.devices ?? [],
+      allowed(...usual.slice(0, 5), "c 10:200 rwm", "c 5:* rwm", ...usual.slice(8)),
+    ));
 });
 
 describe("what v1 cannot do", () => {

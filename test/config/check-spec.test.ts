@@ -61,7 +61,6 @@ describe("the document", () => {
       }
     })();
     expect(error).toBeInstanceOf(BoxError);
-    expect((error as BoxError).exitCode).toBe(125);
     expect((error as BoxError).facts.what).toBe("the configuration is not valid");
   });
 });
@@ -325,6 +324,8 @@ describe("linux.sysctl", () => {
   test("ipc", () => one("kernel.shmmax", undefined, "ipc"));
   test("ipc without", () => one("kernel.shmmax", "needs an ipc namespace in linux.namespaces"));
   test("mqueue", () => one("fs.mqueue.msg_max", "needs an ipc namespace in linux.namespaces"));
+  test("host name", () => one("kernel.hostname", "the field hostname is the place for it"));
+  test("limits of users", () => one("user.max_user_namespaces", "needs a user namespace in linux.namespaces"));
   test("domain name", () => one("kernel.domainname", undefined));
   test("the host's", () => one("kernel.panic", "is not of a namespace: it would change the host", "ipc"));
   test("the host's, near to a name", () => one("networkd.x", "is not of a namespace: it would change the host", "network"));

@@ -33,47 +33,50 @@ test("hooks without entries", () => withSpec({ hooks: { prestart: [] } }));
 test("hooks", () => withSpec({ hooks: { poststop: [{ path: "/h" }] } }, "hooks: not supported yet"));
 
 test("seccomp", () => withLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW" } }, "linux.seccomp: not supported yet"));
-test("sysctl", () => withLinux({ sysctl: { "net.a": "1" } }, "linux.sysctl: not supported yet"));
-test("devices", () => withLinux({ devices: [{ path: "/dev/p", type: "p" }] }, "linux.devices: not supported yet"));
+test("sysctl and devices are", () => withLinux({ sysctl: { "net.a": "1" }, devices: [{ path: "/dev/p", type: "p" }] }));
 test("netDevices", () => withLinux({ netDevices: { eth0: { name: "a" } } }, "linux.netDevices: not supported yet"));
 test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
 test("intelRdt", () => withLinux({ intelRdt: { closID: "a" } }, "linux.intelRdt: not supported yet"));
-test("memoryPolicy", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }, "linux.memoryPolicy: not supported yet"));
-test("personality", () => withLinux({ personality: { domain: "LINUX32" } }, "linux.personality: not supported yet"));
-test("time namespace", () =>
+test("memoryPolicy is", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }));
+test("personality is, without flags", () => {
+  withLinux({ personality: { domain: "LINUX32", flags: [] } });
   withLinux(
-    { namespaces: [{ type: "mount" }, { type: "uts" }, { type: "time" }], timeOffsets: { boottime: { secs: 1 } } },
-    "linux.timeOffsets: not supported yet",
-    'linux.namespaces[2].type: "time" is not supported yet',
-  ));
+    { personality: { domain: "LINUX32", flags: ["ADDR_NO_RANDOMIZE"] } },
+    "linux.personality.flags: this version of the runtime spec knows none",
+  );
+});
+test("a time namespace is", () =>
+  withLinux({ namespaces: [{ type: "mount" }, { type: "uts" }, { type: "time" }], timeOffsets: { boottime: { secs: 1 } } }));
 test("no mount namespace", () =>
   withLinux({ namespaces: [{ type: "uts" }] }, "linux.namespaces: has no mount namespace, and box makes no container without"));
 
-const resources = (resources: Linux["resources"], ...expected: string[]): void => withLinux({ resources: resources ?? {} }, ...expected);
-test("memory", () => resources({ memory: { limit: 0 } }, "linux.resources.memory: not supported yet"));
-test("cpu", () => resources({ cpu: { cpus: "0" } }, "linux.resources.cpu: not supported yet"));
-test("pids", () => resources({ pids: { limit: 1 } }, "linux.resources.pids: not supported yet"));
-test("blockIO", () => resources({ blockIO: { weight: 1 } }, "linux.resources.blockIO: not supported yet"));
-test("huge pages", () =>
-  resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }, "linux.resources.hugepageLimits: not supported yet"));
-test("network", () => resources({ network: { classID: 1 } }, "linux.resources.network: not supported yet"));
-test("rdma", () => resources({ rdma: { a: { hcaHandles: 1 } } }, "linux.resources.rdma: not supported yet"));
-test("unified", () => resources({ unified: { "memory.max": "1" } }, "linux.resources.unified: not supported yet"));
-
-test("device rules are", () =>
-  resources({
-    devices: [
-      { allow: false, access: "rwm" },
-      { allow: true, access: "rwm", type: "c", major: 1 },
-    ],
+test("resources are", () =>
+  withLinux({
+    resources: {
+      devices: [
+        { allow: false, access: "rwm" },
+        { allow: true, access: "rwm", type: "c", major: 1 },
+      ],
+      memory: { limit: 1 },
+      cpu: { cpus: "0" },
+      pids: { limit: 1 },
+      blockIO: { weight: 10 },
+      hugepageLimits: [{ pageSize: "2MB", limit: 0 }],
+      network: { classID: 1 },
+      rdma: { a: { hcaHandles: 1 } },
+      unified: { "memory.max": "1" },
+    },
   }));
 
 test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
 test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
-test("oomScoreAdj", () => withProcess({ oomScoreAdj: 0 }, "process.oomScoreAdj: not supported yet"));
-test("scheduler", () => withProcess({ scheduler: { policy: "SCHED_IDLE" } }, "process.scheduler: not supported yet"));
-test("ioPriority", () => withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 } }, "process.ioPriority: not supported yet"));
-test("execCPUAffinity", () => withProcess({ execCPUAffinity: { final: "0" } }, "process.execCPUAffinity: not supported yet"));
+test("oomScoreAdj is", () => withProcess({ oomScoreAdj: 0 }));
+test("scheduler, ioPriority and execCPUAffinity are", () =>
+  withProcess({
+    scheduler: { policy: "SCHED_IDLE" },
+    ioPriority: { class: "IOPRIO_CLASS_BE", priority: 0 },
+    execCPUAffinity: { final: "0" },
+  }));
 
 test("mounts", () => {
   const one = [{ containerID: 0, hostID: 0, size: 1 }];
@@ -97,23 +100,13 @@ test("mounts", () => {
 test("all at once, as the clients ask today", () => {
   expect(lines(podmanConfig())).toMatchInlineSnapshot(`
     [
-      "process.oomScoreAdj: not supported yet",
-      "linux.sysctl: not supported yet",
-      "linux.resources.pids: not supported yet",
-      "linux.resources.unified: not supported yet",
-      "linux.devices: not supported yet",
       "linux.seccomp: not supported yet",
     ]
   `);
   expect(lines(dockerConfig())).toMatchInlineSnapshot(`
     [
       "process.apparmorProfile: not supported yet",
-      "process.oomScoreAdj: not supported yet",
       "hooks: not supported yet",
-      "linux.sysctl: not supported yet",
-      "linux.resources.memory: not supported yet",
-      "linux.resources.cpu: not supported yet",
-      "linux.resources.blockIO: not supported yet",
     ]
   `);
 });

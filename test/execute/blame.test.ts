@@ -9,9 +9,9 @@ import { compute, newSlot, newVariables, type Step, step } from "../../src/tape/
 const fact = { step: step("setsid", [], "box", "setsid"), explanation: "", before: [], refused: false };
 
 /** The message and exit code for a failure of one step. */
-function blamed(one: Step, errno: number, more: { explanation?: string; refused?: boolean } = {}): [number, ...string[]] {
+function blamed(one: Step, errno: number, more: { explanation?: string; refused?: boolean } = {}): [number | undefined, ...string[]] {
   const error = blame({ ...fact, step: one, errno, ...more });
-  return [error.exitCode, ...errorLines(error)];
+  return [error.facts.exitCode, ...errorLines(error)];
 }
 
 const ENOENT = 2;
@@ -21,7 +21,7 @@ const EINVAL = 22;
 test("a call: what for, from where, the call itself, its errno", () => {
   const mount = step("mount", ["tmpfs", "/data", "tmpfs", ["MS_NOSUID"], null], "mounts[3]", "mount tmpfs on /data");
   expect(blamed(mount, EINVAL)).toEqual([
-    125,
+    undefined,
     'box: mounts[3]: cannot mount tmpfs on /data: mount("tmpfs", "/data", "tmpfs", MS_NOSUID, NULL): EINVAL (invalid argument)',
   ]);
 });
@@ -30,15 +30,15 @@ test("where the result would have gone is left out", () => {
   const out = newSlot(newVariables(), "fd", "root");
   const open = step("openat", ["AT_FDCWD", "/x", ["O_PATH"], 0], "root.path", "open /x", { out });
   expect(blamed(open, EACCES)).toEqual([
-    125,
+    undefined,
     'box: root.path: cannot open /x: openat(AT_FDCWD, "/x", O_PATH, 0): EACCES (permission denied)',
   ]);
 });
 
 test("an expectation that is not met says so in its own words; the call's own EPERM does not", () => {
   const expecting = step("getpid", [], "box", "use it", { expect: { value: 0, refused: "it is in use" } });
-  expect(blamed(expecting, 1, { refused: true })).toEqual([125, "box: box: cannot use it: it is in use"]);
-  expect(blamed(expecting, 1)).toEqual([125, "box: box: cannot use it: getpid(): EPERM (operation not permitted)"]);
+  expect(blamed(expecting, 1, { refused: true })).toEqual([undefined, "box: box: cannot use it: it is in use"]);
+  expect(blamed(expecting, 1)).toEqual([undefined, "box: box: cannot use it: getpid(): EPERM (operation not permitted)"]);
 });
 
 test("a program: exit codes 127 and 126, and the environment stays out of the message", () => {

@@ -1,6 +1,27 @@
 import { describe, expect, test } from "bun:test";
 import { hintFor } from "../../src/execute/hints.ts";
-import { step } from "../../src/tape/step.ts";
+import { newSlot, newVariables, step } from "../../src/tape/step.ts";
+
+describe("limits", () => {
+  const folder = "/sys/fs/cgroup/memory/web";
+  const variables = newVariables();
+  const open = (file: string) => step("openat", ["AT_FDCWD", `${folder}/${file}`, ["O_WRONLY"], 0], "memory.limit", "limit memory");
+  const write = (file: string) => step("write", [newSlot(variables, "fd", `${folder}/${file}`), "5", 1], "memory.limit", "limit memory");
+  for (const [one, errno, hint] of [
+    [open("memory.max"), "ENOENT", "the memory controller is not enabled in this cgroup"],
+    [open("cpuset.cpus"), "ENOENT", "the cpuset controller is not enabled in this cgroup"],
+    [open("memory.memsw.limit_in_bytes"), "ENOENT", "this kernel does not count swap for cgroups"],
+    [open("hugetlb.2MB.max"), "ENOENT", undefined],
+    [open("memory.max"), "EACCES", undefined],
+    [write("memory.limit_in_bytes"), "EBUSY", "the container uses more than that now"],
+    [write("memory.limit_in_bytes"), "EINVAL", "the limit on memory and swap together, memory.swap, is lower than that"],
+    [write("memory.memsw.limit_in_bytes"), "EINVAL", "it counts memory and swap together, so it is at least memory.limit"],
+    [write("memory.swappiness"), "EINVAL", undefined],
+    [write("cpu.cfs_quota_us"), "EINVAL", undefined],
+  ] as const)
+    test(`${one.call} ${one.call === "openat" ? one.args[1] : "into"}: ${errno}: ${hint}`, () =>
+      expect(hintFor(one, errno, "")).toBe(hint as string));
+});
 
 describe("devices", () => {
   const origin = "linux.resources.devices";

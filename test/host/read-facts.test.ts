@@ -35,7 +35,14 @@ const reader = ({ files = {}, cgroups, writable = [] }: Host): HostReader => ({
   filesystem: (path) => (path === "/sys/fs/cgroup" ? cgroups : undefined),
   mayWrite: (path) => writable.includes(path),
 });
-const wanted: FactsWanted = { machine: "x64", stateRoot: undefined, runtimeFolder: undefined, openFiles: true, home: "/root" };
+const wanted: FactsWanted = {
+  machine: "x64",
+  stateRoot: undefined,
+  runtimeFolder: undefined,
+  openFiles: true,
+  home: "/root",
+  limits: false,
+};
 const v2 = filesystemMagic.CGROUP2_SUPER_MAGIC;
 
 describe("facts", () => {
@@ -47,6 +54,7 @@ describe("facts", () => {
       "/proc/self/cgroup": "0::/a/b\n",
       "/proc/sys/kernel/osrelease": "6.1.0-18-amd64\n",
       "/proc/self/uid_map": "         0          0 4294967295\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
     };
     expect(readFacts(reader({ files, cgroups: v2, writable: ["/sys/fs/cgroup/a"] }), wanted)).toEqual({
       machine: "x64",
@@ -56,7 +64,7 @@ describe("facts", () => {
       ignoredSignals: [13, 25],
       boundingSet: [0, 5],
       inUserNamespace: false,
-      cgroups: { v1: [], v2: { controllers: [], mount: "/sys/fs/cgroup", own: "/a/b" }, writable: true },
+      cgroups: { v1: [], v2: { controllers: ["cpu", "memory"], mount: "/sys/fs/cgroup", own: "/a/b" }, writable: true },
       stateRoot: "/run/box",
       home: "/root",
       openFiles: { soft: 1024, hard: 4096 },
@@ -219,4 +227,24 @@ describe("the layout of cgroups", () => {
     expect(layout({ files: hybrid, writable: ["/sys/fs/cgroup/pids/a"] })).toBe("1 of v1, v2 /sys/fs/cgroup/unified /u, writable"));
   test("hybrid of an ordinary user", () => expect(layout({ files: hybrid })).toBe("1 of v1, v2 /sys/fs/cgroup/unified /u, not writable"));
   test("nothing mounted", () => expect(layout({})).toBe("0 of v1, no v2, not writable"));
+
+  const controllers = (host: Host, limits?: boolean) => readCgroups(reader(host), limits).v2?.controllers;
+  const offered = { ...hybrid, "/sys/fs/cgroup/unified/cgroup.controllers": "hugetlb\n" };
+  test("hybrid: what v2 offers is asked for only when resources are limited", () =>
+    expect([controllers({ files: offered }), controllers({ files: offered }, true), controllers({ files: hybrid }, true)]).toEqual([
+      [],
+      ["hugetlb"],
+      [],
+    ]));
+  test("pure v2: what it offers, seen from inside a container too", () =>
+    expect(
+      controllers({
+        files: {
+          "/proc/self/cgroup": "0::/docker/abc/x\n",
+          "/proc/self/mountinfo": line("/docker/abc", "/sys/fs/cgroup", "cgroup2", "rw"),
+          "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io\n",
+        },
+        cgroups: v2,
+      }),
+    ).toEqual(["cpuset", "cpu", "io"]));
 });

@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   cpSync,
+  type Dirent,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -80,6 +81,10 @@ const needs = {
   runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
   setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
   strace: () => Bun.which("strace") !== null || "strace (Debian package strace)",
+  "huge pages in cgroup v2": () =>
+    (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&
+      existsSync("/sys/kernel/mm/hugepages/hugepages-2048kB")) ||
+    "the hugetlb controller in a cgroup v2 beside v1, and huge pages of 2 MB",
   "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
 } as const;
 
@@ -404,13 +409,22 @@ function readlinkOrEmpty(path: string): string {
 /** Cgroups in any hierarchy with `id` in their name, other than as part of a longer number. */
 export function cgroupsOf(folder: string, id: string): string[] {
   const out: string[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
+  for (const entry of foldersIn(folder)) {
     const path = `${folder}/${entry.name}`;
     if (new RegExp(`${id}(?!\\d)`).test(entry.name)) out.push(path);
     out.push(...cgroupsOf(path, id));
   }
   return out;
+}
+
+/** None of one that has just gone: others on the machine have containers too. */
+function foldersIn(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 export type CgroupLayout = "as is" | "v1" | "v2";

@@ -5,6 +5,7 @@ import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from
 import { Bundle, binary, execute, machine, type Outcome, type RichSpec, testWith } from "./harness.ts";
 
 const test = testWith();
+const REFUSED = 1;
 const FAILED = 125;
 const CANNOT_EXECUTE = 126;
 const NOT_FOUND = 127;
@@ -314,7 +315,7 @@ refused(
 );
 refused("no id", box("run"), FAILED, "box: a container id is missing", "hint: box run ID, or box run -- COMMAND for one without a bundle");
 refused("an unknown flag", box("run", "--bundel", "x", "ID"), FAILED, "box: unknown flag --bundel", "hint: box run --help lists the flags");
-refused("an unknown global flag", box("--rooot", "x", "run"), FAILED, "box: unknown flag --rooot", "hint: box --help lists the flags");
+refused("an unknown global flag", box("--rooot", "x", "run"), REFUSED, "box: unknown flag --rooot", "hint: box --help lists the flags");
 refused(
   "a flag without its value",
   box("run", "--bundle"),
@@ -329,29 +330,29 @@ refused(
   "box: flag --read-only takes no value",
   "hint: box run --help lists the flags",
 );
-refused("an unknown command", box("rum", "ID"), FAILED, "box: unknown command rum", "hint: box --help lists the commands");
+refused("an unknown command", box("rum", "ID"), REFUSED, "box: unknown command rum", "hint: box --help lists the commands");
 for (const word of ["constructor", "toString", "__proto__"])
-  refused(`the unknown command ${word}`, box(word, "ID"), FAILED, `box: unknown command ${word}`, "hint: box --help lists the commands");
+  refused(`the unknown command ${word}`, box(word, "ID"), REFUSED, `box: unknown command ${word}`, "hint: box --help lists the commands");
 refused(
   "help for an unknown command",
   box("help", "constructor"),
-  FAILED,
+  REFUSED,
   "box: unknown command constructor",
   "hint: box --help lists the commands",
 );
-refused("delete of nothing", box("delete"), FAILED, "box: a container id is missing", "hint: box delete [--force] ID…");
-refused("delete of what does not exist", box("delete", "ID"), FAILED, "box: id: the container ID does not exist");
+refused("delete of nothing", box("delete"), REFUSED, "box: a container id is missing", "hint: box delete [--force] ID…");
+refused("delete of what does not exist", box("delete", "ID"), REFUSED, "box: id: the container ID does not exist");
 refused(
   "spec over a config.json",
   box("spec"),
-  FAILED,
+  REFUSED,
   "box: FOLDER/config.json exists already",
   "hint: remove it, or choose another folder with --bundle",
 );
 refused(
   "spec into no folder",
   box("spec", "-b", "/no/such"),
-  FAILED,
+  REFUSED,
   "box: cannot write /no/such/config.json: ENOENT (no such file or directory)",
 );
 
@@ -427,7 +428,11 @@ for (const [title, make, message] of [
       const path = `${bundle.states}/${bundle.id}`;
       mkdirSync(bundle.states);
       make(path);
-      expect(await bundle.box([command, bundle.id])).toEqual({ exitCode: FAILED, stdout: "", stderr: message(path) });
+      expect(await bundle.box([command, bundle.id])).toEqual({
+        exitCode: command === "run" ? FAILED : REFUSED,
+        stdout: "",
+        stderr: message(path),
+      });
       rmSync(path, { recursive: true });
     });
 

@@ -64,7 +64,7 @@ test("after SIGKILL of box the container goes on, until box delete --force", asy
     expect(existsSync(`/proc/${initPid}/root`)).toBe(true);
     expect(cgroupsOf("/sys/fs/cgroup", bundle.id).length).toBeGreaterThan(0);
     expect(await bundle.box(["delete", bundle.id])).toEqual({
-      exitCode: 125,
+      exitCode: 1,
       stdout: "",
       stderr: `box: id: the container ${bundle.id} is running\nhint: box delete --force ends it first\n`,
     });

@@ -15,6 +15,7 @@ const newer: Readonly<Record<string, string>> = {
   MFD_EXEC: "6.3",
   MFD_NOEXEC_SEAL: "6.3",
   MOVE_MOUNT_BENEATH: "6.5",
+  MPOL_WEIGHTED_INTERLEAVE: "6.9",
   PR_SET_MDWE: "6.3",
   STATX_MNT_ID_UNIQUE: "6.8",
 };

@@ -51,6 +51,8 @@ const inC: Readonly<Record<StructName, InC>> = {
   signalfd_siginfo: { type: "struct signalfd_siginfo" },
   fd_pair: { type: "struct { int first, second; }" },
   gid: { type: "struct { __kernel_gid32_t gid; }" },
+  sock_fprog: { type: "struct sock_fprog" },
+  sched_attr: { type: "struct sched_attr" },
   bpf_prog_load: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, kern_version)" },
   bpf_prog_attach: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, replace_bpf_fd)" },
 };

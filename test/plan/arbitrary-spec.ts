@@ -2,9 +2,25 @@
 // drawn from what is likely to hurt: doubled slashes, `..`, names with spaces, options that contradict each other.
 
 import fc from "fast-check";
-import type { Capabilities, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Rlimit, Spec } from "../../src/config/spec.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceRule,
+  IdMapping,
+  IoPriority,
+  Linux,
+  MemoryPolicy,
+  Mount,
+  Namespace,
+  Process,
+  Resources,
+  Rlimit,
+  Scheduler,
+  Spec,
+} from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
+import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
 import { cgroupLayouts, plainFacts } from "./plan-for.ts";
 
@@ -14,6 +30,9 @@ const name = fc.constantFrom("a", "data", "sub folder", "..", ".", "", "dev", "p
 const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
 /** A path that names something below the root even after `..` has been taken at its word. */
 const belowRoot = fc.tuple(path, fc.constantFrom("a", "dev", "b c")).map(([folder, last]) => `${folder}/${last}`);
+
+/** What /proc takes below itself is a short list of files. */
+const outsideOfProc = belowRoot.filter((one) => components(one)[0] !== "proc");
 
 const some = <T>(values: readonly T[]): fc.Arbitrary<T[]> => fc.subarray([...values]);
 const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
@@ -47,7 +66,7 @@ const filesystem = (type: string, data: readonly string[], destination: fc.Arbit
   });
 
 const bind = record<Mount>({
-  destination: fc.oneof(belowRoot, fc.constantFrom("/dev", "/proc", "/etc/hosts")),
+  destination: fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/proc", "/proc/uptime", "/etc/hosts")),
   type: maybe(fc.constantFrom("bind", "none")),
   source: fc.constantFrom("/srv/data", "relative/file", "/etc/hosts", "/dev"),
   options: some([...attributeOptions, ...recursiveOptions, ...propagations]).chain((options) =>
@@ -59,11 +78,11 @@ const mount = fc.oneof(
   bind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(belowRoot, fc.constantFrom("/dev", "/run"))),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
-  filesystem("ext4", ["sync", "data=ordered"], belowRoot),
+  filesystem("ext4", ["sync", "data=ordered"], outsideOfProc),
 );
 
 const capabilitySet = maybe(some(Object.keys(capabilities)));
@@ -90,6 +109,9 @@ const process: fc.Arbitrary<Process> = record<Process>({
   capabilities: maybe(capabilitySets),
   rlimits: maybe(rlimits),
   noNewPrivileges: maybe(fc.boolean()),
+  scheduler: maybe(fc.constantFrom<Scheduler>({ policy: "SCHED_BATCH", nice: 5 }, { policy: "SCHED_FIFO", priority: 1 })),
+  ioPriority: maybe(fc.constant<IoPriority>({ class: "IOPRIO_CLASS_BE", priority: 7 })),
+  oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
 });
 
 const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
@@ -104,7 +126,7 @@ const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
 const namespace = (type: Namespace["type"]): fc.Arbitrary<Namespace> =>
   fc.constantFrom<Namespace>({ type }, { type }, { type, path: `/proc/77/ns/${type === "network" ? "net" : type}` });
 
-const otherNamespaces = ["pid", "network", "ipc", "uts", "user", "cgroup"] as const;
+const otherNamespaces = ["pid", "network", "ipc", "uts", "user", "cgroup", "time"] as const;
 const namespaces: fc.Arbitrary<Namespace[]> = fc
   .tuple(namespace("mount"), some(otherNamespaces))
   .chain(([mounts, types]) => fc.tuple(...types.map(namespace)).map((others) => [...others, mounts]));
@@ -116,7 +138,56 @@ const deviceRules: fc.Arbitrary<DeviceRule[]> = some<DeviceRule>([
   { allow: true, type: "b", major: 8, access: "r" },
 ]);
 
+/** What every host with all the controllers can do, whichever version of cgroups it has. */
+const resources = record<Resources>({
+  devices: maybe(deviceRules),
+  memory: maybe(fc.constantFrom({}, { limit: 0, swap: 0 }, { limit: 1e9, swap: 2e9, reservation: 5e8 }, { limit: -1 }, { kernel: 5 })),
+  cpu: maybe(fc.constantFrom({ shares: 0 }, { shares: 512, cpus: "0" }, { quota: 5000, period: 10000, burst: 0 }, { idle: 1, mems: "0" })),
+  pids: maybe(fc.constantFrom({}, { limit: 0 }, { limit: 7 }, { limit: -1 })),
+  blockIO: maybe(fc.constantFrom({ weight: 0 }, { weight: 10, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] })),
+  hugepageLimits: maybe(fc.constantFrom([], [{ pageSize: "2MB", limit: 0 }])),
+  rdma: maybe(fc.constantFrom({}, { "mlx ü": { hcaHandles: 1 } })),
+});
+
+/** Limits only where there is something to limit with. */
+function onItsHost(host: Host): Host {
+  const { spec, facts } = host;
+  const { linux } = spec;
+  const v2 = facts.cgroups.v2?.controllers ?? [];
+  const full = facts.cgroups.v1.length > 5 || v2.length > 5;
+  if (linux?.resources === undefined || (full && facts.cgroups.writable)) return host;
+  const { devices } = linux.resources;
+  return { ...host, spec: { ...spec, linux: { ...linux, resources: devices === undefined ? {} : { devices } } } };
+}
+
+const devices: fc.Arbitrary<Device[]> = fc.array(
+  record<Device>({
+    path: fc.oneof(belowRoot, fc.constantFrom("/dev/null", "/dev/ptmx", "/dev/net/tun", "/fifo")),
+    type: fc.constantFrom("c", "b", "u", "p"),
+    major: fc.constantFrom(1, 10, 4095),
+    minor: fc.constantFrom(0, 3, 1048575),
+    fileMode: maybe(fc.constantFrom(0o600, 0o20666)),
+    uid: maybe(id),
+    gid: maybe(id),
+  }),
+  { maxLength: 3 },
+);
+
+/** Of each namespace that sysctls can belong to. */
+const sysctlsFor = (list: readonly Namespace[]): fc.Arbitrary<Record<string, string>> => {
+  const names: [type: Namespace["type"], name: string][] = [
+    ["network", "net.ipv4.ping_group_range"],
+    ["network", "net/ipv4/conf/eth0.1/rp_filter"],
+    ["ipc", "kernel.shmmax"],
+    ["uts", "kernel.domainname"],
+    ["user", "user.max_user_namespaces"],
+  ];
+  const possible = names.filter(([type]) => list.some((one) => one.type === type));
+  return some(possible).map((chosen) => Object.fromEntries(chosen.map(([, name]) => [name, "0 0"])));
+};
+
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
+  const makesTime = list.some(({ type, path }) => type === "time" && path === undefined);
   const mapsIds = list.some(({ type, path }) => type === "user" && path === undefined);
   return record<Linux>({
     namespaces: fc.constant(list),
@@ -125,8 +196,17 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     cgroupsPath: maybe(fc.constantFrom("/pods/web", "web", "./deep/web", "/a//b/")),
     rootfsPropagation: maybe(fc.constantFrom(...propagations, "runbindable")),
     maskedPaths: maybe(some(["/proc/kcore", "/proc/keys", "/sys/firmware", "/a//b/../c"])),
-    resources: maybe(fc.record({ devices: deviceRules })),
+    resources: maybe(resources),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
+    devices: maybe(devices),
+    personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32" })),
+    memoryPolicy: maybe(
+      fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),
+    ),
+    timeOffsets: makesTime
+      ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 } }))
+      : fc.constant(undefined),
+    sysctl: maybe(sysctlsFor(list)),
   });
 };
 
@@ -155,4 +235,8 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });
 
-export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() });
+/** A new time namespace takes root's rights. */
+const isPossible = ({ spec, facts }: Host): boolean =>
+  facts.uid === 0 || !(spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined);
+
+export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() }).filter(isPossible).map(onItsHost);

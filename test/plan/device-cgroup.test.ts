@@ -36,6 +36,7 @@ test("v1: lines for the devices controller", () => {
     write(file of the devices controller, "c 1:11 rm", 9)
     write(file of the devices controller, "c 5:0 rwm", 9)
     write(file of the devices controller, "c 5:2 rwm", 9)
+    write(file of the devices controller, "c 10:200 rwm", 12)
     write(file of the devices controller, "c 136:* rwm", 11)
     write(file of the devices controller, "c *:* m", 7)
     write(file of the devices controller, "b *:* m", 7)
@@ -64,11 +65,11 @@ test("v2: a filter, and what the kernel says when it takes none", () => {
   ).toMatchInlineSnapshot(`
     "compute the container's cgroup → cgroup
             linux.resources.devices: name the cgroup
-    bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
+    bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 64, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
             linux.resources.devices: load the filter of devices
-        [EINVAL] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0", log_level: 1, log_size: 2048, log_buf: &verifier's log}, 40) → filter of devices
+        [EINVAL] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 64, insns: &device filter, license: "Apache-2.0", log_level: 1, log_size: 2048, log_buf: &verifier's log}, 40) → filter of devices
                 linux.resources.devices: load it again for the kernel's reasons
-        [EACCES] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0", log_level: 1, log_size: 2048, log_buf: &verifier's log}, 40) → filter of devices
+        [EACCES] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 64, insns: &device filter, license: "Apache-2.0", log_level: 1, log_size: 2048, log_buf: &verifier's log}, 40) → filter of devices
                 linux.resources.devices: load it again for the kernel's reasons
     compute cgroup and filter → attachment's cgroup and filter
             linux.resources.devices: name both
@@ -81,7 +82,7 @@ test("v2 before Linux 5.12: the limit on locked memory is lifted for the filter"
   const lines = section(planWith({ facts: { mountSetattr: false } }), heading).split("\n");
   expect(lines.filter((line) => line.includes("[EPERM]")).join("\n")).toMatchInlineSnapshot(`
     "    [EPERM] prlimit64(0, RLIMIT_MEMLOCK, {rlim_cur: 18446744073709551615, rlim_max: 18446744073709551615}, &limit on locked memory)
-        [EPERM] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
+        [EPERM] bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 64, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
         [EPERM] prlimit64(0, RLIMIT_MEMLOCK, &limit on locked memory, NULL)"
   `);
 });

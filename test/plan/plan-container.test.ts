@@ -49,7 +49,7 @@ test("the default configuration: what box does until it is the supervisor", () =
     close(line to box, as made)
     rt_sigprocmask(SIG_BLOCK, 8 bytes, NULL, 8)
     compute the container's cgroup → cgroup
-    bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 59, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
+    bpf(BPF_PROG_LOAD, {prog_type: BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt: 64, insns: &device filter, license: "Apache-2.0"}, 40) → filter of devices
     compute cgroup and filter → attachment's cgroup and filter
     bpf(BPF_PROG_ATTACH, &attachment {attach_type: BPF_CGROUP_DEVICE, attach_flags: BPF_F_ALLOW_MULTI}, 16)
     clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_INTO_CGROUP, exit_signal: 17}, 88) → the child's pid

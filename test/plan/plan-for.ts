@@ -3,8 +3,11 @@
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
+import type { SeccompFilter } from "../../src/plan/builder.ts";
+import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { planContainer } from "../../src/plan/plan-container.ts";
+import { type Container, planContainer } from "../../src/plan/plan-container.ts";
+import { type Exec, planExec } from "../../src/plan/plan-exec.ts";
 import { printPlan } from "../../src/plan/print-plan.ts";
 
 const everyCapability = Array.from({ length: 41 }, (_, number) => number);
@@ -22,6 +25,20 @@ export const cgroupLayouts = {
     writable: true,
   },
   v1: { v1: [{ controllers: ["devices"], mount: "/sys/fs/cgroup/devices", own: "/" }], v2: undefined, writable: true },
+  /** With every controller that limits of resources need. */
+  fullV1: {
+    v1: [
+      ["cpu", "cpuacct"],
+      ...["cpuset", "memory", "devices", "freezer", "pids", "blkio", "hugetlb", "net_cls", "net_prio", "rdma"].map((name) => [name]),
+    ].map((controllers) => ({ controllers, mount: `/sys/fs/cgroup/${controllers.join(",")}`, own: "/" })),
+    v2: undefined,
+    writable: true,
+  },
+  fullV2: {
+    v1: [],
+    v2: { controllers: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"], mount: "/sys/fs/cgroup", own: "/user.slice/a.scope" },
+    writable: true,
+  },
   none: { v1: [], v2: undefined, writable: false },
 } satisfies Record<string, CgroupFacts>;
 
@@ -50,6 +67,16 @@ export type Changes = {
   readonly mounts?: readonly Mount[];
   readonly facts?: Partial<HostFacts>;
   readonly hostRoot?: boolean;
+  /** Instead of a run in the foreground. */
+  readonly launch?: Partial<Launch>;
+  readonly seccomp?: SeccompFilter;
+};
+
+/** A filter of system calls that lets all through: one instruction, `return SECCOMP_RET_ALLOW`. */
+export const allowAll: SeccompFilter = {
+  filter: new Uint8Array([0x06, 0, 0, 0, 0, 0, 0xff, 0x7f]),
+  flags: ["SECCOMP_FILTER_FLAG_LOG"],
+  notes: [],
 };
 
 /** The default but for the terminal, which most cases are not about. */
@@ -64,10 +91,40 @@ export function specWith({ spec, process, linux, mounts }: Changes): Spec {
   };
 }
 
-export const planWith = (changes: Changes): Plan => planOf(specWith(changes), { ...plainFacts, ...changes.facts }, changes.hostRoot);
+export const planWith = (changes: Changes): Plan =>
+  planOf(specWith(changes), { ...plainFacts, ...changes.facts }, changes.hostRoot, {
+    launch: { ...foreground, ...changes.launch },
+    ...(changes.seccomp === undefined ? {} : { seccomp: changes.seccomp }),
+  });
 
-export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot }, facts);
+export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp"> = {}): Plan =>
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, ...how }, facts);
+
+/** Where box has its pidfd of the container's init. */
+const INIT = 9;
+
+/** The cgroups of a container by its state, on a host with version 1 beside version 2. */
+export const execCgroups: Exec["cgroups"] = [
+  { version: 1, path: "/sys/fs/cgroup/cpuset/web" },
+  { version: 2, path: "/sys/fs/cgroup/unified/user.slice/web" },
+];
+
+/** One more process in the container of `changes`; the process of the changes is the new one. */
+export const execWith = (changes: Changes, cgroups = execCgroups): Plan => {
+  const spec = specWith(changes);
+  return execOf(spec, spec.process as Process, { ...plainFacts, ...changes.facts }, cgroups, {
+    launch: { ...foreground, ...changes.launch },
+    ...(changes.seccomp === undefined ? {} : { seccomp: changes.seccomp }),
+  });
+};
+
+export const execOf = (
+  spec: Spec,
+  process: Process,
+  facts: HostFacts,
+  cgroups: Exec["cgroups"],
+  { launch = foreground, seccomp }: Pick<Container, "launch" | "seccomp">,
+): Plan => planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true } }, facts);
 
 /** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
 export function section(plan: Plan, heading: string): string {

@@ -114,6 +114,50 @@ describe("a path is walked in the root", () => {
   );
 });
 
+describe("something is written below /proc", () => {
+  const scored: Changes = { process: { oomScoreAdj: 5 } };
+  const tuned: Changes = { linux: { sysctl: { "kernel.shmmax": "1" } } };
+  const fault = "writes to what may be no file of /proc";
+  const score = 'write(oom_score_adj, "5", 1)';
+  const value = 'write(sys/kernel/shmmax, "1", 1)';
+  const looks = why("look at its filesystem");
+  notices("to a file that was not looked at", "procIsVerified", scored, (plan) => without(plan, looks), `${score}: ${fault}`);
+  notices(
+    "to a file that is looked at too late",
+    "procIsVerified",
+    scored,
+    (plan) => movedBefore(plan, calling("write", undefined, "5"), looks),
+    `${score}: ${fault}`,
+  );
+  notices(
+    "in the container's /proc",
+    "procIsVerified",
+    scored,
+    (plan) =>
+      withBefore(plan, calling("openat", "AT_FDCWD", "/proc/self/oom_score_adj"), step("pivot_root", [".", "."], "test", "be a stranger")),
+    `${score}: ${fault}`,
+  );
+  notices("to a folder that was not looked at", "procIsVerified", tuned, (plan) => without(plan, looks), `${value}: ${fault}`);
+  notices(
+    "by way of a link",
+    "procIsVerified",
+    tuned,
+    (plan) =>
+      replaced(plan, calling("openat2", undefined, "sys/kernel/shmmax"), (one) => ({
+        ...one,
+        args: [one.args[0] as number, "sys/kernel/shmmax", { struct: "open_how", flags: ["O_WRONLY"], resolve: ["RESOLVE_IN_ROOT"] }, 24],
+      })),
+    `${value}: ${fault}`,
+  );
+  notices(
+    "to another filesystem",
+    "procIsVerified",
+    tuned,
+    (plan) => replaced(plan, calling("fsopen", "proc"), withArgs("tmpfs")),
+    `${value}: ${fault}`,
+  );
+});
+
 describe("a descriptor reaches the program", () => {
   notices(
     "opened without close-on-exec",
@@ -292,6 +336,41 @@ describe("devices", () => {
     v1Alone,
     (plan) => movedBefore(plan, calling("clone3"), calling("write", undefined, "b *:* m")),
     "clone3: comes before all rules for devices are written",
+  );
+});
+
+describe("limits", () => {
+  const limited = (cgroups: "fullV1" | "fullV2"): Changes => ({
+    facts: { cgroups: cgroupLayouts[cgroups] },
+    linux: { resources: { pids: { limit: 5 } } },
+  });
+  const writesLimit = calling("write", undefined, "5");
+  notices(
+    "are left out",
+    "limitsAreSet",
+    limited("fullV1"),
+    (plan) => without(plan, writesLimit),
+    '/sys/fs/cgroup/pids/web/pids.max: is not "5" when there is a process',
+  );
+  notices(
+    "come too late",
+    "limitsAreSet",
+    limited("fullV1"),
+    (plan) => movedBefore(plan, calling("clone3"), writesLimit),
+    '/sys/fs/cgroup/pids/web/pids.max: is not "5" when there is a process',
+    'write(/sys/fs/cgroup/pids/web/pids.max, "5", 1): comes after the first process',
+  );
+  notices(
+    "come before their controller",
+    "limitsAreSet",
+    limited("fullV2"),
+    (plan) =>
+      movedBefore(
+        plan,
+        calling("openat", undefined, "/sys/fs/cgroup/user.slice/web/pids.max"),
+        why("let cgroups below /sys/fs/cgroup/user.slice have controllers"),
+      ),
+    'openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/cgroup.subtree_control", O_WRONLY|O_CLOEXEC, 0) → cgroup.subtree_control: comes after a limit that may need it',
   );
 });
 

@@ -1,6 +1,7 @@
 // The security rules that every plan keeps, as functions over plans: each returns what breaks it, in words. What they
 // rest on is that a plan is data: order, flags and paths can be read off without running anything.
 
+import { limitsOf } from "../../src/cgroup/limits.ts";
 import { containerCgroups } from "../../src/cgroup/paths.ts";
 import type { Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -286,6 +287,51 @@ const cgroupsFirst: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/**
+ * What is written below /proc is written to a procfs that was looked at, and that nothing of the container covers: one that
+ * box made, or the host's while nothing has been attached yet (CVE-2025-52881).
+ */
+const procIsVerified: Rule = (plan) => {
+  const steps = childSteps(plan);
+  const attached = steps.findIndex(({ step }) => step.call === "move_mount" || step.call === "pivot_root");
+  const openersOf = (slot: AnyArg | undefined, before: number): number[] =>
+    steps.flatMap(({ step }, index) => (index < before && sameSlot(slot, step.out) ? [index] : []));
+  const isProcfs = (one: Placed | undefined): boolean => one?.step.expect?.value === filesystemMagic.PROC_SUPER_MAGIC;
+  const isLookedAt = (slot: AnyArg | undefined, from: number, to: number): boolean =>
+    steps.some(
+      (one, index) =>
+        index > from &&
+        index + 1 < to &&
+        one.certain &&
+        one.step.call === "fstatfs" &&
+        sameSlot(slot, one.step.args[0] as Slot) &&
+        isProcfs(steps[index + 1]),
+    );
+  const isOwn = (opened: number): boolean => {
+    const { call: name, args } = (steps[opened] as Placed).step;
+    if (name === "openat") return args[0] === "AT_FDCWD" && String(args[1]).startsWith("/proc") && (attached < 0 || opened < attached);
+    return name === "fsmount" && steps.findLast((one, index) => index < opened && one.step.call === "fsopen")?.step.args[0] === "proc";
+  };
+  const isVerified = (slot: AnyArg | undefined, before: number): boolean => {
+    const openers = openersOf(slot, before);
+    return openers.length > 0 && openers.every(isOwn) && isLookedAt(slot, openers.at(-1) as number, before);
+  };
+  const isPlain = (how: AnyArg | undefined): boolean =>
+    inStruct(how, "resolve", "RESOLVE_BENEATH") &&
+    inStruct(how, "resolve", "RESOLVE_NO_XDEV") &&
+    inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS");
+  return steps.flatMap((one, index) => {
+    if (one.step.call !== "write" || one.step.args[0] === SYNC_FD) return [];
+    const opened = openersOf(one.step.args[0], index).at(-1) ?? -1;
+    const opener = steps[opened]?.step;
+    const right =
+      opener?.call === "openat2"
+        ? isPlain(opener.args[2]) && isVerified(opener.args[0], opened)
+        : !String(opener?.args[1]).startsWith("/proc") || isVerified(one.step.args[0], index);
+    return right ? [] : [say(one, "writes to what may be no file of /proc")];
+  });
+};
+
 /** Devices are limited before there is a process that could open one, wherever box is allowed to. */
 const devicesAreLimited: Rule = (plan, { spec, facts }) => {
   const path = spec.linux?.cgroupsPath;
@@ -298,6 +344,35 @@ const devicesAreLimited: Rule = (plan, { spec, facts }) => {
   return [
     ...precedes(steps, limits, (one) => one.step.call === "clone3", "comes before devices are limited"),
     ...(late ? ["clone3: comes before all rules for devices are written"] : []),
+  ];
+};
+
+/** Every limit that the cgroups' files are asked for is there before the first process is, controllers before limits. */
+const limitsAreSet: Rule = (plan, { spec, facts }) => {
+  const steps = boxSteps(plan);
+  const path = spec.linux?.cgroupsPath;
+  const cgroups = facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : [];
+  const { writes } = limitsOf(spec.linux?.resources ?? {}, cgroups, { prefix: "linux.resources." });
+  const clones = call("clone3");
+  const isLimit = ({ step }: Placed): boolean => step.origin.startsWith("linux.resources.") && step.origin !== "linux.resources.devices";
+  const missing = writes.flatMap(({ cgroup, file, value }) => {
+    const opened = steps.filter(call("openat", "AT_FDCWD", `${cgroup.path}/${file}`));
+    const sets = (one: Placed): boolean =>
+      one.step.call === "write" && one.step.args[1] === value && opened.some(({ step }) => sameSlot(one.step.args[0], step.out));
+    const [first, clone] = [steps.findIndex(sets), steps.findIndex(clones)];
+    return first >= 0 && first < clone ? [] : [`${cgroup.path}/${file}: is not ${JSON.stringify(value)} when there is a process`];
+  });
+  const enables = (one: Placed): boolean => one.step.call === "openat" && String(one.step.args[1]).endsWith("/cgroup.subtree_control");
+  return [
+    ...missing,
+    ...endsBefore(steps, isLimit, clones, "comes after the first process"),
+    ...endsBefore(steps, enables, isLimit, "comes after a limit that may need it"),
+    ...endsBefore(
+      steps,
+      ({ step }) => step.call === "mkdirat" && String(step.args[1]).startsWith("/sys/fs/cgroup"),
+      isLimit,
+      "comes after a limit",
+    ),
   ];
 };
 
@@ -472,7 +547,9 @@ export const rules = {
   masksAreVerified,
   terminalIsOwn,
   cgroupsFirst,
+  procIsVerified,
   devicesAreLimited,
+  limitsAreSet,
   endsClean,
   capabilitiesAsAsked,
   groupsAreGivenUp,

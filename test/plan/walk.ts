@@ -10,15 +10,21 @@ export type Placed = {
   readonly actor: Section["actor"];
   /** Made whenever the tape gets that far, and no alternative or part of one. */
   readonly certain: boolean;
+  /** Made by a process that becomes a hook, and not by the actor itself. */
+  readonly hook: boolean;
 };
 
-function add(out: Placed[], actor: Section["actor"], steps: readonly Step[], certain: boolean): void {
+function add(out: Placed[], actor: Section["actor"], steps: readonly Step[], certain: boolean, hook: boolean): void {
   for (const step of steps) {
-    out.push({ step, actor, certain });
+    out.push({ step, actor, certain, hook });
     if (step.ok === undefined && step.equal === undefined && typeof step.onError !== "object") continue;
-    for (const branch of branches(step)) add(out, actor, branch.steps, false);
+    const inHook = hook || isHook(step);
+    for (const branch of branches(step)) add(out, actor, branch.steps, false, inHook);
   }
 }
+
+/** The clone whose child becomes a hook; an error of it leads nowhere. */
+export const isHook = ({ call, origin }: Step): boolean => call === "clone3" && origin.startsWith("hooks.");
 
 /** Many rules look at one plan, so each walk is made once. */
 function remembered(sectionsIn: (plan: Plan) => readonly Section[]): (plan: Plan) => readonly Placed[] {
@@ -27,7 +33,7 @@ function remembered(sectionsIn: (plan: Plan) => readonly Section[]): (plan: Plan
     const before = known.get(plan);
     if (before !== undefined) return before;
     const out: Placed[] = [];
-    for (const { actor, steps } of sectionsIn(plan)) add(out, actor, steps, true);
+    for (const { actor, steps } of sectionsIn(plan)) add(out, actor, steps, true, false);
     known.set(plan, out);
     return out;
   };
@@ -40,7 +46,17 @@ export const childSteps = remembered((plan) => plan.child);
 export const explainingSteps = remembered((plan) => plan.explanations);
 
 /** What box does until it becomes the supervisor. */
-export const boxSteps = remembered((plan) => [plan.prepare, plan.awaitHelper, plan.observe, plan.writeIdMaps, plan.record, plan.release]);
+export const boxSteps = remembered((plan) => [
+  plan.prepare,
+  plan.awaitHelper,
+  plan.observe,
+  plan.writeIdMaps,
+  plan.runtimeHooks,
+  plan.record,
+  plan.release,
+  ...plan.poststartHooks,
+  plan.report,
+]);
 
 type Choice = (step: Step) => boolean;
 
@@ -49,16 +65,27 @@ function changeLists(plan: Plan, change: (steps: readonly Step[]) => readonly St
   const inStep = (step: Step): Step => ({
     ...step,
     ...(step.ok === undefined ? {} : { ok: inList(step.ok) }),
-    ...(step.equal === undefined ? {} : { equal: { ...step.equal, steps: inList(step.equal.steps) } }),
+    ...(step.equal === undefined ? {} : { equal: inEqual(step.equal) }),
     ...(step.onError === undefined || typeof step.onError === "string"
       ? {}
       : { onError: step.onError.map(([errno, steps, ...kind]) => [errno, steps === "again" ? steps : inList(steps), ...kind] as const) }),
   });
+  const inEqual = (equal: NonNullable<Step["equal"]>): NonNullable<Step["equal"]> => ({
+    ...equal,
+    steps: inList(equal.steps),
+    ...(equal.onFailure === undefined ? {} : { onFailure: inList(equal.onFailure) }),
+  });
   const inList = (steps: readonly Step[]): readonly Step[] => change(steps.map(inStep));
   const inSection = (section: Section): Section => ({ ...section, steps: inList(section.steps) });
   const changed = { ...plan, child: plan.child.map(inSection) };
-  for (const section of ["prepare", "observe", "writeIdMaps", "record", "release"] as const) changed[section] = inSection(plan[section]);
-  return changed;
+  for (const section of ["prepare", "observe", "writeIdMaps", "runtimeHooks", "record", "release", "report"] as const)
+    changed[section] = inSection(plan[section]);
+  const [context, program, start] = plan.explanations;
+  return {
+    ...changed,
+    poststartHooks: plan.poststartHooks.map(inSection),
+    explanations: [inSection(context), inSection(program), inSection(start)],
+  };
 }
 
 function changing(plan: Plan, choice: Choice, change: (step: Step) => readonly Step[]): Plan {

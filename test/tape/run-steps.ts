@@ -28,12 +28,13 @@ export const stagePlaces = (machine: Machine) => ({ machine, base: TAPE_ADDRESS,
 export const ownerAt = (encoded: Encoded, address: number): Step | undefined =>
   encoded.owners[(address - encoded.recordsAddress) / record.bytes];
 
-/** Runs the first of the lists. */
+/** Runs the first of the lists. `stdio`: instead of nothing, a pipe and the caller's stderr. */
 export function runSteps(
   machine: Machine,
   lists: readonly (readonly Step[])[],
   variables: Variables,
   options: EncodeOptions = {},
+  stdio: readonly [number | "ignore", number | "pipe", number | "inherit"] = ["ignore", "pipe", "inherit"],
 ): Outcome {
   const encoded = encodeTape(lists, variables, stagePlaces(machine), options);
   using folder = temporaryFolder();
@@ -44,8 +45,12 @@ export function runSteps(
   writeFileSync(arenaPath, arena);
   const fd = openSync(arenaPath, "r+");
   try {
-    const child = Bun.spawnSync([...(emulator(machine) ?? []), elfPath], { stdio: ["ignore", "pipe", "inherit", fd], timeout: 20_000 });
-    return { exit: child.signalCode ?? child.exitCode, stdout: child.stdout.toString(), ...readStatus(encoded, readFileSync(arenaPath)) };
+    const child = Bun.spawnSync([...(emulator(machine) ?? []), elfPath], { stdio: [...stdio, fd], timeout: 20_000 });
+    return {
+      exit: child.signalCode ?? child.exitCode,
+      stdout: child.stdout?.toString() ?? "",
+      ...readStatus(encoded, readFileSync(arenaPath)),
+    };
   } finally {
     closeSync(fd);
   }

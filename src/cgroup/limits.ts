@@ -1,0 +1,121 @@
+// linux.resources, but for devices, as writes to the files of a container's cgroups: which controller has what, and in
+// which hierarchy it is. What a container asks for and cannot have is refused, all of it at once. Pure.
+
+import type { Resources } from "../config/spec.ts";
+import { BoxError, type ConfigFault } from "../errors.ts";
+import type { Asked, LimitWrite } from "./limit-write.ts";
+import { blockIoOfV1, cpuOfV1, memoryOfV1, netClassOf, netPrioritiesOf } from "./limits-v1.ts";
+import { blockIoOfV2, cpuOfV2, cpusetOf, hugepagesOf, memoryOfV2, pidsOf, rdmaOf, unifiedOf } from "./limits-v2.ts";
+import type { ContainerCgroup } from "./paths.ts";
+
+/** A cgroup of the container: on v1 with the controllers of its hierarchy, on v2 with those that it can have. */
+export type LimitedCgroup = Pick<ContainerCgroup, "version" | "controllers" | "path">;
+
+export type PlacedLimit = LimitWrite & { readonly cgroup: LimitedCgroup };
+
+export type Limits = {
+  /** In the order in which they are to be written. */
+  readonly writes: readonly PlacedLimit[];
+  /** What was asked for and is of no effect. */
+  readonly notes: readonly string[];
+};
+
+export type LimitsOptions = {
+  /** What stands before a field's name in faults: `linux.resources.`. */
+  readonly prefix: string;
+  /** What cpu.max of the container's v2 cgroup says now; nothing for a new one. */
+  readonly cpuMax?: string | undefined;
+};
+
+type Placing = {
+  readonly cgroups: readonly LimitedCgroup[];
+  readonly prefix: string;
+  readonly writes: PlacedLimit[];
+  readonly faults: ConfigFault[];
+};
+
+/** Throws a BoxError with all that these cgroups cannot do. */
+export function limitsOf(resources: Resources, cgroups: readonly LimitedCgroup[], { prefix, cpuMax }: LimitsOptions): Limits {
+  const placing: Placing = { cgroups, prefix, writes: [], faults: [] };
+  const { memory, cpu, pids, blockIO, hugepageLimits, network, rdma, unified } = resources;
+  const limit = pids?.limit;
+  if (limit !== undefined) place(placing, "pids", (asked) => pidsOf(asked, limit));
+  if (memory !== undefined) place(placing, "memory", (asked, v2) => (v2 ? memoryOfV2(asked, memory) : memoryOfV1(asked, memory)));
+  if (blockIO !== undefined)
+    place(
+      placing,
+      (v2) => (v2 ? "io" : "blkio"),
+      (asked, v2) => (v2 ? blockIoOfV2(asked, blockIO) : blockIoOfV1(asked, blockIO)),
+    );
+  if (cpu !== undefined) {
+    place(placing, "cpu", (asked, v2) => (v2 ? cpuOfV2(asked, cpu, cpuMax) : cpuOfV1(asked, cpu)));
+    place(placing, "cpuset", (asked) => cpusetOf(asked, cpu));
+  }
+  if (hugepageLimits !== undefined)
+    place(placing, "hugetlb", (asked, v2) => hugepagesOf(asked, hugepageLimits, v2 ? ".max" : ".limit_in_bytes"));
+  if (network !== undefined) {
+    place(placing, "net_cls", (asked) => netClassOf(asked, network));
+    place(placing, "net_prio", (asked) => netPrioritiesOf(asked, network));
+  }
+  if (rdma !== undefined) place(placing, "rdma", (asked) => rdmaOf(asked, rdma));
+  if (unified !== undefined) placeUnified(placing, unified);
+  const { faults, writes } = placing;
+  if (faults.length > 0) throw new BoxError({ what: "the configuration cannot be had on this host", faults });
+  return { writes, notes: notesOn(resources, prefix) };
+}
+
+type Name = string | ((v2: boolean) => string);
+
+/** Puts what `ask` asks for into the hierarchy that has the controller. On a host with both, one in v1 is there alone. */
+function place(placing: Placing, name: Name, ask: (asked: Asked, v2: boolean) => void): void {
+  const { cgroups, prefix, faults } = placing;
+  const named = (v2: boolean): string => (typeof name === "string" ? name : name(v2));
+  let cgroup: LimitedCgroup | undefined;
+  let onlyV2 = true;
+  for (const one of cgroups) {
+    const v2 = one.version === 2;
+    if (!v2) onlyV2 = false;
+    if (cgroup?.version !== 1 && one.controllers.includes(named(v2))) cgroup = one;
+  }
+  const v2 = cgroup === undefined ? onlyV2 : cgroup.version === 2;
+  const writes: LimitWrite[] = [];
+  ask({ writes, refuse: (field, problem) => faults.push({ path: prefix + field, problem }) }, v2);
+  for (const write of writes) {
+    const path = prefix + write.field;
+    if (cgroup !== undefined) placing.writes.push({ ...write, cgroup });
+    else if (!faults.some((fault) => fault.path === path)) faults.push({ path, problem: lacks(cgroups, named(v2)) });
+  }
+}
+
+function lacks(cgroups: readonly LimitedCgroup[], controller: string): string {
+  if (cgroups.length === 0) return "needs a cgroup, and this user may make none here";
+  const place = cgroups.some(({ version }) => version === 1) ? "any hierarchy of this host's cgroups" : "this host's cgroup v2";
+  return `needs the ${controller} controller, and there is none in ${place}`;
+}
+
+function placeUnified({ cgroups, prefix, faults, writes }: Placing, unified: Readonly<Record<string, string>>): void {
+  const cgroup = cgroups.find(({ version }) => version === 2);
+  for (const file in unified) {
+    const path = `${prefix}unified["${file}"]`;
+    const controller = file.slice(0, Math.max(file.indexOf("."), 0));
+    if (cgroup === undefined) {
+      faults.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
+    } else if (controller === "") {
+      faults.push({ path, problem: 'is no file of cgroup v2: their names are like "memory.max"' });
+    } else if (controller !== "cgroup" && !cgroup.controllers.includes(controller)) {
+      faults.push({ path, problem: `needs the ${controller} controller, and there is none in this host's cgroup v2` });
+    } else {
+      const asked: LimitWrite[] = [];
+      unifiedOf({ writes: asked, refuse: () => {} }, file, unified[file] as string);
+      for (const write of asked) writes.push({ ...write, cgroup });
+    }
+  }
+}
+
+/** Fields that no kernel of today heeds; runc ignores them too. */
+function notesOn({ memory }: Resources, prefix: string): string[] {
+  const notes: string[] = [];
+  for (const field of ["kernel", "kernelTCP"] as const)
+    if ((memory?.[field] ?? 0) !== 0) notes.push(`${prefix}memory.${field} is ignored: the kernel's own memory counts as the container's`);
+  return notes;
+}

@@ -1,0 +1,19 @@
+// box create: plan and start a container, up to where its first process waits for box start.
+
+import { blockSignals } from "../execute/libc.ts";
+import { parseFlags } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { containerFlags } from "./container-flags.ts";
+import { launchFlags } from "./launch-flags.ts";
+import { planRun } from "./plan-run.ts";
+import { startPlanned } from "./start-planned.ts";
+
+export const flags = [...containerFlags, ...launchFlags];
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const parsed = parseFlags(argv, flags, "create");
+  if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("create");
+  blockSignals();
+  await startPlanned(await planRun(parsed, globals, "created"));
+  return 0;
+}

@@ -1,0 +1,85 @@
+// The process that exec runs: the container's own with other arguments and what the flags change, or that of a file.
+
+import { checkProcess } from "../config/check-spec.ts";
+import type { Capabilities, Process, Spec, User } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
+import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { capabilities } from "../linux/capabilities.ts";
+import type { Parsed } from "./arguments.ts";
+
+export async function processOf(spec: Spec, parsed: Parsed, command: readonly string[]): Promise<Process> {
+  const file = parsed.values.process;
+  if (file !== undefined) return fromFile(file);
+  if (command.length === 0) throw new BoxError({ what: "process args cannot be empty", hint: "box exec ID COMMAND…" });
+  const base = spec.process;
+  if (base === undefined)
+    throw new BoxError({ origin: "process", what: "the container has none to take defaults from", hint: "--process FILE gives one" });
+  const { values, lists, switches } = parsed;
+  // The container's terminal is its own; exec has one when -t asks for it.
+  const { consoleSize: _, ...rest } = base;
+  return {
+    ...rest,
+    terminal: switches.has("tty"),
+    args: [...command],
+    env: [...(base.env ?? []), ...environment(lists.env ?? [])],
+    cwd: values.cwd ?? base.cwd,
+    user: userOf(base.user, values.user, lists["additional-gids"] ?? []),
+    ...(lists.cap === undefined ? {} : { capabilities: withMore(base.capabilities ?? {}, lists.cap) }),
+    ...(switches.has("no-new-privs") ? { noNewPrivileges: true } : {}),
+    ...lsm(values),
+  };
+}
+
+function fromFile(path: string): Process {
+  const text = readTextOrThrow(path, "cannot read", "--process");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new BoxError({ origin: "--process", what: `${path} is not JSON: ${(error as Error).message}` });
+  }
+  return checkProcess(value);
+}
+
+function environment(entries: readonly string[]): string[] {
+  for (const entry of entries)
+    if (entry.indexOf("=") < 1) throw new BoxError({ origin: "--env", what: `expected NAME=VALUE, got ${JSON.stringify(entry)}` });
+  return [...entries];
+}
+
+/** Numbers only, read to the letter (CVE-2026-30892). */
+function userOf(base: User, text: string | undefined, gids: readonly string[]): User {
+  const more = gids.map((gid) => parseId(gid, "--additional-gids"));
+  const groups = more.length === 0 ? base.additionalGids : [...(base.additionalGids ?? []), ...more];
+  const whole: User = { ...base, ...(groups === undefined ? {} : { additionalGids: groups }) };
+  if (text === undefined) return whole;
+  const colon = text.indexOf(":");
+  if (colon < 0) return { ...whole, uid: parseId(text, "--user") };
+  return { ...whole, uid: parseId(text.slice(0, colon), "--user"), gid: parseId(text.slice(colon + 1), "--user") };
+}
+
+/** The last id is the kernel's "no id". */
+const LAST_ID = 4294967294;
+
+function parseId(text: string, origin: string): number {
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : -1;
+  if (id < 0 || id > LAST_ID) throw new BoxError({ origin, what: `expected a number from 0 to ${LAST_ID}, got ${JSON.stringify(text)}` });
+  return id;
+}
+
+/** Never inheritable: a program with file capabilities would keep them (CVE-2022-29162). Ambient ones must be. */
+function withMore(base: Capabilities, names: readonly string[]): Capabilities {
+  for (const name of names)
+    if (!Object.hasOwn(capabilities, name)) throw new BoxError({ origin: "--cap", what: `there is no capability ${JSON.stringify(name)}` });
+  const add = (set: readonly string[] | undefined): string[] => [...new Set([...(set ?? []), ...names])];
+  return { ...base, bounding: add(base.bounding), effective: add(base.effective), permitted: add(base.permitted) };
+}
+
+function lsm({ apparmor, "process-label": label }: Parsed["values"]): Record<string, never> {
+  for (const [flag, value] of [
+    ["--apparmor", apparmor],
+    ["--process-label", label],
+  ] as const)
+    if (value !== undefined && value !== "") throw new BoxError({ origin: flag, what: "not supported yet" });
+  return {};
+}

@@ -1,0 +1,96 @@
+// box exec: one more process in a container that runs.
+
+import { checkContainerId } from "../config/container-id.ts";
+import type { Process, Spec } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
+import { compile } from "../execute/compile.ts";
+import { initLives } from "../execute/init-lives.ts";
+import { readKeptConfig } from "../execute/kept-config.ts";
+import { readKeptFilter } from "../execute/kept-filter.ts";
+import { blockSignals, systemCall } from "../execute/libc.ts";
+import { liveStatus } from "../execute/live-status.ts";
+import { startExec, superviseExec } from "../execute/run-exec.ts";
+import { type Found, findContainer } from "../execute/state-folder.ts";
+import type { Launch } from "../plan/launch.ts";
+import { planExec } from "../plan/plan-exec.ts";
+import type { State } from "../state/state.ts";
+import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { cgroupsOf } from "./exec-cgroups.ts";
+import { processOf } from "./exec-process.ts";
+import { factsFor } from "./host-facts.ts";
+import { rootOfStates } from "./invocation.ts";
+import { launchFlags, launchOf } from "./launch-flags.ts";
+
+export const flags: readonly FlagRow[] = [
+  { name: "process", short: "p", value: "FILE", help: "take the process from this file, a process of config.json" },
+  { name: "env", short: "e", value: "NAME=VALUE", repeats: true, help: "set an environment variable" },
+  { name: "user", short: "u", value: "UID[:GID]", help: "run as this user" },
+  { name: "additional-gids", short: "g", value: "GID", repeats: true, help: "another group to be in" },
+  { name: "cwd", value: "DIR", help: "folder to start in" },
+  { name: "tty", short: "t", help: "give the process a terminal" },
+  { name: "detach", short: "d", help: "leave the process running by itself" },
+  { name: "cap", short: "c", value: "CAP", repeats: true, help: "a capability more" },
+  { name: "no-new-privs", help: "let no execve gain privileges" },
+  { name: "apparmor", value: "PROFILE", help: "AppArmor profile for the process" },
+  { name: "process-label", value: "LABEL", help: "SELinux label for the process" },
+  { name: "cgroup", value: "[CONTROLLERS:]PATH", repeats: true, help: "run in this cgroup below the container's" },
+  { name: "ignore-paused", help: "do it in a paused container too" },
+  ...launchFlags.filter(({ name }) => name !== "no-pivot" && name !== "no-new-keyring"),
+  { name: "help", short: "h", help: "show this help" },
+];
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const parsed = parseFlags(argv, flags, "exec");
+  if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("exec");
+  blockSignals();
+  const [id, ...command] = parsed.rest;
+  if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
+  const stateRoot = globals.root ?? rootOfStates();
+  const { folder, state, spec } = running(stateRoot, checkContainerId(id), parsed);
+  const process = await processOf(spec, parsed, command);
+  const way = parsed.switches.has("detach") ? "detached" : "foreground";
+  const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true };
+  const init = handleOn(state);
+  const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
+  const { bundle } = state;
+  const seccomp = readKeptFilter(folder, state);
+  const plan = planExec({ id, bundle, spec, process, seccomp, cgroups: cgroupsOf(state, parsed), init, launch }, facts);
+  const started = await startExec(compile(plan));
+  return way === "detached" ? 0 : superviseExec(started);
+}
+
+/** The container as it runs; throws a BoxError when nothing can be executed in it. */
+function running(stateRoot: string, id: string, { switches }: Parsed): { folder: string; state: State; spec: Spec } {
+  const found: Found | undefined = findContainer(stateRoot, id);
+  if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
+  const status = liveStatus(found);
+  if (status === "stopped" || status === "creating")
+    throw new BoxError({ what: `cannot exec in a ${status} container`, origin: "id", object: id });
+  if (status === "paused" && !switches.has("ignore-paused"))
+    throw new BoxError({
+      what: "cannot exec in a paused container",
+      origin: "id",
+      object: id,
+      hint: "--ignore-paused waits until it is resumed",
+    });
+  const spec = readKeptConfig(found.folder);
+  if (spec === undefined)
+    throw new BoxError({ what: "the container's configuration is not in its state folder", origin: "id", object: found.folder });
+  return { folder: found.folder, state: found.state, spec };
+}
+
+/** A pidfd that is init's: what was looked at after it was opened is what it stays. */
+function handleOn(state: State): number {
+  const pidfd = systemCall("pidfd_open", state.pid, 0);
+  if (pidfd < 0 || !initLives(state)) throw new BoxError({ what: "cannot exec in a stopped container", origin: "id", object: state.id });
+  return pidfd;
+}
+
+const hasLimitOnFiles = ({ rlimits }: Process): boolean => (rlimits ?? []).some(({ type }) => type === "RLIMIT_NOFILE");
+
+/** The passwd file is the container's own as it is now. */
+function homeAsked({ env, user }: Process, { pid }: State): { root: string; uid: number } | undefined {
+  for (const entry of env ?? []) if (entry.startsWith("HOME=") && entry !== "HOME=") return undefined;
+  return { root: `/proc/${pid}/root`, uid: user.uid };
+}

@@ -1,0 +1,82 @@
+// The flags of run and create that say how a container is started, and what clients of runc expect of them.
+
+import type { Spec } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
+import { systemCall } from "../execute/libc.ts";
+import { modeOf, statusOf } from "../execute/status.ts";
+import { foreground, type Launch } from "../plan/launch.ts";
+import { longestSocketPath } from "../plan/send-descriptor.ts";
+import type { FlagRow, Parsed } from "./arguments.ts";
+import { absolute, launchesPlainly } from "./invocation.ts";
+
+export const launchFlags: readonly FlagRow[] = [
+  { name: "console-socket", value: "SOCKET", help: "send the terminal's master to this unix socket" },
+  { name: "pidfd-socket", value: "SOCKET", help: "send a pidfd of the container's first process to this unix socket" },
+  { name: "pid-file", value: "FILE", help: "write the pid of the container's first process to this file" },
+  { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on, to the container" },
+  { name: "no-pivot", help: "use chroot instead of pivot_root, for a root on a ramdisk; less safe" },
+  { name: "no-new-keyring", help: "keep the caller's session keyring instead of a new one" },
+];
+
+/** Throws a BoxError for flags that contradict each other or the configuration. */
+export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch {
+  const { values, switches } = parsed;
+  const terminal = spec.process?.terminal === true;
+  if (way === "foreground" && launchesPlainly(parsed)) return foreground;
+  const consoleSocket = socketPath(values["console-socket"], "--console-socket");
+  const detached = way !== "foreground";
+  if (detached && terminal && consoleSocket === undefined)
+    throw new BoxError({
+      origin: "process.terminal",
+      what: "cannot allocate tty if box will detach without setting console socket",
+      hint: "give one with --console-socket",
+    });
+  if (consoleSocket !== undefined && !(detached && terminal))
+    throw new BoxError({ origin: "--console-socket", what: "cannot use console socket if box will not detach or allocate tty" });
+  const pidfdSocket = socketPath(values["pidfd-socket"], "--pidfd-socket");
+  const pidFile = values["pid-file"];
+  return {
+    way,
+    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
+    ...(pidFile === undefined || pidFile === "" ? {} : { pidFile: absolute(pidFile) }),
+    preserveFds: preservedFds(values["preserve-fds"]),
+    noPivot: switches.has("no-pivot"),
+    keep: switches.has("keep"),
+    newKeyring: !switches.has("no-new-keyring"),
+  };
+}
+
+function socketPath(path: string | undefined, origin: string): string | undefined {
+  if (path === undefined || path === "") return undefined;
+  const whole = absolute(path);
+  if (new TextEncoder().encode(whole).length > longestSocketPath)
+    throw new BoxError({ origin, what: `the path of a socket may have ${longestSocketPath} bytes, and this one has more: ${whole}` });
+  return whole;
+}
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+/** From the flag, and those that systemd passes (sd_listen_fds(3)). */
+export function preservedFds(flag: string | undefined): number {
+  const origin = "--preserve-fds";
+  const asked = Number(flag ?? "0");
+  if (!Number.isInteger(asked) || asked < 0 || asked > 1024)
+    throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
+  const count = asked + listenFds();
+  for (let fd = 3; fd < 3 + count; fd++) {
+    const status = systemCall("fcntl", fd, 1, 0) < 0 ? undefined : statusOf(fd);
+    if (status === undefined) throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
+    // A folder of the host leads out of the container's root (CVE-2024-21626).
+    if ((modeOf(status) & S_IFMT) === S_IFDIR)
+      throw new BoxError({ origin, what: `descriptor ${fd} is a folder, and a container must get none of the host's` });
+  }
+  return count;
+}
+
+/** How many descriptors systemd has passed; what is no number is none. */
+export function listenFds(): number {
+  const text = process.env.LISTEN_FDS ?? "";
+  return /^\d{1,3}$/.test(text) ? Number(text) : 0;
+}

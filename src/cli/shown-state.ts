@@ -1,0 +1,40 @@
+// A container's state as state and list show it: the runtime-spec's state (runtime.md, "State") with what runc adds to
+// it, keys in runc's order.
+
+import { readText } from "../execute/files.ts";
+import { type LiveStatus, liveStatus } from "../execute/live-status.ts";
+import type { State } from "../state/state.ts";
+
+export type ShownState = {
+  readonly ociVersion: string;
+  readonly id: string;
+  /** 0 before there is an init and after it has ended. */
+  readonly pid: number;
+  readonly status: LiveStatus;
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly created: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** A user's name, or `#1000` for one that has none. */
+  readonly owner: string;
+};
+
+export function shownState(folder: string, state: State): ShownState {
+  const { ociVersion, id, pid, bundle, rootfs, created, annotations } = state;
+  const status = liveStatus({ folder, state });
+  const owner = ownerName(state.owner);
+  const shownPid = status === "stopped" ? 0 : pid;
+  if (annotations === undefined) return { ociVersion, id, pid: shownPid, status, bundle, rootfs, created, owner };
+  return { ociVersion, id, pid: shownPid, status, bundle, rootfs, created, annotations, owner };
+}
+
+/** The state has a name for root alone, which saves most readers the search. */
+function ownerName(owner: string): string {
+  if (owner === "root") return owner;
+  const passwd = readText("/etc/passwd");
+  for (const line of typeof passwd === "string" ? passwd.split("\n") : []) {
+    const [name = "", , uid] = line.split(":");
+    if (uid === owner && name !== "") return name;
+  }
+  return `#${owner}`;
+}

@@ -1,0 +1,80 @@
+// box start: lets the program of a created container run.
+
+import { checkContainerId } from "../config/container-id.ts";
+import { BoxError } from "../errors.ts";
+import { readKeptConfig } from "../execute/kept-config.ts";
+import { liveStatus } from "../execute/live-status.ts";
+import { type Answer, errnoOf, exitCodeFor, startCreated } from "../execute/start-created.ts";
+import { type Found, findContainer, lockState } from "../execute/state-folder.ts";
+import type { State } from "../state/state.ts";
+import { type FlagRow, parseFlags } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { rootOfStates } from "./invocation.ts";
+
+export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
+
+export async function run(argv: readonly string[], globals: Globals): Promise<number> {
+  const parsed = parseFlags(argv, flags, "start");
+  if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
+  const [id, ...more] = parsed.rest;
+  if (id === undefined || more.length > 0) throw new BoxError({ what: "start takes one container id", hint: "box start ID", exitCode: 1 });
+  const found = findContainer(globals.root ?? rootOfStates(), checkContainerId(id));
+  if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id", exitCode: 1 });
+  // Of two starts at once, one finds init waiting.
+  lockState(found.folder);
+  const { state } = found;
+  refuseUnlessCreated(found, state);
+  const answer = startCreated(found.folder, state);
+  if (answer !== undefined) throw await inWords(answer);
+  await afterStart(found.folder, state);
+  return 0;
+}
+
+function refuseUnlessCreated(found: Found, { id }: State): void {
+  const status = liveStatus(found);
+  if (status === "created") return;
+  // Words that clients of runc look for.
+  const what =
+    status === "stopped"
+      ? `cannot start a container that has stopped: ${id}`
+      : status === "creating"
+        ? `cannot start a container that is still being made: ${id}`
+        : `cannot start an already running container: ${id}`;
+  throw new BoxError({ what, origin: "id", exitCode: 1 });
+}
+
+async function inWords(answer: Answer): Promise<BoxError> {
+  const { origin, what, errno, siginfo, explanation } = answer;
+  if (origin.startsWith("hooks.")) {
+    const { howEnded } = await import("../execute/hook-failed.ts");
+    const ran = siginfo.some((byte) => byte !== 0);
+    return new BoxError({
+      origin,
+      ...(ran ? { what: `cannot ${what}: ${howEnded(siginfo)}` } : { what: `cannot ${what}`, errno: errnoOf(answer) }),
+      ...(explanation === "" ? {} : { hint: `it printed: ${explanation.trim()}` }),
+      exitCode: 1,
+    });
+  }
+  const { executeHint } = await import("../execute/hints.ts");
+  const hint = executeHint(errnoOf(answer), explanation);
+  return new BoxError({
+    origin,
+    what: `cannot ${what}`,
+    errno: errnoOf(answer),
+    exitCode: exitCodeFor(errno),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Hooks and plugins that wait for the program to run; that they fail stops nothing. */
+async function afterStart(folder: string, state: State): Promise<void> {
+  const config = readKeptConfig(folder);
+  const running: State = { ...state, status: "running" };
+  if (config?.hooks?.poststart !== undefined) {
+    const { runHooksOf } = await import("../execute/run-hooks.ts");
+    const { warnOf } = await import("./poststop.ts");
+    runHooksOf(config.hooks, "poststart", running, warnOf);
+  }
+  if (state.box.plugins.length > 0)
+    await (await import("./plugin-hooks.ts")).poststartFromState(running, folder.slice(0, folder.lastIndexOf("/")));
+}

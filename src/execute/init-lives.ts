@@ -1,0 +1,13 @@
+// Whether a container's first process is still there: the process that has its pid now may be another one.
+
+import { type State, startTimeOf } from "../state/state.ts";
+import { readText } from "./files.ts";
+
+/** Whether the state's init is the process that has its pid now, and has not ended. */
+export function initLives({ pid, box }: Pick<State, "pid" | "box">): boolean {
+  if (pid <= 0) return false;
+  const stat = readText(`/proc/${pid}/stat`);
+  return typeof stat === "string" && startTimeOf(stat) === box.startTime && !isZombie(stat);
+}
+
+const isZombie = (stat: string): boolean => stat[stat.lastIndexOf(")") + 2] === "Z";

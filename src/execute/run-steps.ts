@@ -1,0 +1,23 @@
+// A few steps run at once inside box, for commands that do one thing to a container that exists. A failure names its
+// step in the same words as one of a start.
+
+import { BoxError } from "../errors.ts";
+import { encodeTape } from "../tape/encode.ts";
+import { header } from "../tape/layout.ts";
+import type { Step, Variables } from "../tape/step.ts";
+import { blame } from "./blame.ts";
+import * as libc from "./libc.ts";
+import { stepAt } from "./step-at.ts";
+
+/** Runs them in order, to the first that fails. */
+export function runSteps(steps: readonly Step[], variables: Variables): void {
+  if (steps.length === 0) return;
+  const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
+  const encoded = encodeTape([steps], variables, where);
+  libc.loadTape(encoded.image);
+  const failed = libc.runTape(encoded.entries[0] ?? 0);
+  if (failed === 0) return;
+  const at = stepAt(encoded, libc.readWord(libc.tapeMemory.address + header.lastRecord));
+  if (at === undefined) throw new BoxError({ what: "box reports an impossible failure" });
+  throw blame({ ...at, errno: -failed, explanation: "" });
+}

@@ -1,0 +1,122 @@
+// Other limits for a container that lives: written into the files of its cgroups, then noted in its kept configuration.
+// Two updates at once come one after the other. There is no way back: what was written before a failure stays.
+
+import { renameSync, writeFileSync } from "node:fs";
+import { type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
+import { mergeResources } from "../config/merge-resources.ts";
+import type { Resources, Spec } from "../config/spec.ts";
+import { BoxError } from "../errors.ts";
+import { controllersOf, readCgroups } from "../host/read-facts.ts";
+import { errnoName } from "../linux/errno.ts";
+import { writeLimits } from "../plan/limits.ts";
+import { keptConfig, newConfig } from "../plan/state-files.ts";
+import type { State } from "../state/state.ts";
+import { newVariables, type Step } from "../tape/step.ts";
+import { hostReader, readText } from "./files.ts";
+import { cString, systemCall } from "./libc.ts";
+import { liveStatus } from "./live-status.ts";
+import { runSteps } from "./run-steps.ts";
+import { type Found, findContainer } from "./state-folder.ts";
+import { statusOf } from "./status.ts";
+
+/** Returns what was asked for and is of no effect. */
+export function updateContainer(stateRoot: string, id: string, asked: Resources): readonly string[] {
+  lockState(living(stateRoot, id).folder);
+  // What was read before the lock may be of the past.
+  const { folder, state } = living(stateRoot, id);
+  const spec = readConfig(folder);
+  const cgroups = cgroupsOf(state);
+  const v2 = cgroups.find(({ version }) => version === 2);
+  const { write, kept } = mergeResources(spec?.linux?.resources ?? {}, asked);
+  const cpuMax = v2 === undefined ? undefined : hostReader.read(`${v2.path}/cpu.max`);
+  const { writes, notes } = limitsOf(write, cgroups, { prefix: "", cpuMax });
+  if (v2 !== undefined && asked.memory?.checkBeforeUpdate === true) checkUsage(v2.path, asked.memory);
+  const variables = newVariables();
+  const steps: Step[] = [];
+  writeLimits(steps, writes, variables, "");
+  runSteps(steps, variables);
+  if (spec !== undefined) writeConfig(folder, { ...spec, linux: { ...spec.linux, resources: kept } });
+  return notes;
+}
+
+function living(stateRoot: string, id: string): Found & { readonly state: State } {
+  const found = findContainer(stateRoot, id);
+  if (found === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
+  const { folder, state } = found;
+  const status = liveStatus(found);
+  if (state === undefined || status === "stopped" || status === "creating")
+    throw new BoxError({ what: `the container ${id} is ${status === "creating" ? "still being made" : "not running"}`, origin: "id" });
+  return { folder, state };
+}
+
+const AT_FDCWD = -100;
+const O_CLOEXEC = 0o2000000;
+const LOCK_EX = 2;
+
+/** Waits for the lock on the state's file, which lasts until box ends. The folder's own lock is the supervisor's. */
+function lockState(folder: string): void {
+  const path = cString(`${folder}/state.json`);
+  const fail = (what: string, errno: number): never => {
+    throw new BoxError({ what, object: `${folder}/state.json`, origin: "id", errno: errnoName(-errno) });
+  };
+  const open = (): number => {
+    const fd = systemCall("openat", AT_FDCWD, path.address, O_CLOEXEC, 0);
+    return fd < 0 ? fail("cannot open the state", fd) : fd;
+  };
+  for (;;) {
+    const fd = open();
+    const locked = systemCall("flock", fd, LOCK_EX);
+    if (locked < 0) fail("cannot lock the state", locked);
+    // Every change of state puts another file there.
+    const now = open();
+    const same = inodeOf(now) === inodeOf(fd);
+    systemCall("close", now);
+    if (same) return;
+    systemCall("close", fd);
+  }
+}
+
+/** The inode's number, at byte 32 of what statx tells. */
+const inodeOf = (fd: number): string => (statusOf(fd) ?? new Uint16Array()).subarray(16, 20).join(" ");
+
+/** The controllers that each of the container's cgroups has. */
+function cgroupsOf({ box }: State): LimitedCgroup[] {
+  const { v1 } = readCgroups(hostReader);
+  return box.cgroups.map(({ version, path }) => {
+    const controllers =
+      version === 2 ? controllersOf(hostReader, path) : (v1.find(({ mount }) => path.startsWith(`${mount}/`))?.controllers ?? []);
+    return { version, path, controllers };
+  });
+}
+
+/**
+ * On v2 a limit below what is in use ends processes. A client can ask that it be refused instead; when the usage cannot be
+ * read, runc does not refuse it.
+ */
+function checkUsage(cgroup: string, { limit = 0, swap = 0 }: NonNullable<Resources["memory"]>): void {
+  const usage = Number(hostReader.read(`${cgroup}/memory.current`) ?? Number.NaN);
+  const refuse = (path: string, value: number): void => {
+    if (!(value > 0 && value <= usage)) return;
+    const problem = `the container uses ${usage} bytes, so it cannot be limited to ${value}`;
+    throw new BoxError({ what: "the update is refused", faults: [{ path, problem }] });
+  };
+  refuse("memory.swap", swap);
+  refuse("memory.limit", limit);
+}
+
+/** The configuration that the container was made from, if it was kept. */
+function readConfig(folder: string): Spec | undefined {
+  const text = readText(`${folder}/${keptConfig}`);
+  return typeof text === "string" ? (JSON.parse(text) as Spec) : undefined;
+}
+
+/** A reader sees the old one or the new one. Of a container that has ended meanwhile there is nothing left to note it in. */
+function writeConfig(folder: string, spec: Spec): void {
+  try {
+    writeFileSync(`${folder}/${newConfig}`, JSON.stringify(spec), { mode: 0o600 });
+    renameSync(`${folder}/${newConfig}`, `${folder}/${keptConfig}`);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") throw new BoxError({ what: "cannot note the new limits in", object: folder, origin: "id", errno: code });
+  }
+}

@@ -1,0 +1,58 @@
+// How a container is started: who looks after it, who hands it a terminal, what it keeps of box's descriptors. The
+// configuration does not say any of this; the command and its flags do.
+
+export type Launch = {
+  /**
+   * "foreground": box becomes its supervisor. "detached": it runs by itself. "created": by itself too, and init waits for
+   * `box start` before it becomes the program.
+   */
+  readonly way: "foreground" | "detached" | "created";
+  /** Absolute path of the socket that gets the terminal's master. */
+  readonly consoleSocket?: string;
+  /** Absolute path of the socket that gets a pidfd of init. */
+  readonly pidfdSocket?: string;
+  /** Absolute path of the file that gets init's pid. */
+  readonly pidFile?: string;
+  /** How many descriptors from 3 on the program gets. */
+  readonly preserveFds: number;
+  /** chroot instead of pivot_root, for roots such as an initramfs that pivot_root refuses. */
+  readonly noPivot: boolean;
+  /** In the foreground: leave state and cgroups when the container has ended, for `box delete`. */
+  readonly keep: boolean;
+  /** A session keyring of the container's own. */
+  readonly newKeyring: boolean;
+};
+
+export const foreground: Launch = { way: "foreground", preserveFds: 0, noPivot: false, keep: false, newKeyring: true };
+
+/**
+ * Numbers at which the child finds what box hands it; -1 where it gets none. Preserved descriptors keep their numbers,
+ * but for the one in whose place the stage looks for its tape (layout.ts, ARENA_FD): that one is kept at `third`.
+ */
+export type Handed = {
+  readonly sync: number;
+  /** The FIFOs between init and `box start`. */
+  readonly wait: number;
+  readonly answer: number;
+  /** Files in memory: the state for hooks, and what hooks print. */
+  readonly hookState: number;
+  readonly hookOutput: number;
+  readonly third: number;
+  /** A pidfd of the init to join. */
+  readonly init: number;
+  /** The first that the child has no use for. */
+  readonly end: number;
+};
+
+export function handedTo({ way, preserveFds }: Launch, needs: { readonly hooks: boolean; readonly init: boolean }): Handed {
+  let end = 4 + Math.max(0, preserveFds - 1);
+  const next = (needed: boolean): number => (needed ? end++ : -1);
+  const sync = next(true);
+  const wait = next(way === "created");
+  const answer = next(way === "created");
+  const hookState = next(needs.hooks);
+  const hookOutput = next(needs.hooks);
+  const third = next(preserveFds > 0);
+  const init = next(needs.init);
+  return { sync, wait, answer, hookState, hookOutput, third, init, end };
+}

@@ -1,0 +1,19 @@
+// Names in a container's state folder that both the plan, which makes the files, and later commands know.
+
+/** The state: src/state/state.ts. */
+export const stateFile = "state.json";
+/** Under this name it is written, before it takes the old one's place. */
+export const newStateFile = "state.new";
+/** The configuration as it was planned, plugins and flags included: a Spec as JSON. */
+export const keptConfig = "config.json";
+/** Under this name a changed one is written, before it takes its place. */
+export const newConfig = "config.new";
+/** FIFOs: init waits on the first until start writes there, and tells start on the other what became of it. */
+export const waitFifo = "wait";
+export const answerFifo = "answer";
+/** The filter of system calls, as an array of struct sock_filter, where there is one. */
+export const keptFilter = "filter";
+/** How init ended, as waitid(2) tells it. */
+export const exitFile = "exit";
+/** A folder to mount the root on, where that is a view of the host's. */
+export const rootFolder = "root";

@@ -1,0 +1,71 @@
+// Between create and start: init waits on a FIFO of the state folder, and tells on another what became of it. By then the
+// box that made it is gone, so this is the only way for a failure to be heard.
+
+import { address, compute, type Explanation, lastErrno, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
+import type { Building } from "./builder.ts";
+import { bufferBytes } from "./plan.ts";
+import { pointerTo } from "./steps.ts";
+
+/**
+ * What init writes on the answering FIFO when it fails, in one piece each: the errno, eight bytes; how the last hook
+ * ended, a siginfo; the text of what it attempted, "origin\\nwhat\\0" and whatever follows; then what the hook
+ * printed or how the program begins. An execve that succeeds closes the FIFO instead.
+ */
+export const answer = { errno: 0, siginfo: 8, attempt: 136, explanation: 648, bytes: 1160, attemptBytes: 512 } as const;
+
+/** Tells box that the container is made, and waits. */
+export function waitForStart({ launch, handed, child }: Building): Step[] {
+  if (launch.way !== "created") return [];
+  const go = newBuffer(child.variables, "go", 8);
+  return [
+    step("write", [handed.sync, "c", 1], "box", "tell box that all is ready for start"),
+    step("close", [handed.sync], "box", "done with box"),
+    step("read", [handed.wait, address(go), 1], "box", "wait for start", { onError: [["EINTR", "again"]] }),
+  ];
+}
+
+/** How steps after that fail: `attempt` says what comes, for the answer. */
+export function startFailures({ child }: Building): {
+  explain: { readonly explain: Explanation };
+  attempt: (origin: string, what: string) => Step[];
+} {
+  return {
+    explain: { explain: "start" },
+    attempt: (origin, what) => [
+      compute([{ text: `${origin}\n${what}` }, 0, 0, -1], origin, "remember what comes, to tell start of a failure", {
+        out: child.attempt,
+      }),
+    ],
+  };
+}
+
+/** The list that runs on such a failure. */
+export function tellStart({ child, handed, launch }: Building): Step[] {
+  if (launch.way !== "created") return [];
+  const origin = "box";
+  const file = newSlot(child.variables, "fd", "program");
+  const errno = newSlot(child.variables, "int", "errno for start");
+  const tell = (what: Parameters<typeof step<"write">>[1][1], length: number, why: string): Step =>
+    step("write", [handed.answer, what, length], origin, why, { onError: "ignore" });
+  const output =
+    handed.hookOutput < 0
+      ? []
+      : [
+          step("lseek", [handed.hookOutput, 0, 0], origin, "go to the beginning of what the hook printed", { onError: "ignore" }),
+          step("read", [handed.hookOutput, pointerTo(child.explanation), 511], origin, "read what the hook printed", { onError: "ignore" }),
+        ];
+  return [
+    compute([0, 0, lastErrno, -1], origin, "remember the errno", { out: errno }),
+    tell(address(errno), 8, "tell start the errno"),
+    tell(address(child.hook.siginfo), child.hook.siginfo.bytes, "tell it how the last hook ended"),
+    tell(child.attempt, answer.attemptBytes, "tell it what was attempted"),
+    ...output,
+    step("openat", ["AT_FDCWD", child.program, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look into the program's file", {
+      out: file,
+      onError: "ignore",
+      ok: [step("read", [file, pointerTo(child.explanation), 255], origin, "read its first line", { onError: "ignore" })],
+    }),
+    tell(address(child.explanation), bufferBytes.explanation, "tell what was read"),
+    compute([0, 0, errno, -1], origin, "end with that errno"),
+  ];
+}

@@ -1,0 +1,154 @@
+// What a profile says of each system call, before it becomes instructions. The rules of runc and libseccomp hold:
+//
+// - a rule whose action is the default one says nothing;
+// - a rule without conditions beats those with, wherever it stands, and the first of several counts;
+// - rules with conditions are tried in compareRules' order (conditions.ts) if their actions differ;
+// - a name that an ABI does not have is ignored there;
+// - on i386, what is said of socket and its kin also holds for socketcall with that call's number, and so for ipc.
+
+import type { Seccomp, SeccompArgument, SeccompRule } from "../config/spec.ts";
+import type { Abi } from "./abis.ts";
+import { areSame, type ConditionalRule, type Conditions, compareRules, readConditions } from "./conditions.ts";
+import { MULTIPLEXED, multiplexedCalls, NUMBER_MASK } from "./pack-numbers.ts";
+import type { Remarks } from "./remarks.ts";
+import { verdictOf } from "./verdicts.ts";
+
+/** A verdict, or rules to try before the default. */
+export type Answer = number | ConditionalRule[];
+
+/** The answers of one ABI. */
+export type AbiAnswers = {
+  readonly abi: Abi;
+  /** By packed number, the place in `Answers.list`; 0, the default, where the profile says nothing. */
+  readonly places: Uint16Array;
+  /** The highest packed number that the profile names, in whatever rule; 0 when it names none above. */
+  highest: number;
+};
+
+export type Answers = {
+  /** The first is the default. */
+  readonly list: Answer[];
+  readonly abis: readonly AbiAnswers[];
+};
+
+type Numbers = Readonly<Record<string, unknown>>;
+
+/** Faults, and names that are no system call anywhere, go to `to`. `numbers` are those of readPackedNumbers. */
+export function readAnswers(seccomp: Seccomp, abis: readonly Abi[], numbers: Numbers, to: Remarks): Answers {
+  const list: Answer[] = [verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)];
+  const answers: Answers = { list, abis: emptyAnswers(abis) };
+  const rules = seccomp.syscalls ?? [];
+  for (let rule = 0; rule < rules.length; rule++) readRule(answers, rules[rule] as SeccompRule, rule, numbers, to);
+  for (let place = 0; place < list.length; place++) {
+    const answer = list[place] as Answer;
+    if (typeof answer !== "number" && answer.length > 1) orderRules(answer, to);
+  }
+  return answers;
+}
+
+function emptyAnswers(abis: readonly Abi[]): AbiAnswers[] {
+  const empty: AbiAnswers[] = [];
+  for (let at = 0; at < abis.length; at++) empty.push({ abi: abis[at] as Abi, places: new Uint16Array(NUMBER_MASK), highest: 0 });
+  return empty;
+}
+
+/** The place of a verdict in the list; none is there twice. */
+export function placeOf(list: Answer[], verdict: number): number {
+  const known = list.indexOf(verdict);
+  return known >= 0 ? known : list.push(verdict) - 1;
+}
+
+function readRule(answers: Answers, rule: SeccompRule, at: number, numbers: Numbers, to: Remarks): void {
+  const { list, abis } = answers;
+  const verdict = verdictOf(rule.action, rule.errnoRet);
+  const says = verdict !== list[0];
+  const place = says ? placeOf(list, verdict) : 0;
+  const conditional = rule.args !== undefined && rule.args.length > 0;
+  for (let named = 0; named < rule.names.length; named++) {
+    const name = rule.names[named] as string;
+    const packed = numbers[name];
+    if (typeof packed !== "number") {
+      to.notes.push(`linux.seccomp.syscalls[${at}].names[${named}]: ${JSON.stringify(name)} is left out: box knows no such system call.`);
+      continue;
+    }
+    for (let one = 0; one < abis.length; one++) {
+      const on = abis[one] as AbiAnswers;
+      const number = (packed >> on.abi.shift) & NUMBER_MASK;
+      if (number !== NUMBER_MASK) {
+        if (number > on.highest) on.highest = number;
+        if (conditional && says) addRules(list, on, number, readConditions(rule.args ?? [], on.abi.bits), verdict, at);
+        else if (says) addVerdict(list, on, number, place);
+      }
+      if (says && packed >= MULTIPLEXED && on.abi.name === "X86") addMultiplexed(list, on, name, rule, numbers, to);
+    }
+  }
+}
+
+/** What is said without conditions stays, and replaces all that has some. */
+function addVerdict(list: Answer[], on: AbiAnswers, number: number, place: number): void {
+  const before = on.places[number] as number;
+  if (before !== 0) {
+    const known = list[before] as Answer;
+    if (typeof known === "number") return;
+    // Nothing is to be made of them any more.
+    known.length = 0;
+  }
+  on.places[number] = place;
+}
+
+function addRules(
+  list: Answer[],
+  on: AbiAnswers,
+  number: number,
+  alternatives: readonly Conditions[],
+  verdict: number,
+  rule: number | undefined,
+): void {
+  for (let at = 0; at < alternatives.length; at++) {
+    const conditions = alternatives[at] as Conditions;
+    const place = on.places[number] as number;
+    const known = list[place] as Answer;
+    if (conditions.length === 0) addVerdict(list, on, number, placeOf(list, verdict));
+    else if (typeof known !== "number") known.push({ conditions, verdict, rule });
+    else if (place === 0) on.places[number] = list.push([{ conditions, verdict, rule }]) - 1;
+  }
+}
+
+/**
+ * The same for the call that this one can be made through: its first argument says which it is. The call's own arguments lie
+ * in memory, where no filter looks. So libseccomp drops a condition on the first, and leaves the others as they are.
+ */
+function addMultiplexed(list: Answer[], on: AbiAnswers, name: string, rule: SeccompRule, numbers: Numbers, to: Remarks): void {
+  const through = multiplexedCalls.socketcall[name] === undefined ? "ipc" : "socketcall";
+  const isThis: SeccompArgument = { index: 0, op: "SCMP_CMP_EQ", value: multiplexedCalls[through][name] as number };
+  const alternatives: Conditions[] = [];
+  for (const conditions of readConditions(rule.args ?? [], on.abi.bits)) {
+    const all = [isThis];
+    for (const condition of conditions) if (condition.index !== 0) all.push(condition);
+    alternatives.push(all);
+  }
+  const number = ((numbers[through] as number) >> on.abi.shift) & NUMBER_MASK;
+  addRules(list, on, number, alternatives, verdictOf(rule.action, rule.errnoRet), undefined);
+  if (rule.args === undefined || rule.args.length === 0) return;
+  const note = `linux.seccomp: the conditions of ${name} cannot be checked where i386 makes it through ${through}.`;
+  if (!to.notes.includes(note)) to.notes.push(note);
+}
+
+/** Sorts rules where the order matters. Two that differ in nothing but their action are a fault, as for libseccomp. */
+function orderRules(rules: ConditionalRule[], to: Remarks): void {
+  const { verdict } = rules[0] as ConditionalRule;
+  let differ = false;
+  for (let at = 1; at < rules.length; at++) if ((rules[at] as ConditionalRule).verdict !== verdict) differ = true;
+  if (!differ) return;
+  rules.sort(compareRules);
+  for (let at = 1; at < rules.length; at++) refuseContradiction(rules[at - 1] as ConditionalRule, rules[at] as ConditionalRule, to);
+}
+
+function refuseContradiction(one: ConditionalRule, other: ConditionalRule, to: Remarks): void {
+  if (one.verdict === other.verdict || !areSame(one.conditions, other.conditions)) return;
+  if (one.rule === undefined || other.rule === undefined) return;
+  const path = `linux.seccomp.syscalls[${other.rule}]`;
+  // Each ABI comes by here.
+  for (const fault of to.faults) if (fault.path === path) return;
+  to.faults.push({ path, problem: `has another action than linux.seccomp.syscalls[${one.rule}] for the same call and conditions` });
+}

@@ -1,0 +1,220 @@
+// Limits on a container's resources, in the files of its cgroups and in what its processes meet.
+
+import { expect } from "bun:test";
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import type { Resources } from "../../src/config/spec.ts";
+import { Bundle, type CgroupLayout, cgroupsOf, inLayout, linesOf, machine, type Outcome, type RunOptions, testWith } from "./harness.ts";
+
+const test = testWith();
+const testHugePages = testWith("huge pages in cgroup v2");
+const testAsUser = testWith("setpriv", "user namespaces for users");
+
+const withLimits = (resources: Resources): Bundle => new Bundle((spec) => (spec.linux.resources = resources));
+
+/** What the container sees of its cgroups' files, as `FILE VALUE`. */
+const show = (...files: readonly string[]): string => `cd /sys/fs/cgroup; for f in ${files.join(" ")}; do echo $f $(cat $f); done`;
+
+/** A start that is refused, and leaves nothing. */
+async function refused(resources: Resources, stderr: (bundle: Bundle) => string, options: RunOptions = {}): Promise<void> {
+  using bundle = withLimits(resources);
+  const before = machine(bundle);
+  expect(await bundle.run(["true"], options)).toEqual({ exitCode: 125, stdout: "", stderr: stderr(bundle) } satisfies Outcome);
+  expect(machine(bundle)).toEqual(before);
+}
+
+for (const layout of ["as is", "v1"] as CgroupLayout[]) {
+  const before = inLayout(layout);
+
+  test(`${layout}: the files say what was asked for`, async () => {
+    using bundle = withLimits({
+      memory: { limit: 33554432, swap: 67108864, reservation: 16777216, swappiness: 10, disableOOMKiller: false },
+      cpu: { shares: 512, quota: 50000, period: 20000, burst: 1000, cpus: "0", mems: "0" },
+      pids: { limit: 10 },
+    });
+    const memory = ["limit_in_bytes", "memsw.limit_in_bytes", "soft_limit_in_bytes", "swappiness"].map((name) => `memory/memory.${name}`);
+    const cpu = ["shares", "cfs_quota_us", "cfs_period_us", "cfs_burst_us"].map((name) => `cpu/cpu.${name}`);
+    expect(await bundle.sh(show(...memory, ...cpu, "cpuset/cpuset.cpus", "cpuset/cpuset.mems", "pids/pids.max"), { before })).toEqual([
+      "memory/memory.limit_in_bytes 33554432",
+      "memory/memory.memsw.limit_in_bytes 67108864",
+      "memory/memory.soft_limit_in_bytes 16777216",
+      "memory/memory.swappiness 10",
+      "cpu/cpu.shares 512",
+      "cpu/cpu.cfs_quota_us 50000",
+      "cpu/cpu.cfs_period_us 20000",
+      "cpu/cpu.cfs_burst_us 1000",
+      "cpuset/cpuset.cpus 0",
+      "cpuset/cpuset.mems 0",
+      "pids/pids.max 10",
+    ]);
+    expect(cgroupsOf("/sys/fs/cgroup", bundle.id)).toEqual([]);
+  });
+
+  test(`${layout}: zeros, as clients send them, ask for nothing`, async () => {
+    using bundle = withLimits({
+      memory: { limit: 0, swap: 0, reservation: 0, kernel: 0, disableOOMKiller: false },
+      cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "" },
+      blockIO: { weight: 0 },
+      pids: { limit: 0 },
+      network: {},
+    });
+    expect(await bundle.sh(show("cpu/cpu.shares", "cpu/cpu.cfs_quota_us", "pids/pids.max"), { before })).toEqual([
+      "cpu/cpu.shares 1024",
+      "cpu/cpu.cfs_quota_us -1",
+      "pids/pids.max max",
+    ]);
+  });
+}
+
+test("no limit at all is one that can be asked for", async () => {
+  using bundle = withLimits({ memory: { limit: -1, swap: -1 }, pids: { limit: -1 }, cpu: { quota: -1 } });
+  expect(await bundle.sh(show("pids/pids.max", "cpu/cpu.cfs_quota_us"))).toEqual(["pids/pids.max max", "cpu/cpu.cfs_quota_us -1"]);
+});
+
+test("more memory than the limit ends the container", async () => {
+  using bundle = withLimits({ memory: { limit: 16777216, swap: 16777216 } });
+  const before = machine(bundle);
+  expect((await bundle.run(["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"])).exitCode).toBe(137);
+  expect(machine(bundle)).toEqual(before);
+});
+
+test("one process more than the limit cannot be made", async () => {
+  using bundle = withLimits({ pids: { limit: 3 } });
+  const { exitCode, stderr } = await bundle.run(["sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000"]);
+  expect([exitCode, stderr]).toEqual([2, "sh: can't fork: Resource temporarily unavailable\n"]);
+});
+
+test("processors", async () => {
+  using bundle = withLimits({ cpu: { cpus: "0" } });
+  expect(await bundle.sh("grep Cpus_allowed_list /proc/self/status")).toEqual(["Cpus_allowed_list:\t0"]);
+});
+
+test("rates of a disk", async () => {
+  const disk = { major: 7, minor: 0 };
+  using bundle = withLimits({
+    blockIO: {
+      throttleReadBpsDevice: [{ ...disk, rate: 1000 }],
+      throttleWriteBpsDevice: [{ ...disk, rate: 2000 }],
+      throttleReadIOPSDevice: [{ ...disk, rate: 30 }],
+      throttleWriteIOPSDevice: [{ ...disk, rate: 40 }],
+    },
+  });
+  const { exitCode, stdout, stderr } = await bundle.run(["sh", "-c", "cat /sys/fs/cgroup/blkio/blkio.throttle.*_device"]);
+  // A machine without loop devices says so of the first.
+  if (exitCode === 125)
+    expect(stderr).toMatch(
+      /^box: linux\.resources\.blockIO\.throttleReadBpsDevice\[0\]: cannot limit reading from the disk 7:0 to 1000 bytes a second: write\(\S+, "7:0 1000", 8\): ENODEV \(no such device\)\n$/,
+    );
+  else expect(linesOf(stdout).sort()).toEqual(["7:0 1000", "7:0 2000", "7:0 30", "7:0 40"]);
+});
+
+testHugePages("v2: huge pages, and the controller is enabled for them", async () => {
+  using bundle = withLimits({ hugepageLimits: [{ pageSize: "2MB", limit: 4194304 }] });
+  expect(await bundle.sh(show("hugetlb.2MB.max", "hugetlb.2MB.rsvd.max", "cgroup.controllers"), { before: inLayout("v2") })).toEqual([
+    "hugetlb.2MB.max 4194304",
+    "hugetlb.2MB.rsvd.max 4194304",
+    "cgroup.controllers hugetlb",
+  ]);
+  expect(cgroupsOf("/sys/fs/cgroup", bundle.id)).toEqual([]);
+});
+
+testHugePages("v2: any file by its name, and in a folder that is made for it", async () => {
+  using bundle = withLimits({ unified: { "hugetlb.2MB.max": "2097152", "cgroup.max.depth": "3" } });
+  bundle.change((spec) => (spec.linux.cgroupsPath = `/${bundle.id}/deep/er`));
+  const lines = await bundle.sh(show("hugetlb.2MB.max", "cgroup.max.depth"), { before: inLayout("v2") });
+  expect(lines).toEqual(["hugetlb.2MB.max 2097152", "cgroup.max.depth 3"]);
+  const unified = `/sys/fs/cgroup/unified/${bundle.id}`;
+  for (const folder of [`${unified}/deep`, unified]) rmdirSync(folder);
+});
+
+testHugePages("both: what only v2 has is limited there", async () => {
+  using bundle = withLimits({ hugepageLimits: [{ pageSize: "2MB", limit: 2097152 }] });
+  using running = await bundle.startSh("echo ready; exec sleep 1000");
+  const [cgroup = ""] = cgroupsOf("/sys/fs/cgroup/unified", bundle.id);
+  expect(readFileSync(`${cgroup}/hugetlb.2MB.max`, "utf8")).toBe("2097152\n");
+  process.kill(bundle.initPid, "SIGKILL");
+  expect((await running.outcome()).exitCode).toBe(137);
+});
+
+test("v2 without any limit has its controllers too", async () => {
+  using bundle = new Bundle();
+  const before = inLayout("v2");
+  expect(await bundle.sh("cat /sys/fs/cgroup/cgroup.controllers", { before })).toEqual(
+    linesOf(readFileSync("/sys/fs/cgroup/unified/cgroup.controllers", "utf8").replace(/^\n$/, "")),
+  );
+});
+
+test("a controller that is missing is named, with every field that needs it", () =>
+  refused(
+    { memory: { limit: 33554432 }, pids: { limit: 5 }, unified: { "io.max": "8:0 rbps=1" } },
+    () =>
+      "box: linux.resources.pids.limit: needs the pids controller, and there is none in this host's cgroup v2\n" +
+      "box: linux.resources.memory.limit: needs the memory controller, and there is none in this host's cgroup v2\n" +
+      'box: linux.resources.unified["io.max"]: needs the io controller, and there is none in this host\'s cgroup v2\n',
+    { before: inLayout("v2") },
+  ));
+
+test("v1 has no files of v2", () =>
+  refused(
+    { unified: { "memory.high": "1" } },
+    () => 'box: linux.resources.unified["memory.high"]: needs cgroup v2, and this host has cgroup v1\n',
+    { before: inLayout("v1") },
+  ));
+
+test("a processor that is not there", () =>
+  refused(
+    { cpu: { cpus: "4095" } },
+    ({ id }) =>
+      `box: linux.resources.cpu.cpus: cannot keep it to the processors 4095: write(/sys/fs/cgroup/cpuset/${id}/cpuset.cpus, "4095", 4): ERANGE (numerical result out of range)\n`,
+  ));
+
+test("less memory and swap together than memory", () =>
+  refused(
+    { memory: { limit: 33554432, swap: 16777216 } },
+    ({ id }) =>
+      `box: linux.resources.memory.swap: cannot limit memory and swap together to 16777216 bytes: write(${memoryOf(id)}/memory.memsw.limit_in_bytes, "16777216", 8): EINVAL (invalid argument)\n` +
+      "hint: it counts memory and swap together, so it is at least memory.limit\n",
+  ));
+
+/** The memory cgroup of a container below the tests' own. */
+function memoryOf(id: string): string {
+  const own = linesOf(readFileSync("/proc/self/cgroup", "utf8")).find((line) => line.split(":")[1] === "memory") ?? "";
+  return `/sys/fs/cgroup/memory${own.split(":")[2] === "/" ? "" : own.split(":")[2]}/${id}`;
+}
+
+test("more processor time than the cgroup above has", async () => {
+  using bundle = withLimits({ cpu: { quota: 50000, period: 100000 } });
+  const above = `/sys/fs/cgroup/cpu/${bundle.id}-above`;
+  mkdirSync(above);
+  try {
+    writeFileSync(`${above}/cpu.cfs_quota_us`, "10000");
+    bundle.change((spec) => (spec.linux.cgroupsPath = `/${bundle.id}-above/${bundle.id}`));
+    expect(await bundle.run(["true"])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: linux.resources.cpu.quota: cannot limit processor time to 50000 µs a period: write(${above}/${bundle.id}/cpu.cfs_quota_us, "50000", 5): EINVAL (invalid argument)\n`,
+    });
+  } finally {
+    for (const folder of cgroupsOf("/sys/fs/cgroup", `${bundle.id}-above`)) rmdirSync(folder);
+  }
+});
+
+testAsUser("a user who may make no cgroup cannot have limits, and is told so", async () => {
+  using bundle = withLimits({ pids: { limit: 5 } });
+  expect(await bundle.box(["plan", bundle.id], { before: ["unshare", "--user"] })).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: "box: linux.resources.pids.limit: needs a cgroup, and this user may make none here\n",
+  });
+});
+
+test("a kept program limits as the first did", async () => {
+  using bundle = withLimits({ pids: { limit: 7 } });
+  for (let run = 0; run < 4; run++) expect(await bundle.sh(show("pids/pids.max"))).toEqual(["pids/pids.max 7"]);
+});
+
+test("the plan has a step for each, with its field and reason", async () => {
+  using bundle = withLimits({ pids: { limit: 7 }, memory: { kernelTCP: 5 } });
+  const { stdout } = await bundle.box(["plan", bundle.id]);
+  expect(stdout).toContain("linux.resources.pids.limit: limit it to 7 processes\n");
+  expect(stdout).toContain("linux.resources.memory.kernelTCP is ignored: the kernel's own memory counts as the container's\n");
+});
