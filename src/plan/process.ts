@@ -6,7 +6,18 @@ import type { Process } from "../config/spec.ts";
 import { type CapabilityName, capabilities } from "../linux/capabilities.ts";
 import { components } from "../linux/components.ts";
 import type { Flag } from "../linux/flags.ts";
-import { compute, type ErrorTable, newBuffer, newSlot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
+import {
+  compute,
+  type ErrorTable,
+  type Failure,
+  newBuffer,
+  newSlot,
+  type Step,
+  type StepOptions,
+  type Struct,
+  slotIn,
+  step,
+} from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
 import { setScheduling } from "./scheduling.ts";
@@ -194,40 +205,47 @@ const ENOENT = 2;
  * that may be executed is taken; a folder on the way passes for executable too, so the type is looked at.
  */
 export function findProgram(building: Building, process: Process): Step[] {
-  const { child, statx } = building;
   const args = process.args ?? [];
   const name = args[0] as string;
-  const take = (path: string, more?: Pick<StepOptions, "goto">): Step =>
-    compute([{ text: path }, 0, 0, -1], origin, "keep the name of the program", { out: child.program, ...more });
-  const origin = "process.args[0]";
-  const may = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
-    step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], origin, `execute ${path}`, { failed: "execute", ...more });
-  if (name.includes("/")) return [may(name), take(name)];
-  const refused = newSlot(child.variables, "int", "refused");
-  const type = slotIn("int", statx, statxOffset("mode"), "type of the file");
-  const remember = compute([0, 0, 0, -1], origin, "remember a file that may not be executed", { out: refused });
-  const fail = (errno: number): Step => compute([0, 0, errno, -1], origin, `execute ${name}`, { failed: "search" });
+  const fail = (errno: number, failed: Failure): Step => compute([0, 0, errno, -1], programOrigin, `execute ${name}`, { failed });
+  const found = compute([0, 0, 0, -1], programOrigin, "the program is found", { label: "found" });
+  if (name.includes("/")) return [mayExecute(name), ...takeFile(building, name), fail(EACCES, "execute"), found];
+  const refused = newSlot(building.child.variables, "int", "refused");
+  const remember = compute([0, 0, 0, -1], programOrigin, "remember a file that may not be executed", { out: refused });
   const steps: Step[] = [];
   for (const path of candidates(args, environment(building, process)))
     steps.push(
-      may(path, {
+      mayExecute(path, {
         onError: [
           ["ENOENT", []],
           ["ENOTDIR", []],
           ["EACCES", [remember]],
         ],
-        ok: [
-          step("statx", ["AT_FDCWD", path, [], ["STATX_TYPE"], pointerTo(statx)], origin, `look at ${path}`),
-          compute([type, 0, 0, S_IFMT], origin, "is it a file?", { equal: { value: S_IFREG, steps: [take(path, { goto: "found" })] } }),
-          remember,
-        ],
+        ok: [...takeFile(building, path), remember],
       }),
     );
   return [
     ...steps,
-    compute([refused, 0, 0, 0xff], origin, "was there a file that may not be executed?", { equal: { value: 0, steps: [fail(EACCES)] } }),
-    fail(ENOENT),
-    compute([0, 0, 0, -1], origin, "the program is found", { label: "found" }),
+    compute([refused, 0, 0, 0xff], programOrigin, "was there a file that may not be executed?", {
+      equal: { value: 0, steps: [fail(EACCES, "search")] },
+    }),
+    fail(ENOENT, "search"),
+    found,
+  ];
+}
+
+const programOrigin = "process.args[0]";
+
+const mayExecute = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
+  step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], programOrigin, `execute ${path}`, { failed: "execute", ...more });
+
+/** Takes it for the program if it is a file, and goes on where one is found. */
+function takeFile({ child, statx }: Building, path: string): Step[] {
+  const type = slotIn("int", statx, statxOffset("mode"), "type of the file");
+  const take = compute([{ text: path }, 0, 0, -1], programOrigin, "keep the name of the program", { out: child.program, goto: "found" });
+  return [
+    step("statx", ["AT_FDCWD", path, [], ["STATX_TYPE"], pointerTo(statx)], programOrigin, `look at ${path}`),
+    compute([type, 0, 0, S_IFMT], programOrigin, "is it a file?", { equal: { value: S_IFREG, steps: [take] } }),
   ];
 }
 
@@ -256,7 +274,7 @@ export const executeProgram = (building: Building, process: Process, more: Expla
   step(
     "execve",
     [building.child.program, process.args ?? [], environment(building, process)],
-    "process.args[0]",
+    programOrigin,
     `execute ${process.args?.[0]}`,
     { failed: "execute", ...more },
   );
