@@ -56,7 +56,7 @@ function ignoredSignals(mask: string): number[] {
 }
 
 /** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */
-const mapsEverything = (map: string): boolean => {
+export const mapsEverything = (map: string): boolean => {
   const [inside, outside, size] = map.split(" ").filter((word) => word !== "");
   return inside === "0" && outside === "0" && Number(size) === 4294967295;
 };

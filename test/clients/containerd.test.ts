@@ -96,7 +96,11 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
     expect((await containerd.run([], ["head", "-n1"], { stdin: "one\ntwo\n" })).stdout).toBe("one\n");
   },
   "run -t: a terminal as large as the caller's": async (containerd) => {
-    await using terminal = containerd.runOnTerminal(["sh", "-c", "tty; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done"]);
+    await using terminal = containerd.runOnTerminal([
+      "sh",
+      "-c",
+      "tty; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done",
+    ]);
     await terminal.says("/dev/pts/0\nready\n");
     terminal.resize(88, 33);
     expect(await terminal.end()).toEqual({ exitCode: 5, output: "/dev/pts/0\nready\n33 88\n" });
@@ -125,7 +129,9 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
   "task exec: output, exit code, user, folder": async (containerd) => {
     const name = await containerd.start();
     expect(await containerd.exec(name, ["sh", "-c", "echo out; exit 12"])).toMatchObject({ exitCode: 12, stdout: "out\n" });
-    expect((await containerd.exec(name, ["sh", "-c", "id -u; pwd"], ["--user=1000", "--cwd=/home/user"])).stdout).toBe("1000\n/home/user\n");
+    expect((await containerd.exec(name, ["sh", "-c", "id -u; pwd"], ["--user=1000", "--cwd=/home/user"])).stdout).toBe(
+      "1000\n/home/user\n",
+    );
     expect((await containerd.exec(name, ["no-such-command"])).stderr).toContain("executable file not found in $PATH");
   },
   "task exec -t": async (containerd) => {
@@ -135,7 +141,17 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
   },
   "task exec -d, kill --exec-id": async (containerd) => {
     const name = await containerd.start();
-    await containerd.ok(["task", "exec", "--detach", "--exec-id=one", `--log-uri=file://${folder}/${name}-exec.log`, name, "sh", "-c", "echo $$ > /detached; exec sleep 1000"]);
+    await containerd.ok([
+      "task",
+      "exec",
+      "--detach",
+      "--exec-id=one",
+      `--log-uri=file://${folder}/${name}-exec.log`,
+      name,
+      "sh",
+      "-c",
+      "echo $$ > /detached; exec sleep 1000",
+    ]);
     await untilAsync(async () => (await containerd.exec(name, ["cat", "/detached"])).exitCode === 0, "the detached process");
     await containerd.ok(["task", "kill", "--exec-id=one", "--signal=KILL", name]);
     await untilAsync(async () => (await containerd.exec(name, ["sh", "-c", "test -d /proc/$(cat /detached)"])).exitCode !== 0, "its end");
@@ -176,20 +192,33 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
     const mount = `--mount=type=bind,src=${worldFolder}/mounted,dst=/mnt,options=rbind:ro`;
     const flags = [mount, "--read-only", "--env=A=b c", "--cwd=/home/user"];
     const lines = await containerd.sh(flags, "cat /mnt/file; touch /mnt/x 2>&1; touch /x 2>&1; echo $A; pwd");
-    expect(lines).toEqual(["from the host", "touch: /mnt/x: Read-only file system", "touch: /x: Read-only file system", "b c", "/home/user"]);
+    expect(lines).toEqual([
+      "from the host",
+      "touch: /mnt/x: Read-only file system",
+      "touch: /x: Read-only file system",
+      "b c",
+      "/home/user",
+    ]);
   },
   "capabilities, privileged, seccomp": async (containerd) => {
     const script = "grep -E 'CapEff|Seccomp:|NoNewPrivs' /proc/self/status | cut -f2";
     expect(await containerd.sh([], script)).toEqual(["00000000a80425fb", "1", "0"]);
-    expect(await containerd.sh(["--cap-add=CAP_SYS_TIME", "--cap-drop=CAP_CHOWN", "--seccomp"], script)).toEqual(["00000000aa0425fa", "1", "2"]);
-    expect(await containerd.sh(["--privileged"], "ls /dev/loop-control; mount -t tmpfs none /home && echo mounted")).toEqual(["/dev/loop-control", "mounted"]);
+    expect(await containerd.sh(["--cap-add=CAP_SYS_TIME", "--cap-drop=CAP_CHOWN", "--seccomp"], script)).toEqual([
+      "00000000aa0425fa",
+      "1",
+      "2",
+    ]);
+    expect(await containerd.sh(["--privileged"], "ls /dev/loop-control; mount -t tmpfs none /home && echo mounted")).toEqual([
+      "/dev/loop-control",
+      "mounted",
+    ]);
   },
   "--net-host, --device, --with-ns": async (containerd) => {
     const mine = await containerd.world.ok(["readlink", "/proc/self/ns/net"]);
     expect(await containerd.sh(["--net-host"], "readlink /proc/self/ns/net")).toEqual([mine]);
-    expect(await containerd.sh(["--with-ns=network:/proc/self/ns/net", "--with-ns=ipc:/proc/1/ns/ipc"], "readlink /proc/self/ns/ipc")).toEqual([
-      await containerd.world.ok(["readlink", "/proc/self/ns/ipc"]),
-    ]);
+    expect(
+      await containerd.sh(["--with-ns=network:/proc/self/ns/net", "--with-ns=ipc:/proc/1/ns/ipc"], "readlink /proc/self/ns/ipc"),
+    ).toEqual([await containerd.world.ok(["readlink", "/proc/self/ns/ipc"])]);
     expect(await containerd.sh(["--device=/dev/fuse"], ": < /dev/fuse && stat -c %t:%T /dev/fuse")).toEqual(["a:e5"]);
   },
   "--uidmap": async (containerd) => {
@@ -200,9 +229,11 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
 
 const last: Readonly<Record<string, Scenario<Containerd>>> = {
   "nothing is left when all tasks are deleted": async (containerd) => {
-    for (const line of linesOf(await containerd.ok(["task", "ls"])).slice(1)) await containerd.call(["task", "delete", "--force", line.split(" ")[0] ?? ""]);
+    for (const line of linesOf(await containerd.ok(["task", "ls"])).slice(1))
+      await containerd.call(["task", "delete", "--force", line.split(" ")[0] ?? ""]);
     // A shim ends a little after its task.
-    const left = async (): Promise<string[]> => (await containerd.world.processes()).filter((name) => !["catatonit", "ps", "timeout", "containerd"].includes(name));
+    const left = async (): Promise<string[]> =>
+      (await containerd.world.processes()).filter((name) => !["catatonit", "ps", "timeout", "containerd"].includes(name));
     await untilAsync(async () => (await left()).length === 0, "the last processes to end");
     expect(containerd.world.cgroups("c").filter((path) => /\/default\/|limited/.test(path))).toEqual([]);
     expect(containerd.world.list(`/run/containerd/runc/default`)).toEqual([]);

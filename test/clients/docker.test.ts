@@ -198,7 +198,7 @@ const life: Scenarios = {
     await docker.ok(["commit", name, "committed"]);
     expect(await docker.ok(["run", "--rm", "committed", "cat", "/copied"])).toBe("copied in");
   },
-  "health": async (docker) => {
+  health: async (docker) => {
     const name = await docker.start(["--health-cmd=test -e /healthy", "--health-interval=100ms", "--health-retries=1"]);
     await untilAsync(async () => (await docker.inspect(name, ".State.Health.Status")) === "unhealthy", "the first check");
     await docker.ok(["exec", name, "touch", "/healthy"]);
@@ -208,7 +208,8 @@ const life: Scenarios = {
 
 const limits: Scenarios = {
   "--memory: a process that wants more is killed": async (docker) => {
-    const script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; tail /dev/zero; echo $?; grep 'oom_kill ' /sys/fs/cgroup/memory/memory.oom_control";
+    const script =
+      "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; tail /dev/zero; echo $?; grep 'oom_kill ' /sys/fs/cgroup/memory/memory.oom_control";
     expect(await docker.sh(["--memory=16m", "--memory-swap=16m"], script)).toEqual(["16777216", "137", "oom_kill 1"]);
   },
   "--memory: Docker knows why its container ended": async (docker) => {
@@ -229,7 +230,12 @@ const limits: Scenarios = {
   },
   "--ulimit, --sysctl, --oom-score-adj": async (docker) => {
     const flags = ["--ulimit=nofile=100:200", "--sysctl=kernel.msgmax=65000", "--oom-score-adj=500"];
-    expect(await docker.sh(flags, "ulimit -Sn; ulimit -Hn; cat /proc/sys/kernel/msgmax /proc/self/oom_score_adj")).toEqual(["100", "200", "65000", "500"]);
+    expect(await docker.sh(flags, "ulimit -Sn; ulimit -Hn; cat /proc/sys/kernel/msgmax /proc/self/oom_score_adj")).toEqual([
+      "100",
+      "200",
+      "65000",
+      "500",
+    ]);
   },
 };
 
@@ -247,20 +253,29 @@ const isolation: Scenarios = {
     expect(await docker.sh(["--cap-drop=all", "--cap-add=kill"], script)).toEqual(["0", "0", "0000000000000020"]);
   },
   "--privileged": async (docker) => {
-    expect(await docker.sh(["--privileged"], "ls /dev/loop-control; mount -t tmpfs none /home && echo mounted")).toEqual(["/dev/loop-control", "mounted"]);
+    expect(await docker.sh(["--privileged"], "ls /dev/loop-control; mount -t tmpfs none /home && echo mounted")).toEqual([
+      "/dev/loop-control",
+      "mounted",
+    ]);
   },
   "--security-opt": async (docker) => {
     const profile = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO" }] };
     docker.world.write(`${folder}/seccomp.json`, JSON.stringify(profile));
-    expect((await docker.run([`--security-opt=seccomp=${folder}/seccomp.json`], ["mkdir", "/made"])).stderr).toContain("Operation not permitted");
+    expect((await docker.run([`--security-opt=seccomp=${folder}/seccomp.json`], ["mkdir", "/made"])).stderr).toContain(
+      "Operation not permitted",
+    );
     const script = "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status | cut -f2";
     expect(await docker.sh([], script)).toEqual(["0", "2"]);
     expect(await docker.sh(["--security-opt=seccomp=unconfined", "--security-opt=no-new-privileges"], script)).toEqual(["1", "0"]);
   },
   "--device, --device-cgroup-rule": async (docker) => {
     expect(await docker.sh(["--device=/dev/fuse:/dev/renamed:r"], ": < /dev/renamed && stat -c %t:%T /dev/renamed")).toEqual(["a:e5"]);
-    expect((await docker.run(["--device=/dev/fuse:/dev/renamed:r"], ["sh", "-c", ": > /dev/renamed"])).stderr).toContain("Operation not permitted");
-    expect(await docker.sh(["--device-cgroup-rule=c 10:229 rwm"], "mknod /tmp/fuse c 10 229 && : < /tmp/fuse && echo opened")).toEqual(["opened"]);
+    expect((await docker.run(["--device=/dev/fuse:/dev/renamed:r"], ["sh", "-c", ": > /dev/renamed"])).stderr).toContain(
+      "Operation not permitted",
+    );
+    expect(await docker.sh(["--device-cgroup-rule=c 10:229 rwm"], "mknod /tmp/fuse c 10 229 && : < /tmp/fuse && echo opened")).toEqual([
+      "opened",
+    ]);
   },
   "--pid=host, --network=host, --ipc=host, --uts=host": async (docker) => {
     const spaces = ["pid", "net", "ipc", "uts"].map((name) => `/proc/self/ns/${name}`);
@@ -271,7 +286,8 @@ const isolation: Scenarios = {
   "--network, --ipc and --pid of another container": async (docker) => {
     const name = await docker.start(["--ipc=shareable"], "exec sleep 1000");
     const flags = [`--network=container:${name}`, `--ipc=container:${name}`, `--pid=container:${name}`];
-    const script = "tr '\\0' ' ' < /proc/1/cmdline; echo; for ns in net ipc; do test $(readlink /proc/self/ns/$ns) = $(readlink /proc/1/ns/$ns) && echo same; done";
+    const script =
+      "tr '\\0' ' ' < /proc/1/cmdline; echo; for ns in net ipc; do test $(readlink /proc/self/ns/$ns) = $(readlink /proc/1/ns/$ns) && echo same; done";
     expect(await docker.sh(flags, script)).toEqual(["sleep 1000 ", "same", "same"]);
   },
 };

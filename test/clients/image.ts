@@ -34,7 +34,13 @@ function headerOf(path: string, mode: number, size: number, kind: string, link: 
   header.write(kind, 156);
   header.write(link, 157);
   header.write("ustar\0" + "00", 257);
-  header.write(`${octal(header.reduce((sum, byte) => sum + byte, 0), 7)}\0 `, 148);
+  header.write(
+    `${octal(
+      header.reduce((sum, byte) => sum + byte, 0),
+      7,
+    )}\0 `,
+    148,
+  );
   return header;
 }
 
@@ -42,7 +48,10 @@ function headerOf(path: string, mode: number, size: number, kind: string, link: 
 export function rootTar(): Uint8Array {
   const busybox = Bun.which("busybox", { PATH: "/usr/bin:/bin" }) ?? "/bin/busybox";
   const applets = Bun.spawnSync([busybox, "--list"]).stdout.toString().trim().split("\n");
-  const folders = ["bin", "dev", "etc", "home", "home/user", "proc", "root", "sys", "var"].map((path) => ({ path: `${path}/`, mode: 0o755 }));
+  const folders = ["bin", "dev", "etc", "home", "home/user", "proc", "root", "sys", "var"].map((path) => ({
+    path: `${path}/`,
+    mode: 0o755,
+  }));
   return tarOf([
     ...folders,
     { path: "tmp/", mode: 0o1777 },

@@ -16,7 +16,11 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     expect((await podman.run([], ["no-such-command"])).exitCode).toBe(127);
   },
   "run: the user is root inside, by podman's own user namespace": async (podman) => {
-    expect(await podman.sh([], "id -u; cat /proc/self/uid_map | tr -s ' '")).toEqual(["0", ` 0 ${boxer.id} 1`, ` 1 ${boxer.subordinate} 65536`]);
+    expect(await podman.sh([], "id -u; cat /proc/self/uid_map | tr -s ' '")).toEqual([
+      "0",
+      ` 0 ${boxer.id} 1`,
+      ` 1 ${boxer.subordinate} 65536`,
+    ]);
   },
   "run -it": async (podman) => {
     await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh"]);
@@ -55,11 +59,19 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     expect(await podman.ok(["wait", name])).toBe("137");
   },
   "--userns=keep-id": async (podman) => {
-    expect(await podman.sh(["--userns=keep-id"], "id -u; awk '$2 == 0 { print $1 }' /proc/self/uid_map")).toEqual([String(boxer.id), String(boxer.id)]);
+    expect(await podman.sh(["--userns=keep-id"], "id -u; awk '$2 == 0 { print $1 }' /proc/self/uid_map")).toEqual([
+      String(boxer.id),
+      String(boxer.id),
+    ]);
   },
   "--userns=nomap and --uidmap": async (podman) => {
     const flags = ["--uidmap=0:1:1000", "--uidmap=1000:0:1", "--uidmap=1001:1001:100"];
-    expect(await podman.sh([...flags, "--user=user"], "id -u; cat /proc/self/uid_map | tr -s ' '")).toEqual(["1000", " 0 1 1000", " 1000 0 1", " 1001 1001 100"]);
+    expect(await podman.sh([...flags, "--user=user"], "id -u; cat /proc/self/uid_map | tr -s ' '")).toEqual([
+      "1000",
+      " 0 1 1000",
+      " 1000 0 1",
+      " 1001 1001 100",
+    ]);
   },
   "--user, capabilities": async (podman) => {
     const script = "id -u; grep -E 'Cap(Eff|Bnd)' /proc/self/status | cut -f2";
@@ -67,7 +79,10 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     expect(await podman.sh(["--cap-drop=all", "--cap-add=kill"], script)).toEqual(["0", "0000000000000020", "0000000000000020"]);
   },
   "--privileged": async (podman) => {
-    expect(await podman.sh(["--privileged"], "mount -t tmpfs none /home && echo mounted; stat -c %t:%T /dev/null")).toEqual(["mounted", "1:3"]);
+    expect(await podman.sh(["--privileged"], "mount -t tmpfs none /home && echo mounted; stat -c %t:%T /dev/null")).toEqual([
+      "mounted",
+      "1:3",
+    ]);
   },
   "--read-only, --tmpfs, -v": async (podman) => {
     const flags = ["--read-only", "--tmpfs=/scratch", `-v=${worldFolder}/home:/mine`];
@@ -75,18 +90,18 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     expect(await podman.world.ok(["stat", "-c", "%u", `${worldFolder}/home/from-inside`])).toBe(String(boxer.id));
   },
   "--init, --security-opt, --ulimit": async (podman) => {
-    expect(await podman.sh(["--init", "--security-opt=no-new-privileges"], "cat /proc/1/comm; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status")).toEqual([
-      "podman-init",
-      "NoNewPrivs:\t1",
-      "Seccomp:\t2",
-    ]);
+    expect(
+      await podman.sh(["--init", "--security-opt=no-new-privileges"], "cat /proc/1/comm; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status"),
+    ).toEqual(["podman-init", "NoNewPrivs:\t1", "Seccomp:\t2"]);
   },
   "--device": async (podman) => {
     expect(await podman.sh(["--device=/dev/full:/dev/renamed"], "stat -c %t:%T /dev/renamed")).toEqual(["1:7"]);
   },
   "--pid=host, --network=host": async (podman) => {
     const mine = await podman.world.ok(["readlink", "/proc/self/ns/net"]);
-    expect(await podman.ok(["run", "--rm", "--network=host", "--pid=host", "bb", "sh", "-c", "readlink /proc/self/ns/net; cat /proc/1/comm"])).toBe(`${mine}\ncatatonit`);
+    expect(
+      await podman.ok(["run", "--rm", "--network=host", "--pid=host", "bb", "sh", "-c", "readlink /proc/self/ns/net; cat /proc/1/comm"]),
+    ).toBe(`${mine}\ncatatonit`);
   },
   "the default network: slirp4netns": async (podman) => {
     expect(await podman.ok(["run", "--rm", "bb", "sh", "-c", "ip -o -4 addr show tap0 | awk '{ print $4 }'"])).toBe("10.0.2.100/24");
@@ -94,7 +109,8 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
   "pod: containers share namespaces": async (podman) => {
     const pod = podman.newName();
     await podman.ok(["pod", "create", `--name=${pod}`, "--network=none", "--share=net,ipc,uts", "--hostname=podded"]);
-    const inPod = (): Promise<string> => podman.ok(["run", "--rm", `--pod=${pod}`, "bb", "sh", "-c", "for ns in net ipc uts; do readlink /proc/self/ns/$ns; done; hostname"]);
+    const inPod = (): Promise<string> =>
+      podman.ok(["run", "--rm", `--pod=${pod}`, "bb", "sh", "-c", "for ns in net ipc uts; do readlink /proc/self/ns/$ns; done; hostname"]);
     const first = await inPod();
     expect(first).toEndWith("\npodded");
     expect(await inPod()).toBe(first);
@@ -106,7 +122,7 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     await podman.ok(["build", "--isolation=oci", "--network=none", "--pull-never", "--quiet", "--tag=localhost/built", folder]);
     expect(await podman.ok(["run", "--rm", "--network=none", "localhost/built", "cat", "/built"])).toBe("0");
   },
-  "cp": async (podman) => {
+  cp: async (podman) => {
     const name = await podman.start();
     podman.world.write(`${worldFolder}/copied`, "copied in\n");
     await podman.ok(["cp", `${worldFolder}/copied`, `${name}:/copied`]);

@@ -36,7 +36,16 @@ const run: Scenarios = {
     expect(exitCode).toBe(5);
   },
   "run -it: the terminal's size follows": async (podman) => {
-    await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh", "-c", "echo ready; trap 'stty size; exit' WINCH; while :; do sleep 0.05; done"]);
+    await using terminal = podman.terminal([
+      "run",
+      "--rm",
+      "-it",
+      "--network=none",
+      "bb",
+      "sh",
+      "-c",
+      "echo ready; trap 'stty size; exit' WINCH; while :; do sleep 0.05; done",
+    ]);
     await terminal.says("ready");
     terminal.resize(77, 22);
     expect((await terminal.end()).output).toBe("ready\n22 77\n");
@@ -78,7 +87,12 @@ const run: Scenarios = {
   },
   "run: environment, working folder and host name": async (podman) => {
     const flags = ["--env=GREETING=hello there", "--workdir=/home/user", "--hostname=chosen"];
-    expect(await podman.sh(flags, "echo $GREETING; pwd; hostname; echo $container")).toEqual(["hello there", "/home/user", "chosen", "podman"]);
+    expect(await podman.sh(flags, "echo $GREETING; pwd; hostname; echo $container")).toEqual([
+      "hello there",
+      "/home/user",
+      "chosen",
+      "podman",
+    ]);
   },
 };
 
@@ -127,7 +141,8 @@ const exec: Scenarios = {
   },
   "exec: in the container's namespaces and limits": async (podman) => {
     const name = await podman.start(["--pids-limit=33", "--security-opt=no-new-privileges"]);
-    const script = "cat /sys/fs/cgroup/pids/pids.max; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; readlink /proc/self/ns/pid; readlink /proc/1/ns/pid";
+    const script =
+      "cat /sys/fs/cgroup/pids/pids.max; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; readlink /proc/self/ns/pid; readlink /proc/1/ns/pid";
     const [limit, noNewPrivileges, seccomp, mine, firsts] = (await podman.ok(["exec", name, "sh", "-c", script])).split("\n");
     expect([limit, noNewPrivileges, seccomp]).toEqual(["33", "NoNewPrivs:\t1", "Seccomp:\t2"]);
     expect(mine).toBe(firsts as string);
@@ -158,7 +173,8 @@ const life: Scenarios = {
   },
   "pause, unpause": async (podman) => {
     const name = await podman.start([], "while :; do echo x >> /ticks; sleep 0.01; done");
-    const ticks = async (): Promise<string> => await podman.world.ok(["sh", "-c", `wc -c < $0/ticks`, await podman.inspect(name, ".GraphDriver.Data.UpperDir")]);
+    const ticks = async (): Promise<string> =>
+      await podman.world.ok(["sh", "-c", `wc -c < $0/ticks`, await podman.inspect(name, ".GraphDriver.Data.UpperDir")]);
     await untilAsync(async () => Number(await ticks()) > 0, "the first tick");
     await podman.ok(["pause", name]);
     expect(await podman.inspect(name, ".State.Status")).toBe("paused");
@@ -235,7 +251,9 @@ const isolation: Scenarios = {
     expect(await podman.ok(["run", "--rm", "--network=host", "bb", "readlink", "/proc/self/ns/net"])).toBe(mine);
   },
   "the default bridge": async (podman) => {
-    expect(await podman.ok(["run", "--rm", "bb", "sh", "-c", "ip -o -4 addr show eth0 | awk '{ print $4 }'"])).toMatch(/^10\.88\.\d+\.\d+\/16$/);
+    expect(await podman.ok(["run", "--rm", "bb", "sh", "-c", "ip -o -4 addr show eth0 | awk '{ print $4 }'"])).toMatch(
+      /^10\.88\.\d+\.\d+\/16$/,
+    );
   },
   "--ipc=host, --uts=host": async (podman) => {
     const mine = await podman.world.ok(["readlink", "/proc/self/ns/ipc", "/proc/self/ns/uts"]);
@@ -244,12 +262,15 @@ const isolation: Scenarios = {
   "--network, --ipc and --pid of another container": async (podman) => {
     const name = await podman.start([], "sleep 1000");
     const flags = [`--network=container:${name}`, `--ipc=container:${name}`, `--pid=container:${name}`];
-    const script = "cat /proc/1/cmdline | tr '\\0' ' '; echo; for ns in net ipc; do test $(readlink /proc/self/ns/$ns) = $(readlink /proc/1/ns/$ns) && echo same; done";
+    const script =
+      "cat /proc/1/cmdline | tr '\\0' ' '; echo; for ns in net ipc; do test $(readlink /proc/self/ns/$ns) = $(readlink /proc/1/ns/$ns) && echo same; done";
     expect(await podman.ok(["run", "--rm", ...flags, "bb", "sh", "-c", script])).toBe("sleep 1000 \nsame\nsame");
   },
   "--cgroupns=private and host": async (podman) => {
     expect(await podman.sh(["--cgroupns=private"], "grep pids /proc/self/cgroup")).toEqual([expect.stringMatching(/:pids:\/$/)]);
-    expect(await podman.sh(["--cgroupns=host"], "grep pids /proc/self/cgroup")).toEqual([expect.stringMatching(/:pids:\/libpod_parent\/libpod-/)]);
+    expect(await podman.sh(["--cgroupns=host"], "grep pids /proc/self/cgroup")).toEqual([
+      expect.stringMatching(/:pids:\/libpod_parent\/libpod-/),
+    ]);
   },
   "--userns: maps of ids": async (podman) => {
     const flags = ["--uidmap=0:100000:2000", "--gidmap=0:200000:2000"];
@@ -289,7 +310,9 @@ const files: Scenarios = {
     expect(await podman.sh([`-v=${volume}:/data`], "cat /data/file")).toEqual(["kept"]);
   },
   "--device": async (podman) => {
-    expect(await podman.sh(["--device=/dev/fuse:/dev/renamed:r"], "stat -c '%t:%T' /dev/renamed; : < /dev/renamed && echo opened")).toEqual(["a:e5", "opened"]);
+    expect(await podman.sh(["--device=/dev/fuse:/dev/renamed:r"], "stat -c '%t:%T' /dev/renamed; : < /dev/renamed && echo opened")).toEqual(
+      ["a:e5", "opened"],
+    );
     const { stderr } = await podman.run(["--device=/dev/fuse:/dev/renamed:r"], ["sh", "-c", ": > /dev/renamed"]);
     expect(stderr).toContain("Operation not permitted");
   },
@@ -301,7 +324,10 @@ const files: Scenarios = {
   },
   "build: RUN": async (podman) => {
     const folder = `${worldFolder}/build`;
-    podman.world.write(`${folder}/Containerfile`, "FROM bb\nRUN id -u > /built && echo $0 >> /built\nUSER user\nRUN id -un > /tmp/user\nCMD cat /built /tmp/user\n");
+    podman.world.write(
+      `${folder}/Containerfile`,
+      "FROM bb\nRUN id -u > /built && echo $0 >> /built\nUSER user\nRUN id -un > /tmp/user\nCMD cat /built /tmp/user\n",
+    );
     await podman.ok(["build", "--isolation=oci", "--network=none", "--pull-never", "--quiet", "--tag=localhost/built", folder]);
     expect(await podman.ok(["run", "--rm", "--network=none", "localhost/built"])).toBe("0\n/bin/sh\nuser");
   },
@@ -316,7 +342,14 @@ const rights: Scenarios = {
     expect(await podman.sh([], script)).toEqual([standard, standard, standard]);
   },
   "--privileged": async (podman) => {
-    const { exitCode, stdout, stderr } = await podman.run(["--privileged"], ["sh", "-c", "mount -t tmpfs none /mnt 2>/dev/null || mount -t tmpfs none /tmp; ls /dev/loop-control; touch /sys/fs/cgroup/x 2>&1; grep Seccomp: /proc/self/status"]);
+    const { exitCode, stdout, stderr } = await podman.run(
+      ["--privileged"],
+      [
+        "sh",
+        "-c",
+        "mount -t tmpfs none /mnt 2>/dev/null || mount -t tmpfs none /tmp; ls /dev/loop-control; touch /sys/fs/cgroup/x 2>&1; grep Seccomp: /proc/self/status",
+      ],
+    );
     expect({ exitCode, stdout: stdout.split("\n")[0], stderr }).toEqual({ exitCode: 0, stdout: "/dev/loop-control", stderr: "" });
     expect(stdout).toContain("Seccomp:\t0");
   },
@@ -329,7 +362,10 @@ const rights: Scenarios = {
     expect(await podman.sh(["--user=7:8", "--group-add=9"], "id -u; id -g; id -G")).toEqual(["7", "8", "8 9"]);
   },
   "--security-opt seccomp": async (podman) => {
-    const profile = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }] };
+    const profile = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }],
+    };
     podman.world.write(`${worldFolder}/seccomp.json`, JSON.stringify(profile));
     const filtered = await podman.run([`--security-opt=seccomp=${worldFolder}/seccomp.json`], ["mkdir", "/made"]);
     expect(filtered.stderr).toContain("Operation not supported");
@@ -345,7 +381,9 @@ const rights: Scenarios = {
     expect(await podman.sh(flags, "cat /proc/uptime; grep NoNewPrivs /proc/self/status")).toEqual(["NoNewPrivs:\t1"]);
   },
   "--ulimit": async (podman) => {
-    expect(await podman.sh(["--ulimit=nofile=100:200", "--ulimit=core=0", `--ulimit=${processLimit}`], "ulimit -Sn; ulimit -Hn; ulimit -c")).toEqual(["100", "200", "0"]);
+    expect(
+      await podman.sh(["--ulimit=nofile=100:200", "--ulimit=core=0", `--ulimit=${processLimit}`], "ulimit -Sn; ulimit -Hn; ulimit -c"),
+    ).toEqual(["100", "200", "0"]);
   },
   "--sysctl": async (podman) => {
     const flags = ["--sysctl=kernel.msgmax=65000", "--sysctl=net.ipv4.ip_forward=1"];
@@ -358,7 +396,8 @@ const rights: Scenarios = {
 
 const limits: Scenarios = {
   "--memory: a process that wants more is killed": async (podman) => {
-    const script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; tail /dev/zero; echo $?; grep 'oom_kill ' /sys/fs/cgroup/memory/memory.oom_control";
+    const script =
+      "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; tail /dev/zero; echo $?; grep 'oom_kill ' /sys/fs/cgroup/memory/memory.oom_control";
     expect(await podman.sh(["--memory=16m", "--memory-swap=16m"], script)).toEqual(["16777216", "137", "oom_kill 1"]);
   },
   "--memory: podman knows why its container ended": async (podman) => {
@@ -373,8 +412,20 @@ const limits: Scenarios = {
   },
   "--cpus, --cpu-shares, --cpuset-cpus, reservation": async (podman) => {
     const flags = ["--cpus=0.25", "--cpu-shares=77", "--cpuset-cpus=0", "--memory-reservation=8m"];
-    const files = ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us", "cpu/cpu.shares", "cpuset/cpuset.cpus", "memory/memory.soft_limit_in_bytes"];
-    expect(await podman.sh(flags, files.map((file) => `cat /sys/fs/cgroup/${file}`).join("; "))).toEqual(["25000", "100000", "77", "0", "8388608"]);
+    const files = [
+      "cpu/cpu.cfs_quota_us",
+      "cpu/cpu.cfs_period_us",
+      "cpu/cpu.shares",
+      "cpuset/cpuset.cpus",
+      "memory/memory.soft_limit_in_bytes",
+    ];
+    expect(await podman.sh(flags, files.map((file) => `cat /sys/fs/cgroup/${file}`).join("; "))).toEqual([
+      "25000",
+      "100000",
+      "77",
+      "0",
+      "8388608",
+    ]);
   },
   "--device-read-bps, --device-cgroup-rule": async (podman) => {
     const flags = ["--device-cgroup-rule=c 10:229 rwm", "--device-read-bps=/dev/vda:1mb"];
@@ -382,7 +433,9 @@ const limits: Scenarios = {
     expect(await podman.sh(flags, script)).toEqual([expect.stringMatching(/^\d+:\d+ 1048576$/)]);
   },
   "--cgroup-parent": async (podman) => {
-    expect(await podman.sh(["--cgroup-parent=/elsewhere", "--cgroupns=host"], "grep pids /proc/self/cgroup")).toEqual([expect.stringMatching(/:pids:\/elsewhere\/libpod-/)]);
+    expect(await podman.sh(["--cgroup-parent=/elsewhere", "--cgroupns=host"], "grep pids /proc/self/cgroup")).toEqual([
+      expect.stringMatching(/:pids:\/elsewhere\/libpod-/),
+    ]);
   },
 };
 
@@ -401,7 +454,12 @@ const pods: Scenarios = {
     await podman.ok(["pod", "rm", pod]);
   },
   "play kube": async (podman) => {
-    const container = { name: "main", image: "localhost/bb", imagePullPolicy: "Never", command: ["/bin/sh", "-c", "echo from the pod; hostname; sleep 1000"] };
+    const container = {
+      name: "main",
+      image: "localhost/bb",
+      imagePullPolicy: "Never",
+      command: ["/bin/sh", "-c", "echo from the pod; hostname; sleep 1000"],
+    };
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "played" }, spec: { restartPolicy: "Never", containers: [container] } };
     podman.world.write(`${worldFolder}/pod.json`, JSON.stringify(pod));
     await podman.ok(["play", "kube", "--network=none", `${worldFolder}/pod.json`]);
@@ -415,7 +473,8 @@ const last: Scenarios = {
     await podman.ok(["pod", "rm", "--all", "--force", "--time=0"]);
     await podman.ok(["rm", "--all", "--force", "--time=0"]);
     // A conmon ends a little after its container.
-    const left = async (): Promise<string[]> => (await podman.world.processes()).filter((name) => !["catatonit", "ps", "timeout"].includes(name));
+    const left = async (): Promise<string[]> =>
+      (await podman.world.processes()).filter((name) => !["catatonit", "ps", "timeout"].includes(name));
     await untilAsync(async () => (await left()).length === 0, "the last processes to end");
     expect(podman.world.cgroups("libpod-").filter((path) => !path.includes("conmon"))).toEqual([]);
     expect(podman.world.list(`/run/${podman.runtime.name}`)).toEqual([]);

@@ -36,7 +36,8 @@ type Result = { readonly title: string; readonly failure?: Error; readonly skip?
 /** Runs the scenarios and registers a test for each. */
 export async function testRing<Client extends AsyncDisposable>(ring: Ring<Client>): Promise<void> {
   const lack = whatLacks(ring.programs);
-  const results = lack === undefined ? await runRing(ring) : titlesOf(ring).map((title) => ({ title, skip: `this machine lacks ${lack}` }));
+  const results: readonly Result[] =
+    lack === undefined ? await runRing(ring) : titlesOf(ring).map((title) => ({ title, skip: `this machine lacks ${lack}` }));
   for (const { title, failure, skip } of results) {
     const full = `${ring.name}: ${title}`;
     if (skip !== undefined) {
