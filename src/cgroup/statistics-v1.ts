@@ -8,13 +8,7 @@ import type { BlockIo, BlockIoEntry, BlockIoField, Cpu, Cpuset, HugePages, Memor
 type File = (name: string) => string | undefined;
 
 export function statisticsV1(cgroups: readonly string[], pageSizes: readonly string[], read: Read): Statistics {
-  const file: File = (name) => {
-    for (const path of cgroups) {
-      const text = read(`${path}/${name}`);
-      if (text !== undefined) return text;
-    }
-    return undefined;
-  };
+  const file = fileIn(cgroups, read);
   const limit = file("pids.max");
   return {
     cpu: cpuOf(file),
@@ -25,6 +19,23 @@ export function statisticsV1(cgroups: readonly string[], pageSizes: readonly str
     hugetlb: hugePagesOf(file, pageSizes),
     intel_rdt: {},
     network_interfaces: null,
+  };
+}
+
+/** Which cgroup has a controller's files is found once: its files all begin with its name. */
+function fileIn(cgroups: readonly string[], read: Read): File {
+  const places = new Map<string, string>();
+  return (name) => {
+    const controller = name.slice(0, name.indexOf("."));
+    const place = places.get(controller);
+    if (place !== undefined) return read(`${place}/${name}`);
+    for (const path of cgroups) {
+      const text = read(`${path}/${name}`);
+      if (text === undefined) continue;
+      places.set(controller, path);
+      return text;
+    }
+    return undefined;
   };
 }
 

@@ -39,7 +39,7 @@ export const featuresOf = ({ version, commit }: Build): Features => ({
   ociVersionMin: "1.0.0",
   ociVersionMax: ociVersion,
   hooks: hookNames.filter((name) => accepts({ hooks: { [name]: [{ path: "/hook" }] } })),
-  mountOptions: Object.keys(mountOptions).filter(acceptsMountOption).sort(),
+  mountOptions: acceptedMountOptions(Object.keys(mountOptions)).sort(),
   linux: {
     namespaces: namespaceTypes.filter(acceptsNamespace).sort(),
     capabilities: Object.keys(capabilities),
@@ -85,8 +85,15 @@ const ownNamespaces = [{ type: "mount" }, { type: "network" }];
 const acceptsProcess = (parts: object): boolean => accepts({ process: { user: { uid: 0, gid: 0 }, args: ["a"], cwd: "/", ...parts } });
 const acceptsLinux = (parts: object): boolean => accepts({ linux: { namespaces: ownNamespaces, ...parts } });
 const acceptsResource = (resources: object): boolean => acceptsLinux({ resources });
-const acceptsMountOption = (option: string): boolean =>
-  accepts({ mounts: [{ destination: "/a", type: "none", source: "/a", options: ["bind", option] }] });
+
+/** Many at once: halves until a half is accepted whole, or is one that is refused. */
+function acceptedMountOptions(options: readonly string[]): string[] {
+  const accepted = (some: readonly string[]): boolean =>
+    accepts({ mounts: some.map((option) => ({ destination: "/a", type: "none", source: "/a", options: ["bind", option] })) });
+  if (accepted(options)) return [...options];
+  const middle = Math.ceil(options.length / 2);
+  return options.length <= 1 ? [] : [...acceptedMountOptions(options.slice(0, middle)), ...acceptedMountOptions(options.slice(middle))];
+}
 
 const wholeMap = [{ containerID: 0, hostID: 0, size: 4294967295 }];
 const maps = { uidMappings: wholeMap, gidMappings: wholeMap };

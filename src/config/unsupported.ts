@@ -26,7 +26,7 @@ const refusals: Refusals<Spec> = {
   },
 };
 
-const refusedMountOptions = ["idmap", "ridmap", "tmpcopyup"];
+const refusedMountOptions = ["idmap", "ridmap"];
 
 /** Throws a BoxError that names every field of a checked Spec which box would have to ignore. */
 export function checkSupported(spec: Spec): void {

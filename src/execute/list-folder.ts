@@ -22,6 +22,13 @@ export function listFolder(path: string): Entry[] | number {
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_DIRECTORY_CLOEXEC[machine], 0);
   if (fd < 0) return fd;
+  const entries = listDescriptor(fd);
+  systemCall("close", fd);
+  return entries;
+}
+
+/** The same of an open folder, which is read to its end. */
+export function listDescriptor(fd: number): Entry[] | number {
   const entries: Entry[] = [];
   const bytes = new Uint8Array(32768);
   let got = 0;
@@ -29,7 +36,6 @@ export function listFolder(path: string): Entry[] | number {
     got = systemCall("getdents64", fd, addressOf(bytes), bytes.length);
     if (got > 0) addEntries(entries, bytes, got);
   } while (got > 0);
-  systemCall("close", fd);
   return got < 0 ? got : entries.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 

@@ -1,10 +1,9 @@
 // An id that is taken: by a container that lives, or by the remains of one whose box was killed. What tells them apart
 // is the lock that a living box holds on the state folder.
 
-import { readlinkSync } from "node:fs";
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
-import { systemCall } from "./libc.ts";
+import { addressOf, cString, systemCall } from "./libc.ts";
 import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import { type Found, findContainer, lockFolder } from "./state-folder.ts";
 
@@ -38,5 +37,13 @@ export function takeOver(stateRoot: string, id: string): Found | "busy" | undefi
   }
 }
 
+const AT_FDCWD = -100;
+const PATH_MAX = 4096;
+
 /** The lock may be one on a folder that was removed meanwhile, with another container's now in its place. */
-const isRemoved = (folder: number): boolean => readlinkSync(`/proc/self/fd/${folder}`).endsWith(" (deleted)");
+function isRemoved(folder: number): boolean {
+  const bytes = new Uint8Array(PATH_MAX);
+  const name = cString(`/proc/self/fd/${folder}`);
+  const length = systemCall("readlinkat", AT_FDCWD, name.address, addressOf(bytes), bytes.length);
+  return new TextDecoder().decode(bytes.subarray(0, Math.max(0, length))).endsWith(" (deleted)");
+}

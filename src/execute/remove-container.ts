@@ -1,8 +1,8 @@
 // Undoes a container by its state alone, whoever made it and wherever that stopped: ends its processes, removes its
 // cgroups, then its state. Safe to repeat and to race.
 
-import { readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
+import { errnoName } from "../linux/errno.ts";
 import {
   answerFifo,
   exitFile,
@@ -15,21 +15,21 @@ import {
   waitFifo,
 } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
+import { readText } from "./files.ts";
 import { thawToDie } from "./freezer.ts";
-import { systemCall } from "./libc.ts";
+import { cString, systemCall } from "./libc.ts";
+import { listFolder } from "./list-folder.ts";
 import { signalInit } from "./signal-container.ts";
+import { writeText } from "./write-text.ts";
 
 const SIGKILL = 9;
 const PATIENCE_MS = 10_000;
 const CHILD_PATIENCE_MS = 1000;
 
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
+const AT_FDCWD = -100;
+const AT_REMOVEDIR = 0x200;
+const ENOENT = 2;
+const ENOTEMPTY = 39;
 
 /** Ends init, if it has not ended yet. A paused one ends too. */
 export function killInit(state: State): void {
@@ -45,25 +45,19 @@ function thawAll({ box: { cgroups } }: State): void {
 /** Cgroups below one, deepest first, itself last; none when it is gone. */
 function withChildren(path: string): string[] {
   const out: string[] = [];
-  try {
-    for (const entry of readdirSync(path, { withFileTypes: true }))
-      if (entry.isDirectory()) out.push(...withChildren(`${path}/${entry.name}`));
-  } catch {
-    return [];
-  }
+  const entries = listFolder(path);
+  if (typeof entries === "number") return out;
+  for (const { name, isFolder } of entries) if (isFolder) out.push(...withChildren(`${path}/${name}`));
   out.push(path);
   return out;
 }
 
 function killCgroup(path: string): void {
-  try {
-    writeFileSync(`${path}/cgroup.kill`, "1");
-    return;
-  } catch {
-    // A v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
-  }
+  // Where there is no such file it is a v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
+  if (writeText(`${path}/cgroup.kill`, "1") === 0) return;
   for (const cgroup of withChildren(path)) {
-    for (const pid of readOrEmpty(`${cgroup}/cgroup.procs`).split("\n")) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
+    const pids = readText(`${cgroup}/cgroup.procs`);
+    for (const pid of typeof pids === "string" ? pids.split("\n") : []) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
     thawToDie(cgroup);
   }
 }
@@ -73,7 +67,7 @@ function killCgroup(path: string): void {
  * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
  * from someone who took the same cgroup at the same moment, and stays.
  */
-async function removeCgroups(state: State, hadInit: boolean): Promise<void> {
+function removeCgroups(state: State, hadInit: boolean): void {
   const { cgroups } = state.box;
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
@@ -89,18 +83,20 @@ async function removeCgroups(state: State, hadInit: boolean): Promise<void> {
         hint: "a process in it cannot be killed; it may be waiting for a device",
       });
     if (hadInit) thawAll(state);
-    await Bun.sleep(wait);
+    Bun.sleepSync(wait);
   }
 }
 
 /** Whether it is gone. */
 function removeCgroup(path: string): boolean {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
-  }
-  return true;
+  const removed = remove(path, AT_REMOVEDIR);
+  return removed === 0 || removed === -ENOENT;
+}
+
+/** 0, or the negative errno. */
+function remove(path: string, flags: number): number {
+  const name = cString(path);
+  return systemCall("unlinkat", AT_FDCWD, name.address, flags);
 }
 
 /**
@@ -109,7 +105,7 @@ function removeCgroup(path: string): boolean {
  */
 export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>): Promise<void> {
   killInit(state);
-  await removeCgroups(state, state.pid > 0);
+  removeCgroups(state, state.pid > 0);
   if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
 }
@@ -117,23 +113,19 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
   for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
-    removeOrThrow(unlinkSync, `${folder}/${name}`);
-  removeOrThrow(rmdirSync, `${folder}/${rootFolder}`);
-  removeOrThrow(rmdirSync, folder);
+    removeOrThrow(`${folder}/${name}`, 0);
+  removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
+  removeOrThrow(folder, AT_REMOVEDIR);
 }
 
-function removeOrThrow(remove: (path: string) => void, path: string): void {
-  try {
-    remove(path);
-  } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return;
-    throw new BoxError({
-      origin: "id",
-      what: "cannot remove",
-      object: path,
-      errno: code,
-      ...(code === "ENOTEMPTY" ? { hint: "there is something in it that box did not put there" } : {}),
-    });
-  }
+function removeOrThrow(path: string, flags: number): void {
+  const removed = remove(path, flags);
+  if (removed === 0 || removed === -ENOENT) return;
+  throw new BoxError({
+    origin: "id",
+    what: "cannot remove",
+    object: path,
+    errno: errnoName(-removed),
+    ...(removed === -ENOTEMPTY ? { hint: "there is something in it that box did not put there" } : {}),
+  });
 }

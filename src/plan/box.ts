@@ -61,6 +61,7 @@ export function newBoxVariables(): BoxVariables {
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
+    copies: [],
     joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
@@ -305,6 +306,7 @@ export function handOver({ handed }: Building, box: BoxVariables): Step[] {
     ...hand(box.hookFiles.state, handed.hookState, "it the state for hooks"),
     ...hand(box.hookFiles.output, handed.hookOutput, "it the file for what hooks print"),
     ...hand(box.joins, handed.init, "it the init to join"),
+    ...box.copies.flatMap(({ to }, index) => hand(to, handed.copies + index, "it a mount with copies")),
   ];
 }
 

@@ -29,7 +29,15 @@ export function planCgroupMount(building: Building, mount: Mount, origin: string
   const why = `mount a tmpfs for the cgroup hierarchies on ${destination}`;
   const hierarchies = building.cgroups.filter(({ version }) => version === 1);
   return [
-    ...makeFilesystem(building, { type: "tmpfs", source: "tmpfs", data: ["mode=755"], attributes: restricted, origin, why, out: made }),
+    ...makeFilesystem(building.child.context, {
+      type: "tmpfs",
+      source: "tmpfs",
+      data: ["mode=755"],
+      attributes: restricted,
+      origin,
+      why,
+      out: made,
+    }),
     open,
     attach(made, target, origin, why),
     ...hierarchies.flatMap((hierarchy) => v1Hierarchy(building, origin, sorted, destination, made, hierarchy)),
@@ -55,7 +63,15 @@ function cgroup2(
     const why = `mount cgroup2 on ${destination}`;
     const { set } = sorted.attributes;
     return [
-      ...makeFilesystem(building, { type: "cgroup2", source: "cgroup", data: sorted.data, attributes: set, origin, why, out: made }),
+      ...makeFilesystem(building.child.context, {
+        type: "cgroup2",
+        source: "cgroup",
+        data: sorted.data,
+        attributes: set,
+        origin,
+        why,
+        out: made,
+      }),
       open,
       attach(made, target, origin, why),
     ];
@@ -88,7 +104,10 @@ function v1Hierarchy(
   const data = controllers[0]?.startsWith("name=") === true ? ["none", ...controllers] : controllers;
   const set = [...restricted, ...sorted.attributes.set.filter((name) => !restricted.some((one) => one === name))];
   const make = building.namespaces.made.has("cgroup")
-    ? { steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }), after: [] }
+    ? {
+        steps: makeFilesystem(building.child.context, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }),
+        after: [],
+      }
     : {
         steps: [step("open_tree", ["AT_FDCWD", hierarchy.path, ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC"]], origin, why, { out: made })],
         after: setAttributes(building, made, { ...sorted.attributes, set }, origin, `set the options of ${destination}/${name}`),

@@ -5,7 +5,7 @@
 import type { LimitWrite, Otherwise } from "../cgroup/limit-write.ts";
 import { type LimitedCgroup, limitsOf, type PlacedLimit } from "../cgroup/limits.ts";
 import type { ContainerCgroup } from "../cgroup/paths.ts";
-import { compute, type ErrorTable, newSlot, type Step, step, type Variables } from "../tape/step.ts";
+import { type ErrorTable, newSlot, type Step, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 
 const prefix = "linux.resources.";
@@ -38,14 +38,13 @@ function enableControllers(steps: Step[], { controllers, mount, parts }: Contain
   const file = newSlot(variables, "fd", "cgroup.subtree_control");
   let path = mount;
   for (let depth = 0; depth < parts.length; depth++) {
-    const label = `controllers of ${path}`;
     const why = `let cgroups below ${path} have controllers`;
-    const done = compute([0, 0, 0, -1], origin, "all are enabled", { goto: label });
-    const ok: Step[] = [step("write", [file, all, all.length], origin, why, { onError: "ignore", ok: [done] })];
-    // One that cannot be enabled keeps none of the others.
-    for (const one of controllers)
-      ok.push(step("write", [file, `+${one}`, one.length + 1], origin, `${why}: ${one}`, { onError: "ignore" }));
-    ok.push(step("close", [file], origin, "done with it", { label }));
+    // Together it is one change for the kernel; but one that cannot be enabled then keeps none of the others.
+    const ok = [step("write", [file, all, all.length], origin, why, { onError: "ignore" })];
+    if (controllers.length > 1)
+      for (const one of controllers)
+        ok.push(step("write", [file, `+${one}`, one.length + 1], origin, `${why}: ${one}`, { onError: "ignore" }));
+    ok.push(step("close", [file], origin, "done with it"));
     const open = step("openat", ["AT_FDCWD", `${path}/cgroup.subtree_control`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, why, {
       out: file,
       onError: "ignore",

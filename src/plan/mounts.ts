@@ -11,6 +11,7 @@ import { compute, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { planCgroupMount } from "./cgroup-mount.ts";
+import { copyUps, takeCopy } from "./copy-up.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { statxOffset } from "./masks.ts";
 import { takesProcfs } from "./proc-mounts.ts";
@@ -49,7 +50,7 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
     const planned = planCgroupMount(building, mount, origin, sorted);
     if (planned !== undefined) return { steps: planned, late: [] };
   }
-  return planFilesystem(building, mount, origin, sorted);
+  return planFilesystem(building, mount, index, sorted);
 }
 
 function refuse(...faults: ConfigFault[]): never {
@@ -62,7 +63,8 @@ const shown = (path: string): string => `/${components(path).join("/")}`;
  * Places that box itself puts files and mount points into become read-only at the end. procfs and sysfs are mounted on
  * a plain folder only: a link there could be turned elsewhere between the mount and its masks (CVE-2023-27561).
  */
-function planFilesystem(building: Building, mount: Mount, origin: string, sorted: SortedOptions): PlannedMount {
+function planFilesystem(building: Building, mount: Mount, index: number, sorted: SortedOptions): PlannedMount {
+  const origin = `mounts[${index}]`;
   const type = mount.type ?? "none";
   const destination = shown(mount.destination);
   const why = `mount ${type} on ${destination}`;
@@ -72,13 +74,16 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const filledLater = type === "tmpfs" || destination === "/dev";
   const late = filledLater && attributes.set.includes("MOUNT_ATTR_RDONLY");
   const set = late ? attributes.set.filter((name) => name !== "MOUNT_ATTR_RDONLY") : attributes.set;
+  const copy = copyUps(building.spec).indexOf(index);
   const data = sorted.readOnlyFilesystem && !late && !ofNamespaces.has(type) ? [...sorted.data, "ro"] : sorted.data;
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
-  const ownMode = type !== "tmpfs" || data.some((word) => word.startsWith("mode="));
+  const ownMode = type !== "tmpfs" || copy >= 0 || data.some((word) => word.startsWith("mode="));
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
-      ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
+      ...(copy < 0
+        ? makeFilesystem(building.child.context, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made })
+        : takeCopy(building, copy, set, origin, made)),
       ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
       ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
       attach(made, target, origin, why),

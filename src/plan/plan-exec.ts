@@ -52,6 +52,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
   const helper = building.namespaces.joined.has("pid");
   return {
     way: launch.way,
+    copyUp: none,
     prepare: section("the stage", prepare(building, exec, own)),
     child: planChild(building, exec.process, helper),
     explanations: explainFailures(building),
@@ -109,7 +110,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     ownStdio: launch.way === "detached",
     rootPath: "/",
     launch,
-    handed: handedTo(launch, { hooks: false, init: true }),
+    handed: handedTo(launch, { hooks: false, init: true, copies: 0 }),
     seccomp,
     child,
     root: newSlot(child.variables, "fd", "root"),

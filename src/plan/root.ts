@@ -70,14 +70,40 @@ export function enterRoot(building: Building): Step[] {
   }
   steps.push(
     step("fchdir", [root], "root.path", "enter the container's root"),
-    step("pivot_root", [".", "."], "root.path", "make it the root of this mount namespace"),
-    step("umount2", [".", ["MNT_DETACH"]], "root.path", "let go of the host's mounts"),
+    ...(building.launch.noPivot ? moveRoot() : pivotRoot()),
     step("chdir", ["/"], "root.path", "stand in the new root"),
   );
   const wanted = propagationFlag(spec.linux?.rootfsPropagation ?? "");
   if (wanted?.flag === "MS_SHARED" || wanted?.flag === "MS_UNBINDABLE")
     steps.push(...setPropagation(building, root, wanted.flag, wanted.recursive, "linux.rootfsPropagation", "set the root's propagation"));
   return steps;
+}
+
+const pivotRoot = (): Step[] => [
+  step("pivot_root", [".", "."], "root.path", "make it the root of this mount namespace"),
+  step("umount2", [".", ["MNT_DETACH"]], "root.path", "let go of the host's mounts"),
+];
+
+/**
+ * For a root that pivot_root refuses, such as a ramdisk's (pivot_root(2), EINVAL): the container's root is laid over it. The
+ * host's mounts stay below, out of reach but for a process that may mount or chroot, so the two that would serve it go.
+ */
+function moveRoot(): Step[] {
+  const origin = "--no-pivot";
+  const drop = (path: string): Step =>
+    step("umount2", [path, ["MNT_DETACH"]], origin, `let go of the host's ${path}`, {
+      onError: [
+        ["EINVAL", []],
+        ["ENOENT", []],
+        ["EPERM", []],
+      ],
+    });
+  return [
+    drop("/proc"),
+    drop("/sys"),
+    step("mount", [".", "/", null, ["MS_MOVE"], null], origin, "lay it over the root of this mount namespace"),
+    step("chroot", ["."], origin, "make it this process's root"),
+  ];
 }
 
 /** One read-only empty tmpfs for all masked folders, kept under the container's root where nothing can see it. */

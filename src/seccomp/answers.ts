@@ -7,7 +7,7 @@
 // - on i386, what is said of socket and its kin also holds for socketcall with that call's number, and so for ipc.
 
 import type { Seccomp, SeccompArgument, SeccompRule } from "../config/spec.ts";
-import type { Abi } from "./abis.ts";
+import { type Abi, X86 } from "./abis.ts";
 import { areSame, type ConditionalRule, type Conditions, compareRules, readConditions } from "./conditions.ts";
 import { MULTIPLEXED, multiplexedCalls, NUMBER_MASK } from "./pack-numbers.ts";
 import type { Remarks } from "./remarks.ts";
@@ -20,7 +20,7 @@ export type Answer = number | ConditionalRule[];
 export type AbiAnswers = {
   readonly abi: Abi;
   /** By packed number, the place in `Answers.list`; 0, the default, where the profile says nothing. */
-  readonly places: Uint16Array;
+  readonly places: Uint32Array;
   /** The highest packed number that the profile names, in whatever rule; 0 when it names none above. */
   highest: number;
 };
@@ -29,6 +29,8 @@ export type Answers = {
   /** The first is the default. */
   readonly list: Answer[];
   readonly abis: readonly AbiAnswers[];
+  /** What is said of calls that i386 also makes through others. */
+  readonly multiplexed: { readonly name: string; readonly rule: SeccompRule }[];
 };
 
 type Numbers = Readonly<Record<string, unknown>>;
@@ -36,9 +38,10 @@ type Numbers = Readonly<Record<string, unknown>>;
 /** Faults, and names that are no system call anywhere, go to `to`. `numbers` are those of readPackedNumbers. */
 export function readAnswers(seccomp: Seccomp, abis: readonly Abi[], numbers: Numbers, to: Remarks): Answers {
   const list: Answer[] = [verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)];
-  const answers: Answers = { list, abis: emptyAnswers(abis) };
+  const answers: Answers = { list, abis: emptyAnswers(abis), multiplexed: [] };
   const rules = seccomp.syscalls ?? [];
   for (let rule = 0; rule < rules.length; rule++) readRule(answers, rules[rule] as SeccompRule, rule, numbers, to);
+  for (let at = 0; at < abis.length; at++) if (abis[at] === X86) readMultiplexed(answers, answers.abis[at] as AbiAnswers, numbers, to);
   for (let place = 0; place < list.length; place++) {
     const answer = list[place] as Answer;
     if (typeof answer !== "number" && answer.length > 1) orderRules(answer, to);
@@ -48,7 +51,7 @@ export function readAnswers(seccomp: Seccomp, abis: readonly Abi[], numbers: Num
 
 function emptyAnswers(abis: readonly Abi[]): AbiAnswers[] {
   const empty: AbiAnswers[] = [];
-  for (let at = 0; at < abis.length; at++) empty.push({ abi: abis[at] as Abi, places: new Uint16Array(NUMBER_MASK), highest: 0 });
+  for (let at = 0; at < abis.length; at++) empty.push({ abi: abis[at] as Abi, places: new Uint32Array(NUMBER_MASK), highest: 0 });
   return empty;
 }
 
@@ -76,11 +79,14 @@ function readRule(answers: Answers, rule: SeccompRule, at: number, numbers: Numb
       const number = (packed >> on.abi.shift) & NUMBER_MASK;
       if (number !== NUMBER_MASK) {
         if (number > on.highest) on.highest = number;
-        if (conditional && says) addRules(list, on, number, readConditions(rule.args ?? [], on.abi.bits), verdict, at);
-        else if (says) addVerdict(list, on, number, place);
+        // Most of a profile is done by the second line: no call, as this runs cold and often.
+        if (!says) continue;
+        if (!conditional && on.places[number] === 0) on.places[number] = place;
+        else if (conditional) addRules(list, on, number, readConditions(rule.args ?? [], on.abi.bits), verdict, at);
+        else addVerdict(list, on, number, place);
       }
-      if (says && packed >= MULTIPLEXED && on.abi.name === "X86") addMultiplexed(list, on, name, rule, numbers, to);
     }
+    if (packed >= MULTIPLEXED && says) answers.multiplexed.push({ name, rule });
   }
 }
 
@@ -115,23 +121,32 @@ function addRules(
 }
 
 /**
- * The same for the call that this one can be made through: its first argument says which it is. The call's own arguments lie
- * in memory, where no filter looks. So libseccomp drops a condition on the first, and leaves the others as they are.
+ * The same for the calls that these can be made through: the first argument says which it is. The call's own arguments lie in
+ * memory, where no filter looks. So libseccomp drops a condition on the first, and leaves the others as they are.
  */
-function addMultiplexed(list: Answer[], on: AbiAnswers, name: string, rule: SeccompRule, numbers: Numbers, to: Remarks): void {
-  const through = multiplexedCalls.socketcall[name] === undefined ? "ipc" : "socketcall";
-  const isThis: SeccompArgument = { index: 0, op: "SCMP_CMP_EQ", value: multiplexedCalls[through][name] as number };
-  const alternatives: Conditions[] = [];
-  for (const conditions of readConditions(rule.args ?? [], on.abi.bits)) {
-    const all = [isThis];
-    for (const condition of conditions) if (condition.index !== 0) all.push(condition);
-    alternatives.push(all);
+function readMultiplexed({ list, multiplexed }: Answers, on: AbiAnswers, numbers: Numbers, to: Remarks): void {
+  for (let at = 0; at < multiplexed.length; at++) {
+    const { name, rule } = multiplexed[at] as Answers["multiplexed"][number];
+    const through = multiplexedCalls.socketcall[name] === undefined ? "ipc" : "socketcall";
+    const number = ((numbers[through] as number) >> on.abi.shift) & NUMBER_MASK;
+    // Where the profile allows all of it, as most do, there is nothing to do.
+    const place = on.places[number] as number;
+    if (place !== 0 && typeof list[place] === "number") continue;
+    const value = multiplexedCalls[through][name] as number;
+    const alternatives = conditionsThrough({ index: 0, op: "SCMP_CMP_EQ", value }, rule.args ?? [], on.abi.bits);
+    addRules(list, on, number, alternatives, verdictOf(rule.action, rule.errnoRet), undefined);
+    if (rule.args === undefined || rule.args.length === 0) continue;
+    const note = `linux.seccomp: the conditions of ${name} cannot be checked where i386 makes it through ${through}.`;
+    if (!to.notes.includes(note)) to.notes.push(note);
   }
-  const number = ((numbers[through] as number) >> on.abi.shift) & NUMBER_MASK;
-  addRules(list, on, number, alternatives, verdictOf(rule.action, rule.errnoRet), undefined);
-  if (rule.args === undefined || rule.args.length === 0) return;
-  const note = `linux.seccomp: the conditions of ${name} cannot be checked where i386 makes it through ${through}.`;
-  if (!to.notes.includes(note)) to.notes.push(note);
+}
+
+function conditionsThrough(isThis: SeccompArgument, given: readonly SeccompArgument[], bits: 32 | 64): Conditions[] {
+  const args: SeccompArgument[] = [];
+  for (const condition of given) args.push(condition.index === 0 ? isThis : condition);
+  const alternatives: Conditions[] = [];
+  for (const conditions of readConditions(args, bits)) alternatives.push(conditions[0]?.index === 0 ? conditions : [isThis, ...conditions]);
+  return alternatives;
 }
 
 /** Sorts rules where the order matters. Two that differ in nothing but their action are a fault, as for libseccomp. */

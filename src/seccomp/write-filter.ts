@@ -20,7 +20,8 @@ export function writeFilter(answers: Answers, { defaultAction }: Seccomp): Uint8
   const hides = hidesNewCalls(defaultAction);
   let otherwise: Target = VERDICTS + WRONG_ABI;
   // x32 is found in the ranges of x86-64. The machine's own ABI comes first in the filter, so last here.
-  const x32 = abis.find(({ abi }) => abi === X32);
+  let x32: AbiAnswers | undefined;
+  for (let at = 0; at < abis.length; at++) if ((abis[at] as AbiAnswers).abi === X32) x32 = abis[at];
   for (let at = abis.length - 1; at >= 0; at--) {
     const on = abis[at] as AbiAnswers;
     if (on === x32) continue;
@@ -50,7 +51,15 @@ function rangesOf(to: Ranges, list: Answer[], on: AbiAnswers, first: number, hid
   const above = aboveAll(list, on, hides);
   // A call that others are made through can lie above what the profile names.
   const last = above === 0 ? NUMBER_MASK - 1 : on.highest;
-  for (let packed = 0; packed <= last; packed++) addRange(to, first + unpack(packed), on.places[packed] as number);
+  const { places } = on;
+  let before = -1;
+  // No call in this loop, since it is long and runs cold.
+  for (let packed = 0; packed <= last; packed++) {
+    const place = places[packed] as number;
+    if (place === before) continue;
+    addRange(to, first + unpack(packed), place);
+    before = place;
+  }
   addRange(to, first + unpack(last) + 1, above);
 }
 

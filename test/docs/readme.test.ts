@@ -194,17 +194,7 @@ describe("README.md lists", () => {
     const expected = new Set([...visible.map(([name]) => name), ...refused, ...options]);
     expect(expected.size).toBeGreaterThan(10);
     expect([...expected].filter((name) => !listed.includes(name))).toEqual([]);
-    const others = [
-      "linux",
-      "linux.resources",
-      "process",
-      "mounts",
-      "box spec",
-      "create",
-      "start",
-      "exec",
-      "npm run bench",
-    ];
+    const others = ["linux", "linux.resources", "process", "mounts", "box spec", "create", "start", "exec", "npm run bench"];
     expect(listed.filter((name) => !expected.has(name) && !others.includes(name))).toEqual([]);
     expect(["create", "start", "exec"].filter((name) => Object.hasOwn(commands, name))).toEqual([]);
   });

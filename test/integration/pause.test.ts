@@ -1,9 +1,9 @@
 // box pause and box resume, on each layout of cgroups, and what ends a paused container.
 
 import { expect } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
-import type { State } from "../../src/state/state.ts";
-import { Bundle, type CgroupLayout, inLayout, machine, testWith, until } from "./harness.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type State, startTimeOf } from "../../src/state/state.ts";
+import { Bundle, type CgroupLayout, descendants, inLayout, machine, testWith, until } from "./harness.ts";
 
 const test = testWith();
 const done = { exitCode: 0, stdout: "", stderr: "" };
@@ -51,7 +51,7 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
     expect(await bundle.box(["pause", bundle.id], options)).toEqual(done);
     expect(await bundle.box(["delete", "--force", bundle.id], options)).toEqual(done);
     expect((await running.outcome()).exitCode).toBe(137);
-    await until(() => machine(bundle).processes.length === before.processes.length, "the end of all processes");
+    await until(() => descendants(process.pid).length === before.processes.length, "the end of all processes");
     expect(machine(bundle)).toEqual(before);
   });
 
@@ -63,7 +63,7 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
     running.child.kill("SIGKILL");
     await running.child.exited;
     expect(await bundle.box(["delete", "--force", bundle.id], options)).toEqual(done);
-    await until(() => machine(bundle).processes.length === before.processes.length, "the end of all processes");
+    await until(() => descendants(process.pid).length === before.processes.length, "the end of all processes");
     expect(machine(bundle)).toEqual(before);
   });
 }
@@ -104,8 +104,37 @@ test("a container that has frozen a part of itself is ended", async () => {
   if (freezer !== undefined) await until(() => readFileSync(`${freezer}/own/freezer.state`, "utf8") === "FROZEN\n", "the frost");
   expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(done);
   expect((await running.outcome()).exitCode).toBe(137);
-  await until(() => machine(bundle).processes.length === before.processes.length, "the end of all processes");
+  await until(() => descendants(process.pid).length === before.processes.length, "the end of all processes");
   expect(machine(bundle)).toEqual(before);
+});
+
+/** The state of a container whose init is the process `pid` since `startTime`, without any cgroup. */
+function plant(bundle: Bundle, pid: number, startTime: number): void {
+  const box = { startTime, supervisor: 0, cgroups: [], plugins: [] };
+  const state = { id: "planted", status: "running", pid, bundle: bundle.folder, rootfs: bundle.rootfs, box };
+  mkdirSync(`${bundle.states}/planted`, { recursive: true, mode: 0o711 });
+  writeFileSync(`${bundle.states}/planted/state.json`, JSON.stringify(state));
+}
+
+test("a container that has ended is neither running nor paused", async () => {
+  using bundle = new Bundle();
+  plant(bundle, process.pid, 1);
+  const refused = (problem: string) => ({ exitCode: 1, stdout: "", stderr: `box: ${problem}: planted is stopped\n` });
+  expect(await bundle.box(["pause", "planted"])).toEqual(refused("container not running"));
+  expect(await bundle.box(["resume", "planted"])).toEqual(refused("container not paused"));
+});
+
+test("without a cgroup, as an ordinary user's container may be, there is no freezer", async () => {
+  using bundle = new Bundle();
+  const init = Bun.spawn(["sleep", "1000"]);
+  plant(bundle, init.pid, startTimeOf(readFileSync(`/proc/${init.pid}/stat`, "utf8")));
+  expect(await bundle.box(["pause", "planted"])).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: "box: the container has no cgroup with a freezer\nhint: it was made without a right to cgroups\n",
+  });
+  init.kill();
+  await init.exited;
 });
 
 for (const command of ["pause", "resume"])

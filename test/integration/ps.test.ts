@@ -1,7 +1,7 @@
 // box ps: the container's processes, as the host sees them.
 
 import { expect } from "bun:test";
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { asUser, Bundle, linesOf, testWith, until, userId } from "./harness.ts";
 
 const test = testWith();
@@ -102,7 +102,7 @@ test("a container that has ended has none", async () => {
     running.child.kill("SIGKILL");
     await running.child.exited;
     process.kill(initPid, "SIGKILL");
-    await until(() => JSON.parse(readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8")).pid === initPid, "the state");
+    await until(() => !existsSync(`/proc/${initPid}/root`), "the end of init");
   }
   expect(await pidsOf(bundle)).toEqual([]);
   expect(linesOf((await bundle.box(["ps", bundle.id])).stdout)).toHaveLength(1);

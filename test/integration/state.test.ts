@@ -1,8 +1,8 @@
 // box state: what a container is doing, in runc's shape.
 
 import { expect } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { Bundle, execute, testWith } from "./harness.ts";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { Bundle, execute, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
@@ -38,6 +38,7 @@ test("a container that was killed with its box: stopped, pid 0, and no annotatio
     running.child.kill("SIGKILL");
     await running.child.exited;
     process.kill(initPid, "SIGKILL");
+    await until(() => !existsSync(`/proc/${initPid}/root`), "the end of init");
   }
   const state = JSON.parse((await bundle.box(["state", bundle.id])).stdout) as Record<string, unknown>;
   expect(state).toMatchObject({ status: "stopped", pid: 0 });
