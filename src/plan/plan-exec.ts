@@ -56,7 +56,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     prepare: section("the stage", prepare(building, exec, own)),
     child: planChild(building, exec.process, helper),
     explanations: explainFailures(building),
-    awaitHelper: section("the helper", helper ? box.awaitHelper(building, own) : []),
+    awaitHelper: section("the helper", helper ? [...box.awaitHelper(building, own), letGoOn(own)] : []),
     observe: none,
     writeIdMaps: none,
     runtimeHooks: none,
@@ -167,6 +167,8 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     ]),
     section("identity", "init", [
       begin,
+      // Helper and init tell one place what they are at: the helper's end must not come last there.
+      ...(helper ? [namespaces.waitForBox(building, "wait until the helper has ended")] : []),
       leaveSession(),
       ...(spaces.joined.has("user") ? namespaces.becomeRootThere(building) : []),
       becomeUntraceable(),
@@ -182,6 +184,9 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     section("program", "init", [...process.filterSystemCalls(building), process.executeProgram(building, init)]),
   ].filter(({ steps }) => steps.length > 0);
 }
+
+const letGoOn = (own: BoxVariables): Step =>
+  step("write", [own.sync, "g", 1], "box", "let the process go on", { onError: [["EPIPE", []]] });
 
 /** Execve closes the child's end of the line, and so does a failure. */
 const release = (own: BoxVariables): Step[] => [
