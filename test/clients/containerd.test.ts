@@ -3,10 +3,10 @@
 
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
-import { linesOf, type Outcome } from "../integration/harness.ts";
+import { type CgroupLayout, linesOf, type Outcome } from "../integration/harness.ts";
 import { Client, type CommandOptions, runtimePath, type Terminal, untilAsync, World, worldFolder } from "./harness.ts";
 import { imageArchive } from "./image.ts";
-import { type Runtime, type Scenario, testRing } from "./scenarios.ts";
+import { expectPlan, type Runtime, type Scenario, testRing, those } from "./scenarios.ts";
 
 const image = "docker.io/library/bb:latest";
 const folder = `${worldFolder}/containerd`;
@@ -20,8 +20,8 @@ class Containerd extends Client {
     this.runtime = runtime;
   }
 
-  static async open(runtime: Runtime): Promise<Containerd> {
-    const world = await World.open({ runtime: runtime.path });
+  static async open(runtime: Runtime, layout: CgroupLayout = "as is"): Promise<Containerd> {
+    const world = await World.open({ runtime: runtime.path, layout });
     const containerd = new Containerd(runtime, world);
     world.write(`${folder}/config.toml`, configuration);
     world.write(`${folder}/image.tar`, imageArchive(image));
@@ -31,7 +31,9 @@ class Containerd extends Client {
   }
 
   #run(flags: readonly string[], name: string, command: readonly string[]): string[] {
-    return ["run", `--runc-binary=${runtimePath(this.runtime.path)}`, ...flags, image, name, ...command];
+    // Where no controller of the cpu is, ctr's own default cannot be had.
+    const shares = this.world.layout === "v2" ? ["--cpu-shares=0"] : [];
+    return ["run", `--runc-binary=${runtimePath(this.runtime.path)}`, ...shares, ...flags, image, name, ...command];
   }
 
   /** `ctr run --rm` with a command of the image. */
@@ -227,6 +229,16 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
   },
 };
 
+const configurations: Readonly<Record<string, Scenario<Containerd>>> = {
+  "config.json: box plans what containerd writes": async (containerd) => {
+    const flags = ["--memory-limit=64000000", "--seccomp", "--read-only", "--env=A=b", "--device=/dev/fuse", "--cpus=0.5"];
+    for (const more of [[], flags, ["--privileged"], ["--net-host"]]) {
+      const bundle = `${folder}/state/io.containerd.runtime.v2.task/default/${await containerd.start(more)}`;
+      await expectPlan(containerd.runtime, (argv) => containerd.world.ok(argv), bundle);
+    }
+  },
+};
+
 const last: Readonly<Record<string, Scenario<Containerd>>> = {
   "nothing is left when all tasks are deleted": async (containerd) => {
     for (const line of linesOf(await containerd.ok(["task", "ls"])).slice(1))
@@ -240,4 +252,18 @@ const last: Readonly<Record<string, Scenario<Containerd>>> = {
   },
 };
 
-await testRing({ name: "containerd", programs: ["containerd", "ctr", "containerd-shim-runc-v2"], open: Containerd.open, scenarios, last });
+const shared = { programs: ["containerd", "ctr", "containerd-shim-runc-v2"], last };
+
+await testRing({
+  ...shared,
+  name: "containerd",
+  open: (runtime) => Containerd.open(runtime),
+  scenarios: { ...scenarios, ...configurations },
+});
+
+await testRing({
+  ...shared,
+  name: "containerd on cgroup v2",
+  open: (runtime) => Containerd.open(runtime, "v2"),
+  scenarios: those(scenarios, "run: output", "run -t", "run -d", "kill -9", "delete", "task exec", "task pause", "task ps", "--uidmap"),
+});

@@ -1,10 +1,10 @@
 // Docker Engine with box as its default runtime: dockerd started by hand with storage of its own, no bridge and no iptables.
 
 import { expect } from "bun:test";
-import { linesOf, type Outcome } from "../integration/harness.ts";
+import { type CgroupLayout, linesOf, type Outcome } from "../integration/harness.ts";
 import { Client, type CommandOptions, runtimePath, untilAsync, World, worldFolder } from "./harness.ts";
 import { rootTar } from "./image.ts";
-import { type Runtime, type Scenario, testRing } from "./scenarios.ts";
+import { expectPlan, type Runtime, type Scenario, testRing, those } from "./scenarios.ts";
 
 const folder = `${worldFolder}/docker`;
 const quietLoop = "trap 'exit 3' TERM; while :; do sleep 0.05; done";
@@ -17,8 +17,8 @@ class Docker extends Client {
     this.runtime = runtime;
   }
 
-  static async open(runtime: Runtime): Promise<Docker> {
-    const world = await World.open({ runtime: runtime.path });
+  static async open(runtime: Runtime, layout: CgroupLayout = "as is"): Promise<Docker> {
+    const world = await World.open({ runtime: runtime.path, layout });
     const docker = new Docker(runtime, world);
     world.write(`${folder}/root.tar`, rootTar());
     await world.daemon(daemon(runtime), async () => (await docker.call(["version"])).exitCode === 0);
@@ -292,6 +292,29 @@ const isolation: Scenarios = {
   },
 };
 
+const configurations: Scenarios = {
+  "config.json: box plans what Docker writes": async (docker) => {
+    const flags = [
+      "--init",
+      "--memory=64m",
+      "--pids-limit=20",
+      "--read-only",
+      "--tmpfs=/t",
+      "--cap-add=sys_admin",
+      "--device=/dev/fuse",
+      "--cpus=0.5",
+    ];
+    for (const more of [[], ["-it"], flags, ["--pid=host", "--network=host"], ["--security-opt=seccomp=unconfined"]]) {
+      const id = await docker.inspect(await docker.start(more), ".Id");
+      await expectPlan(
+        docker.runtime,
+        (argv) => docker.world.ok(argv),
+        `/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/${id}`,
+      );
+    }
+  },
+};
+
 const last: Scenarios = {
   "nothing is left when all containers are removed": async (docker) => {
     await docker.ok(["rm", "--force", ...linesOf(await docker.ok(["ps", "--all", "--quiet"]))]);
@@ -304,10 +327,23 @@ const last: Scenarios = {
   },
 };
 
+const shared = { programs: ["dockerd", "docker", "containerd", "iptables", "docker-init"], last };
+
 await testRing({
+  ...shared,
   name: "Docker",
-  programs: ["dockerd", "docker", "containerd", "iptables", "docker-init"],
-  open: Docker.open,
-  scenarios: { ...run, ...exec, ...life, ...limits, ...isolation },
-  last,
+  open: (runtime) => Docker.open(runtime),
+  scenarios: { ...run, ...exec, ...life, ...limits, ...isolation, ...configurations },
+});
+
+await testRing({
+  ...shared,
+  name: "Docker on cgroup v2",
+  open: (runtime) => Docker.open(runtime, "v2"),
+  scenarios: {
+    ...those(run, "run: output", "run -it", "run -d", "run --init"),
+    ...those(exec, "exec"),
+    ...those(life, "stop", "kill", "pause"),
+    ...those(isolation, "--device", "--read-only"),
+  },
 });

@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { untilAsync, worldFolder } from "./harness.ts";
 import { boxer, Podman, rootlessPrograms } from "./podman.ts";
-import { type Scenario, testRing } from "./scenarios.ts";
+import { expectPlan, type Scenario, testRing } from "./scenarios.ts";
 
 const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
   "run: output, exit code, stdin": async (podman) => {
@@ -127,6 +127,12 @@ const scenarios: Readonly<Record<string, Scenario<Podman>>> = {
     podman.world.write(`${worldFolder}/copied`, "copied in\n");
     await podman.ok(["cp", `${worldFolder}/copied`, `${name}:/copied`]);
     expect(await podman.ok(["exec", name, "cat", "/copied"])).toBe("copied in");
+  },
+  "config.json: box plans what podman writes": async (podman) => {
+    for (const flags of [[], ["-it", "--read-only"], ["--privileged"], ["--userns=keep-id"]]) {
+      const name = await podman.start(flags);
+      await expectPlan(podman.runtime, (argv) => podman.ok(["unshare", ...argv]), await podman.bundle(name));
+    }
   },
 };
 

@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { untilAsync, worldFolder } from "./harness.ts";
 import { Podman, podmanPrograms, processLimit } from "./podman.ts";
-import { type Scenario, testRing } from "./scenarios.ts";
+import { expectPlan, type Scenario, testRing, those } from "./scenarios.ts";
 
 type Scenarios = Readonly<Record<string, Scenario<Podman>>>;
 
@@ -468,6 +468,32 @@ const pods: Scenarios = {
   },
 };
 
+const configurations: Scenarios = {
+  "config.json: box plans what podman writes": async (podman) => {
+    const flags = [
+      "--init",
+      "--read-only",
+      "--tmpfs=/t",
+      "--cap-add=sys_admin",
+      "--memory=64m",
+      "--device=/dev/fuse",
+      "--hostname=h",
+      "--user=1:1",
+    ];
+    for (const more of [
+      [],
+      ["-it"],
+      flags,
+      ["--privileged"],
+      ["--uidmap=0:100000:2000", "--gidmap=0:100000:2000"],
+      ["--pid=host", "--systemd=always"],
+    ]) {
+      const name = await podman.start(more);
+      await expectPlan(podman.runtime, (argv) => podman.world.ok(argv), await podman.bundle(name));
+    }
+  },
+};
+
 const last: Scenarios = {
   "nothing is left when all containers are removed": async (podman) => {
     await podman.ok(["pod", "rm", "--all", "--force", "--time=0"]);
@@ -481,10 +507,25 @@ const last: Scenarios = {
   },
 };
 
+const shared = { programs: podmanPrograms, last };
+
 await testRing({
+  ...shared,
   name: "podman",
-  programs: podmanPrograms,
   open: (runtime) => Podman.open(runtime),
-  scenarios: { ...run, ...exec, ...life, ...isolation, ...files, ...rights, ...limits, ...pods },
-  last,
+  scenarios: { ...run, ...exec, ...life, ...isolation, ...files, ...rights, ...limits, ...pods, ...configurations },
+});
+
+await testRing({
+  ...shared,
+  name: "podman on cgroup v2",
+  open: (runtime) => Podman.open(runtime, { layout: "v2" }),
+  scenarios: {
+    ...those(run, "run: output", "run -it: a shell", "run -d", "run --init"),
+    ...those(exec, "exec: output", "exec -it", "exec -d", "exec --user"),
+    ...those(life, "pause", "stop", "restart, ", "rm -f"),
+    ...those(isolation, "--userns: maps", "--pid=host"),
+    ...those(files, "--device", "--read-only"),
+    ...those(rights, "--privileged"),
+  },
 });

@@ -17,6 +17,7 @@ export const rootlessPrograms = [...podmanPrograms, "newuidmap", "slirp4netns", 
 
 export class Podman extends Client {
   readonly runtime: Runtime;
+  readonly #storage: string;
   readonly #user: readonly string[];
   readonly #podman: readonly string[];
 
@@ -28,6 +29,7 @@ export class Podman extends Client {
     const env = { CONTAINERS_CONF: `${worldFolder}/containers.conf`, ...(rootless ? { XDG_RUNTIME_DIR: `${worldFolder}/xdg` } : {}) };
     super({ world, words: [...user, ...podman], env });
     this.runtime = runtime;
+    this.#storage = `${folder}/storage`;
     this.#user = user;
     this.#podman = podman;
   }
@@ -35,7 +37,7 @@ export class Podman extends Client {
   static async open(runtime: Runtime, { layout = "as is", rootless = false }: PodmanOptions = {}): Promise<Podman> {
     const world = await World.open({ runtime: runtime.path, layout, setup: rootless ? userScript : "" });
     const podman = new Podman(runtime, world, rootless);
-    world.write(`${worldFolder}/containers.conf`, configuration(runtime));
+    world.write(`${worldFolder}/containers.conf`, configuration(runtime, layout));
     world.write(`${worldFolder}/root.tar`, rootTar());
     await podman.ok(["import", `${worldFolder}/root.tar`, "bb"]);
     return podman;
@@ -63,6 +65,11 @@ export class Podman extends Client {
     return name;
   }
 
+  /** The folder of a container's config.json. */
+  async bundle(name: string): Promise<string> {
+    return `${this.#storage}/overlay-containers/${await this.inspect(name, ".Id")}/userdata`;
+  }
+
   /** Values of `podman inspect`, with a space between them. */
   async inspect(name: string, ...fields: readonly string[]): Promise<string> {
     return await this.ok(["inspect", `--format=${fields.map((field) => `{{${field}}}`).join(" ")}`, name]);
@@ -76,9 +83,10 @@ const limit = (name: string, most: number): string => {
 };
 export const processLimit = `nproc=${limit("processes", 32_768)}`;
 
-const configuration = ({ path }: Runtime): string => `[containers]
+const configuration = ({ path }: Runtime, layout: CgroupLayout): string => `[containers]
 default_ulimits = ["nofile=${limit("open files", 1_048_576)}", "${processLimit}"]
 log_driver = "k8s-file"
+${layout === "v2" ? "pids_limit = 0" : ""}
 [network]
 network_backend = "netavark"
 [engine]

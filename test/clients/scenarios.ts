@@ -2,20 +2,40 @@
 // first test is told, a few at once. One that fails is run with runc too: what runc does on this machine, box must do;
 // what runc cannot do either is skipped, with runc's own words. BOX_CLIENTS_ONLY=WORDS runs those with WORDS in the title.
 
-import { test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { binary } from "../integration/harness.ts";
+import { runtimePath } from "./harness.ts";
 
 /** Which runtime a client was opened with, by its path on this machine. */
 export type Runtime = { readonly name: "box" | "runc"; readonly path: string };
 
 const box: Runtime = { name: "box", path: binary };
-export const runc: Runtime = { name: "runc", path: Bun.which("runc", { PATH: "/usr/sbin:/usr/bin" }) ?? "/usr/sbin/runc" };
+const runc: Runtime = { name: "runc", path: Bun.which("runc", { PATH: "/usr/sbin:/usr/bin" }) ?? "/usr/sbin/runc" };
 
 /** Throws when the client does not do with its runtime what it should. */
 export type Scenario<Client> = (client: Client) => Promise<unknown>;
 
-export type Ring<Client> = {
+/** Those whose titles begin with one of these. */
+export function those<Client>(
+  scenarios: Readonly<Record<string, Scenario<Client>>>,
+  ...begins: readonly string[]
+): Record<string, Scenario<Client>> {
+  const unknown = begins.filter((begin) => !Object.keys(scenarios).some((title) => title.startsWith(begin)));
+  if (unknown.length > 0) throw new Error(`no scenario begins with ${unknown.join(" or ")}`);
+  return Object.fromEntries(Object.entries(scenarios).filter(([title]) => begins.some((begin) => title.startsWith(begin))));
+}
+
+/**
+ * Holds a bundle that a client has written, with a container in it, against box's strict reader and its planner. With
+ * another runtime that is nobody's question.
+ */
+export async function expectPlan(runtime: Runtime, plan: (argv: readonly string[]) => Promise<string>, bundle: string): Promise<void> {
+  if (runtime.name !== "box") return;
+  expect(await plan([runtimePath(runtime.path), "plan", "--bundle", bundle])).toContain("\n  1  execve");
+}
+
+type Ring<Client> = {
   /** Stands before each title. */
   readonly name: string;
   /** Debian packages, by a program of each that must be there. */
