@@ -3,9 +3,11 @@
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
+import { systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
+import { lockState } from "../execute/lock-state.ts";
 import { type Answer, errnoOf, exitCodeFor, startCreated } from "../execute/start-created.ts";
-import { type Found, findContainer, lockState } from "../execute/state-folder.ts";
+import { type Found, findContainer } from "../execute/state-folder.ts";
 import type { State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -21,10 +23,12 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const found = findContainer(globals.root ?? rootOfStates(), checkContainerId(id));
   if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id", exitCode: 1 });
   // Of two starts at once, one finds init waiting.
-  lockState(found.folder);
+  const lock = lockState(found.folder);
   const { state } = found;
   refuseUnlessCreated(found, state);
   const answer = startCreated(found.folder, state);
+  // Hooks may take their time.
+  systemCall("close", lock);
   if (answer !== undefined) throw await inWords(answer);
   await afterStart(found.folder, state);
   return 0;

@@ -17,7 +17,6 @@ const refusals: Refusals<Spec> = {
     apparmorProfile: notYet,
     selinuxLabel: notYet,
   },
-  mounts: { uidMappings: notYet, gidMappings: notYet },
   linux: {
     netDevices: notYet,
     mountLabel: notYet,
@@ -26,25 +25,13 @@ const refusals: Refusals<Spec> = {
   },
 };
 
-const refusedMountOptions = ["idmap", "ridmap"];
-
 /** Throws a BoxError that names every field of a checked Spec which box would have to ignore. */
 export function checkSupported(spec: Spec): void {
   const faults: ConfigFault[] = [];
   refuseIn(refusals, spec, "", faults);
-  const { mounts = [], linux = {} } = spec;
-  for (let index = 0; index < mounts.length; index++) refuseMountOptions(mounts[index]?.options ?? [], index, faults);
-  refuseNamespaces(linux.namespaces ?? [], faults);
-  refuseAgents(linux.seccomp?.syscalls ?? [], faults);
+  refuseNamespaces(spec.linux?.namespaces ?? [], faults);
+  refuseAgents(spec.linux?.seccomp?.syscalls ?? [], faults);
   if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
-}
-
-function refuseMountOptions(options: readonly string[], mount: number, faults: ConfigFault[]): void {
-  for (let at = 0; at < options.length; at++) {
-    const option = options[at] ?? "";
-    if (!refusedMountOptions.includes(option)) continue;
-    faults.push({ path: `mounts[${mount}].options[${at}]`, problem: `"${option}" is ${notYet}` });
-  }
 }
 
 /** Whoever is asked about a system call would have to get the descriptor to answer by. */

@@ -10,7 +10,6 @@ import * as libc from "./libc.ts";
 
 /** Box's sections in the order in which they are run. */
 export const sectionNames = [
-  "copyUp",
   "prepare",
   "awaitHelper",
   "observe",
@@ -63,8 +62,6 @@ export type BoxTape = Tape<
   readonly entries: Places<SectionName>;
   /** The same for each poststart hook. */
   readonly poststart: readonly number[];
-  /** Addresses of descriptors: mounts to fill, and what to fill them from. */
-  readonly copies: readonly { readonly from: number; readonly to: number; readonly ownMode: boolean }[];
   /** Records that the vfork child runs in box's memory. */
   readonly vfork: readonly number[];
 };
@@ -152,10 +149,8 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     keptTerminal: at(box.kept.terminal),
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
-  const copies: { from: number; to: number; ownMode: boolean }[] = [];
-  for (const { from, to, ownMode } of box.copies) copies.push({ from: at(from), to: at(to), ownMode });
   const poststart = encoded.entries.slice(sectionNames.length);
-  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], poststart, copies, vfork }, encoded };
+  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], poststart, vfork }, encoded };
 }
 
 function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {

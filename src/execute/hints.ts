@@ -31,6 +31,8 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return "the cgroup above the container's does not allow it either";
   if (step.call === "open_tree" && errno === "ENOENT" && step.origin.startsWith("linux.devices["))
     return "where no device can be made, the host's is bound, and it has none there";
+  if (step.call === "mount_setattr" && step.why.startsWith("map the owners of ") && errno === "EINVAL")
+    return "not every filesystem can have its owners mapped";
   if (step.origin === "process.oomScoreAdj" && step.call === "write" && errno === "EACCES")
     return "it is made lower than that of box only with CAP_SYS_RESOURCE";
   if (step.origin.startsWith("linux.sysctl") && step.call === "openat2" && errno === "ENOENT") return "this kernel has no such sysctl";

@@ -3,6 +3,7 @@
 
 import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno.ts";
+import { stateFile } from "../plan/state-files.ts";
 import { cString, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
@@ -11,7 +12,7 @@ const LOCK_EX = 2;
 
 /** Waits for the lock on the container whose state folder this is; it lasts until this process ends or closes what it returns. */
 export function lockState(folder: string): number {
-  const path = `${folder}/state.json`;
+  const path = `${folder}/${stateFile}`;
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC, 0);
   const result = fd < 0 ? fd : systemCall("flock", fd, LOCK_EX);

@@ -93,8 +93,6 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   setBytes(run, "tape", "tapeLength", child.image);
   setState(run, first);
   setBytes(run, "config", "configLength", encoder.encode(config));
-  runSection(run, "copyUp");
-  if (run.program.compiled.box.copies.length > 0) await fillCopies(run);
   runSection(run, "prepare");
   run.page = new Uint32Array(libc.mappedBytes(word(run, "status"), STATUS_BYTES));
   throwVforkFailure(run);
@@ -123,15 +121,6 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   runPoststartHooks(run, state, between);
   if (way !== "created" && between.poststart !== undefined) await between.poststart(state);
   return { run, state, poststop: between.poststop };
-}
-
-/** Mounts that begin with a copy of what they cover. */
-async function fillCopies({ program }: Run): Promise<void> {
-  const { copyTree } = await import("./copy-tree.ts");
-  for (const { from, to, ownMode } of program.compiled.box.copies) {
-    const source = libc.readWord(from);
-    if (source >= 0) copyTree(source, libc.readWord(to), "mounts", !ownMode);
-  }
 }
 
 /** A hook that fails keeps neither the container nor the other hooks from running (runtime.md, "Lifecycle"). */

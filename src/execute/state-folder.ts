@@ -11,9 +11,7 @@ import { modeOf, ownerOf, statusOf } from "./status.ts";
 const AT_FDCWD = -100;
 const O_DIRECTORY_CLOEXEC = { x64: 0o200000 | 0o2000000, arm64: 0o40000 | 0o2000000 };
 const O_DIRECTORY_NOFOLLOW_CLOEXEC = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
-const O_RDONLY_CLOEXEC = 0o2000000;
-const LOCK_EX = 2;
-const LOCK_EX_NB = LOCK_EX | 4;
+const LOCK_EX_NB = 2 | 4;
 const ENOENT = 2;
 const EWOULDBLOCK = 11;
 
@@ -49,16 +47,6 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
 export function readFolder(folder: string): Found {
   const text = readText(`${folder}/${stateFile}`);
   return { folder, state: typeof text === "string" ? parseState(text) : undefined };
-}
-
-/**
- * Waits for its turn among the commands that change what a made container does: start, pause, resume, update. The lock
- * lasts until this process ends. It is not the folder's, which a supervisor holds for all of the container's life.
- */
-export function lockState(folder: string): void {
-  const name = cString(`${folder}/${stateFile}`);
-  const fd = systemCall("openat", AT_FDCWD, name.address, O_RDONLY_CLOEXEC, 0);
-  if (fd >= 0) systemCall("flock", fd, LOCK_EX);
 }
 
 /** Locks the folder without waiting; undefined when another box holds it or has removed it. The lock lasts until this process ends. */

@@ -61,7 +61,6 @@ export function newBoxVariables(): BoxVariables {
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
-    copies: [],
     joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
@@ -306,7 +305,6 @@ export function handOver({ handed }: Building, box: BoxVariables): Step[] {
     ...hand(box.hookFiles.state, handed.hookState, "it the state for hooks"),
     ...hand(box.hookFiles.output, handed.hookOutput, "it the file for what hooks print"),
     ...hand(box.joins, handed.init, "it the init to join"),
-    ...box.copies.flatMap(({ to }, index) => hand(to, handed.copies + index, "it a mount with copies")),
   ];
 }
 
@@ -399,7 +397,7 @@ export function observe(box: BoxVariables): Step[] {
 }
 
 type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
-const mapText = (list: readonly IdMapping[] | undefined): string =>
+export const mapText = (list: readonly IdMapping[] | undefined): string =>
   (list ?? []).map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 
 /** Writes the id maps when init asks. Without root, groups must be given up first (user_namespaces(7), CVE-2014-8989). */

@@ -29,7 +29,7 @@ export function planCgroupMount(building: Building, mount: Mount, origin: string
   const why = `mount a tmpfs for the cgroup hierarchies on ${destination}`;
   const hierarchies = building.cgroups.filter(({ version }) => version === 1);
   return [
-    ...makeFilesystem(building.child.context, {
+    ...makeFilesystem(building, {
       type: "tmpfs",
       source: "tmpfs",
       data: ["mode=755"],
@@ -63,7 +63,7 @@ function cgroup2(
     const why = `mount cgroup2 on ${destination}`;
     const { set } = sorted.attributes;
     return [
-      ...makeFilesystem(building.child.context, {
+      ...makeFilesystem(building, {
         type: "cgroup2",
         source: "cgroup",
         data: sorted.data,
@@ -105,7 +105,7 @@ function v1Hierarchy(
   const set = [...restricted, ...sorted.attributes.set.filter((name) => !restricted.some((one) => one === name))];
   const make = building.namespaces.made.has("cgroup")
     ? {
-        steps: makeFilesystem(building.child.context, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }),
+        steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }),
         after: [],
       }
     : {

@@ -9,6 +9,7 @@ import { enterCgroups } from "./cgroups.ts";
 import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
 import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
+import { type MappedMounts, mapMounts } from "./mapped-mounts.ts";
 import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
 import * as namespaces from "./namespaces.ts";
@@ -29,6 +30,7 @@ export function planChild(building: Building): Section[] {
   if (spec.process === undefined) refuse("process");
   if (spec.process.args.length === 0) refuse("process.args");
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
+  const mapped = mapMounts(building);
   const begin = [...settle(building.handed), ...adjustOomScore(building, spec.process)];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
@@ -36,6 +38,7 @@ export function planChild(building: Building): Section[] {
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
     list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
+    list.push(["mounts with other owners", "stage", mapped.steps]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
@@ -45,6 +48,7 @@ export function planChild(building: Building): Section[] {
   } else {
     list.push(["let go of what came from box", "init", begin]);
     list.push(["enter the cgroups", "init", enterCgroups(building)]);
+    list.push(["mounts with other owners", "init", mapped.steps]);
   }
   list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
   if (spaces.made.has("user")) list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
@@ -65,7 +69,7 @@ export function planChild(building: Building): Section[] {
     building.notes.push(joinedMountNote);
     list.push(["hooks", "init", awaitRuntimeHooks(building)]);
     list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
-  } else list.push(...planRoot(building));
+  } else list.push(...planRoot(building, mapped));
   list.push(...planProcess(building, spec.process as Process));
   return list.filter(([, , steps]) => steps.length > 0).map(([title, actor, steps]) => ({ title, actor, steps }));
 }
@@ -97,14 +101,14 @@ function names(spec: Spec): Step[] {
 
 type Parts = [title: string, actor: Actor, steps: readonly Step[]][];
 
-function planRoot(building: Building): Parts {
+function planRoot(building: Building, mapped: MappedMounts): Parts {
   const { spec, root } = building;
   const mounts = spec.mounts ?? [];
   const masks = (spec.linux?.maskedPaths ?? []).length > 0;
-  const early = new Map<number, Slot<"fd">>();
+  const early = new Map<number, Slot<"fd">>(mapped.sources);
   const earlySteps: Step[] = [];
   for (const [index, mount] of mounts.entries()) {
-    if (!keepsHostPeers(building, mount)) continue;
+    if (early.has(index) || !keepsHostPeers(building, mount)) continue;
     const source = newFd(building, mount.destination);
     early.set(index, source);
     earlySteps.push(openBindSource(building, mount, `mounts[${index}]`, source));

@@ -42,7 +42,7 @@ function layOverlay(building: Building): Step[] {
   const data = ["lowerdir=/", "upperdir=upper", "workdir=work"];
   return [
     step("openat", ["AT_FDCWD", path, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open ${path}`, { out: below }),
-    ...makeFilesystem(building.child.context, {
+    ...makeFilesystem(building, {
       type: "tmpfs",
       source: "box",
       data: ["mode=755"],
@@ -55,7 +55,7 @@ function layOverlay(building: Building): Step[] {
     step("mkdirat", [layers, "upper", 0o755], origin, "make the upper layer's folder"),
     step("mkdirat", [layers, "work", 0o700], origin, "make overlayfs's work folder"),
     step("fchdir", [layers], origin, "stand where the layers' relative names are meant"),
-    ...makeFilesystem(building.child.context, {
+    ...makeFilesystem(building, {
       type: "overlay",
       source: "box",
       data,

@@ -18,8 +18,9 @@ export type FilesystemWanted = {
 };
 
 /** fsopen … fsmount: a detached mount of a new filesystem. The mount context's own words explain a refusal. */
-export function makeFilesystem(context: Slot<"fd">, wanted: FilesystemWanted): Step[] {
+export function makeFilesystem(building: Building, wanted: FilesystemWanted): Step[] {
   const { type, source, data, attributes, origin, why, out } = wanted;
+  const { context } = building.child;
   const explain = "context" as const;
   const steps = [
     step("fsopen", [type, ["FSOPEN_CLOEXEC"]], origin, why, { out: context }),

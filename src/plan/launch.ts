@@ -40,16 +40,11 @@ export type Handed = {
   readonly third: number;
   /** A pidfd of the init to join. */
   readonly init: number;
-  /** The first of the mounts that box has filled with copies (src/plan/copy-up.ts). */
-  readonly copies: number;
   /** The first that the child has no use for. */
   readonly end: number;
 };
 
-export function handedTo(
-  { way, preserveFds }: Launch,
-  needs: { readonly hooks: boolean; readonly init: boolean; readonly copies: number },
-): Handed {
+export function handedTo({ way, preserveFds }: Launch, needs: { readonly hooks: boolean; readonly init: boolean }): Handed {
   let end = 4 + Math.max(0, preserveFds - 1);
   const next = (needed: boolean): number => (needed ? end++ : -1);
   const sync = next(true);
@@ -59,7 +54,5 @@ export function handedTo(
   const hookOutput = next(needs.hooks);
   const third = next(preserveFds > 0);
   const init = next(needs.init);
-  const copies = needs.copies > 0 ? end : -1;
-  end += needs.copies;
-  return { sync, wait, answer, hookState, hookOutput, third, init, copies, end };
+  return { sync, wait, answer, hookState, hookOutput, third, init, end };
 }

@@ -11,7 +11,7 @@ import { compute, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { planCgroupMount } from "./cgroup-mount.ts";
-import { copyUps, takeCopy } from "./copy-up.ts";
+import { copyUp } from "./copy-up.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { statxOffset } from "./masks.ts";
 import { takesProcfs } from "./proc-mounts.ts";
@@ -41,6 +41,9 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
     refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
   const binds = sorted.bind !== undefined || mount.type === "bind";
+  const copies = mount.options?.indexOf("tmpcopyup") ?? -1;
+  if (copies >= 0 && (binds || mount.type !== "tmpfs"))
+    refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
   const onProc = takesProcfs(mount, origin, binds);
   if (binds) return { steps: planBind(building, mount, origin, sorted, source, onProc), late: [] };
   // A bind mount keeps the flags that it does not change anyway; any other has nothing here to change.
@@ -50,7 +53,7 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
     const planned = planCgroupMount(building, mount, origin, sorted);
     if (planned !== undefined) return { steps: planned, late: [] };
   }
-  return planFilesystem(building, mount, index, sorted);
+  return planFilesystem(building, mount, origin, sorted);
 }
 
 function refuse(...faults: ConfigFault[]): never {
@@ -63,8 +66,7 @@ const shown = (path: string): string => `/${components(path).join("/")}`;
  * Places that box itself puts files and mount points into become read-only at the end. procfs and sysfs are mounted on
  * a plain folder only: a link there could be turned elsewhere between the mount and its masks (CVE-2023-27561).
  */
-function planFilesystem(building: Building, mount: Mount, index: number, sorted: SortedOptions): PlannedMount {
-  const origin = `mounts[${index}]`;
+function planFilesystem(building: Building, mount: Mount, origin: string, sorted: SortedOptions): PlannedMount {
   const type = mount.type ?? "none";
   const destination = shown(mount.destination);
   const why = `mount ${type} on ${destination}`;
@@ -74,18 +76,16 @@ function planFilesystem(building: Building, mount: Mount, index: number, sorted:
   const filledLater = type === "tmpfs" || destination === "/dev";
   const late = filledLater && attributes.set.includes("MOUNT_ATTR_RDONLY");
   const set = late ? attributes.set.filter((name) => name !== "MOUNT_ATTR_RDONLY") : attributes.set;
-  const copy = copyUps(building.spec).indexOf(index);
   const data = sorted.readOnlyFilesystem && !late && !ofNamespaces.has(type) ? [...sorted.data, "ro"] : sorted.data;
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
-  const ownMode = type !== "tmpfs" || copy >= 0 || data.some((word) => word.startsWith("mode="));
+  const ownMode = type !== "tmpfs" || data.some((word) => word.startsWith("mode="));
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
-      ...(copy < 0
-        ? makeFilesystem(building.child.context, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made })
-        : takeCopy(building, copy, set, origin, made)),
+      ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
       ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
       ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
+      ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),
       ...propagate(building, made, sorted, origin),
       step("close", [target], origin, "done with it"),

@@ -8,7 +8,6 @@ import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
-import { copyUps, prepareCopies } from "./copy-up.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { foreground, handedTo, type Launch } from "./launch.ts";
@@ -48,7 +47,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     hostRoot: container.hostRoot,
     finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop"),
     launch,
-    handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false, copies: copyUps(spec).length }),
+    handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
@@ -71,7 +70,6 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
   const plan: Plan = {
     way: launch.way,
-    copyUp: section("filesystems that begin with copies", prepareCopies(building, own)),
     prepare: section("state, cgroups and the child", box.prepare(building, own)),
     child: planChild(building),
     explanations: explainFailures(building),

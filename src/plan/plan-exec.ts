@@ -52,7 +52,6 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
   const helper = building.namespaces.joined.has("pid");
   return {
     way: launch.way,
-    copyUp: none,
     prepare: section("the stage", prepare(building, exec, own)),
     child: planChild(building, exec.process, helper),
     explanations: explainFailures(building),
@@ -110,7 +109,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     ownStdio: launch.way === "detached",
     rootPath: "/",
     launch,
-    handed: handedTo(launch, { hooks: false, init: true, copies: 0 }),
+    handed: handedTo(launch, { hooks: false, init: true }),
     seccomp,
     child,
     root: newSlot(child.variables, "fd", "root"),

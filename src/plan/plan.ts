@@ -21,8 +21,6 @@ export type Section = {
  */
 export type Plan = {
   readonly way: Launch["way"];
-  /** Mounts to be filled by box before there is a child; empty without any. */
-  readonly copyUp: Section;
   /** State folder, cgroups, stage, tape, and the clone that starts the child. */
   readonly prepare: Section;
   readonly child: readonly Section[];
@@ -94,8 +92,6 @@ export type BoxVariables = {
   /** Files in memory for hooks. */
   readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
   readonly hook: HookReport;
-  /** Mounts to fill, and what to fill them from; the latter stays -1 where there is nothing. */
-  readonly copies: { readonly from: Slot<"fd">; readonly to: Slot<"fd">; readonly ownMode: boolean }[];
   /** For exec: the container's init. */
   readonly joins: Slot<"fd">;
   /** The kernel's reasons for refusing the filter of devices, a text. */

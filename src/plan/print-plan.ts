@@ -9,7 +9,6 @@ import type { Actor, Plan, Section } from "./plan.ts";
 /** The sections in the order in which they begin; box's and init's run side by side from the clone on. */
 export const sectionsOf = (plan: Plan): readonly Section[] =>
   [
-    plan.copyUp,
     plan.prepare,
     ...plan.child,
     ...plan.explanations,

@@ -13,6 +13,10 @@ export type SortedOptions = {
   readonly bind: "bind" | "rbind" | undefined;
   /** Read-only as a filesystem, not only as a mount: such as a disk that cannot be written. */
   readonly readOnlyFilesystem: boolean;
+  /** The owners of a bind mount's files are mapped, with r also on the mounts below it. */
+  readonly mapped: "idmap" | "ridmap" | undefined;
+  /** A tmpfs begins with a copy of what it covers. */
+  readonly copyUp: boolean;
   /** For the filesystem itself: `size=64k`, `newinstance`, `sync`. */
   readonly data: readonly string[];
 };
@@ -30,6 +34,8 @@ export function sortOptions(options: readonly string[]): SortedOptions {
   const data: string[] = [];
   let bind: "bind" | "rbind" | undefined;
   let readOnlyFilesystem = false;
+  let copyUp = false;
+  let mapped: "idmap" | "ridmap" | undefined;
   for (const word of options) {
     if (!isMountOption(word)) {
       data.push(word);
@@ -40,6 +46,8 @@ export function sortOptions(options: readonly string[]): SortedOptions {
     if (option.propagation !== undefined) propagation.push(option.propagation);
     if (option.bind !== undefined) bind = option.bind;
     if (option.superRo !== undefined) readOnlyFilesystem = option.superRo;
+    if (option.extension === "tmpcopyup") copyUp = true;
+    else if (option.extension !== undefined) mapped = option.extension;
     if (option.fsFlag !== undefined) data.push(option.fsFlag);
   }
   return {
@@ -48,6 +56,8 @@ export function sortOptions(options: readonly string[]): SortedOptions {
     propagation,
     bind,
     readOnlyFilesystem,
+    copyUp,
+    mapped,
     data,
   };
 }

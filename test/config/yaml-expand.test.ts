@@ -120,8 +120,10 @@ describe("mounts", () => {
     check("mounts: ['/a:/b:rprivat']", 'box: mounts[0]: unknown option "rprivat" of a bind mount, did you mean "rprivate"?'));
   test("neither source nor type", () =>
     check("mounts: [{destination: /b}]", "box: mounts[0].source: missing, expected the path to bind, or a type such as tmpfs"));
-  test("what box cannot do yet", () =>
-    check("mounts: ['/a:/b', '/a:/c:ro,idmap']", 'box: mounts[1].options[3]: "idmap" is not supported yet'));
+  test("with the owners that a user namespace has", () =>
+    expect(added("mounts: ['/a:/c:ro,idmap']")).toEqual([
+      { destination: "/c", type: "bind", source: "/a", options: ["rbind", "rprivate", "ro", "idmap"] },
+    ]));
 });
 
 describe("namespaces", () => {

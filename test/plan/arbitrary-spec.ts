@@ -6,6 +6,8 @@ import type {
   Capabilities,
   Device,
   DeviceRule,
+  Hook,
+  Hooks,
   IdMapping,
   IoPriority,
   Linux,
@@ -22,9 +24,17 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
+import type { Launch } from "../../src/plan/launch.ts";
 import { cgroupLayouts, plainFacts } from "./plan-for.ts";
 
-export type Host = { readonly spec: Spec; readonly facts: HostFacts; readonly hostRoot: boolean };
+export type Host = {
+  readonly spec: Spec;
+  readonly facts: HostFacts;
+  readonly hostRoot: boolean;
+  readonly launch: Launch;
+  /** There is a filter of system calls. */
+  readonly filtered: boolean;
+};
 
 const name = fc.constantFrom("a", "data", "sub folder", "..", ".", "", "dev", "proc", "sys", "etc", "üml", "x,y", "self");
 const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
@@ -65,7 +75,12 @@ const filesystem = (type: string, data: readonly string[], destination: fc.Arbit
     options: maybe(some([...attributeOptions, ...propagations, ...data])),
   });
 
-const bind = record<Mount>({
+const mapOfMount = fc.constantFrom<IdMapping[]>(
+  [{ containerID: 0, hostID: 100000, size: 65536 }],
+  [{ containerID: 5, hostID: 1000, size: 1 }],
+);
+
+const plainBind = record<Mount>({
   destination: fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/proc", "/proc/uptime", "/etc/hosts")),
   type: maybe(fc.constantFrom("bind", "none")),
   source: fc.constantFrom("/srv/data", "relative/file", "/etc/hosts", "/dev"),
@@ -74,11 +89,21 @@ const bind = record<Mount>({
   ),
 });
 
+const mappedBind = fc.tuple(plainBind, mapOfMount, mapOfMount, fc.constantFrom("idmap", "ridmap", "ro")).map(
+  ([plain, uidMappings, gidMappings, option]): Mount => ({
+    ...plain,
+    uidMappings,
+    gidMappings,
+    options: [...(plain.options ?? []), option],
+  }),
+);
+
 const mount = fc.oneof(
-  bind,
+  plainBind,
+  mappedBind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
+  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5", "tmpcopyup"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
@@ -210,6 +235,22 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
   });
 };
 
+const hook = record<Hook>({
+  path: fc.constantFrom("/bin/hook", "/usr/libexec/a b"),
+  args: maybe(fc.constantFrom(["hook", "a"], [])),
+  env: maybe(fc.constantFrom(["A=1"], [])),
+  timeout: maybe(fc.constantFrom(1, 30)),
+});
+const hooksOfPoint = maybe(fc.array(hook, { maxLength: 2 }));
+const hooks = record<Hooks>({
+  prestart: hooksOfPoint,
+  createRuntime: hooksOfPoint,
+  createContainer: hooksOfPoint,
+  startContainer: hooksOfPoint,
+  poststart: hooksOfPoint,
+  poststop: hooksOfPoint,
+});
+
 const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
   record<Spec>({
     ociVersion: fc.constant("1.2.0"),
@@ -217,6 +258,7 @@ const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
     root: record<Spec["root"]>({ path: fc.constantFrom("rootfs", "/srv/root", "deep/rootfs"), readonly: maybe(fc.boolean()) }),
     hostname: list.some(({ type }) => type === "uts") ? maybe(fc.constantFrom("web", "höst")) : fc.constant(undefined),
     mounts: maybe(fc.array(mount, { maxLength: 6 })),
+    hooks: maybe(hooks),
     linux: linuxWith(list),
   }),
 );
@@ -235,8 +277,26 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });
 
-/** A new time namespace takes root's rights. */
+/** A new time namespace and a mount with other owners take root's rights. */
 const isPossible = ({ spec, facts }: Host): boolean =>
-  facts.uid === 0 || !(spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined);
+  facts.uid === 0 ||
+  !(
+    (spec.linux?.namespaces ?? []).some(({ type, path }) => type === "time" && path === undefined) ||
+    (spec.mounts ?? []).some(({ uidMappings }) => uidMappings !== undefined)
+  );
 
-export const hosts: fc.Arbitrary<Host> = fc.record({ spec, facts, hostRoot: fc.boolean() }).filter(isPossible).map(onItsHost);
+const launch: fc.Arbitrary<Launch> = record<Launch>({
+  way: fc.constantFrom("foreground", "foreground", "detached", "created"),
+  consoleSocket: maybe(fc.constant("/run/console.sock")),
+  pidfdSocket: maybe(fc.constant("/run/pidfd.sock")),
+  pidFile: maybe(fc.constantFrom("/run/web.pid", "/web.pid")),
+  preserveFds: fc.constantFrom(0, 0, 1, 2, 5),
+  noPivot: fc.boolean(),
+  keep: fc.boolean(),
+  newKeyring: fc.boolean(),
+}).map(({ consoleSocket, ...rest }) => (consoleSocket === undefined || rest.way === "foreground" ? rest : { ...rest, consoleSocket }));
+
+export const hosts: fc.Arbitrary<Host> = fc
+  .record({ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean() })
+  .filter(isPossible)
+  .map(onItsHost);

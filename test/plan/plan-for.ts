@@ -124,7 +124,8 @@ export const execOf = (
   facts: HostFacts,
   cgroups: Exec["cgroups"],
   { launch = foreground, seccomp }: Pick<Container, "launch" | "seccomp">,
-): Plan => planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true } }, facts);
+): Plan =>
+  planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true } }, facts);
 
 /** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
 export function section(plan: Plan, heading: string): string {

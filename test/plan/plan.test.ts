@@ -3,25 +3,44 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { checkSpec } from "../../src/config/check-spec.ts";
+import type { Hooks, Process, Spec } from "../../src/config/spec.ts";
 import { checkSupported } from "../../src/config/unsupported.ts";
+import { foreground } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Step, step } from "../../src/tape/step.ts";
-import { hosts } from "./arbitrary-spec.ts";
-import { type Changes, cgroupLayouts, plainFacts, planOf, planWith, specWith, userFacts } from "./plan-for.ts";
-import { rules } from "./rules.ts";
+import { type Host, hosts } from "./arbitrary-spec.ts";
+import {
+  allowAll,
+  type Changes,
+  cgroupLayouts,
+  execCgroups,
+  execOf,
+  execWith,
+  plainFacts,
+  planOf,
+  planWith,
+  specWith,
+  userFacts,
+} from "./plan-for.ts";
+import { type Container, execRules, type Rule, rules } from "./rules.ts";
 import { movedBefore, replaced, withAfter, withBefore, without } from "./walk.ts";
 
 type RuleName = keyof typeof rules;
 
 const { descriptorsExist, ...quick } = rules;
+const { descriptorsExist: _, ...quickExec } = execRules;
+
+const planned = ({ spec, facts, hostRoot, launch, filtered }: Host): Plan =>
+  planOf(spec, facts, hostRoot, { launch, ...(filtered ? { seccomp: allowAll } : {}) });
+
+const brokenBy = (named: Readonly<Record<string, Rule>>, plan: Plan, container: Container): string[] =>
+  Object.entries(named).flatMap(([name, rule]) => rule(plan, container).map((fault) => `${name}: ${fault}`));
 
 test("every rule holds for every configuration", () => {
   fc.assert(
-    fc.property(hosts, ({ spec, facts, hostRoot }) => {
-      checkSupported(checkSpec(structuredClone(spec)));
-      const plan = planOf(spec, facts, hostRoot);
-      const broken = Object.entries(quick).flatMap(([name, rule]) => rule(plan, { spec, facts }).map((fault) => `${name}: ${fault}`));
-      expect(broken).toEqual([]);
+    fc.property(hosts, (host) => {
+      checkSupported(checkSpec(structuredClone(host.spec)));
+      expect(brokenBy(quick, planned(host), host)).toEqual([]);
     }),
     { numRuns: 1500 },
   );
@@ -29,18 +48,74 @@ test("every rule holds for every configuration", () => {
 
 test("every descriptor exists when it is used", () => {
   fc.assert(
-    fc.property(hosts, ({ spec, facts, hostRoot }) => {
-      expect(descriptorsExist(planOf(spec, facts, hostRoot), { spec, facts })).toEqual([]);
+    fc.property(hosts, (host) => {
+      expect(descriptorsExist(planned(host), host)).toEqual([]);
     }),
     { numRuns: 300 },
+  );
+}, 120_000);
+
+/** A container as a process of exec finds it: all its namespaces are there. */
+const joined = (spec: Spec): Spec => ({
+  ...spec,
+  linux: { ...spec.linux, namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => ({ type, path: `/proc/7/ns/${type}` })) },
+});
+
+test("the rules hold for every process that is executed in a container", () => {
+  fc.assert(
+    fc.property(hosts, (host) => {
+      const { spec, facts, filtered } = host;
+      const launch = { ...host.launch, way: host.launch.way === "created" ? ("detached" as const) : host.launch.way };
+      const plan = execOf(spec, spec.process as Process, facts, execCgroups, { launch, ...(filtered ? { seccomp: allowAll } : {}) });
+      const container = { spec: joined(spec), facts, launch, filtered, execIn: execCgroups };
+      expect(brokenBy(quickExec, plan, container)).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+}, 120_000);
+
+test("every descriptor of a process that is executed in a container exists when it is used", () => {
+  fc.assert(
+    fc.property(hosts, ({ spec, facts }) => {
+      const plan = execOf(spec, spec.process as Process, facts, execCgroups, { seccomp: allowAll });
+      expect(descriptorsExist(plan, { spec, facts })).toEqual([]);
+    }),
+    { numRuns: 100 },
   );
 }, 120_000);
 
 /** `rule` has nothing against the plan for `changes`, and says `faults` once `breaking` has changed it. */
 function notices(title: string, rule: RuleName, changes: Changes, breaking: (plan: Plan) => Plan, ...faults: readonly string[]): void {
   test(title, () => {
-    const container = { spec: specWith(changes), facts: { ...plainFacts, ...changes.facts } };
+    const container: Container = {
+      spec: specWith(changes),
+      facts: { ...plainFacts, ...changes.facts },
+      launch: { ...foreground, ...changes.launch },
+      filtered: changes.seccomp !== undefined,
+    };
     const plan = planWith(changes);
+    expect(rules[rule](plan, container)).toEqual([]);
+    expect(rules[rule](breaking(plan), container)).toEqual([...faults]);
+  });
+}
+
+/** The same of a process that is executed in the container. */
+function noticesExec(
+  title: string,
+  rule: keyof typeof execRules,
+  changes: Changes,
+  breaking: (plan: Plan) => Plan,
+  ...faults: readonly string[]
+): void {
+  test(title, () => {
+    const container: Container = {
+      spec: joined(specWith(changes)),
+      facts: { ...plainFacts, ...changes.facts },
+      launch: { ...foreground, ...changes.launch },
+      filtered: changes.seccomp !== undefined,
+      execIn: execCgroups,
+    };
+    const plan = execWith(changes);
     expect(rules[rule](plan, container)).toEqual([]);
     expect(rules[rule](breaking(plan), container)).toEqual([...faults]);
   });
@@ -62,6 +137,7 @@ const stranger = (call: "mkdirat", path: string): Step => step(call, ["AT_FDCWD"
 const runsTrue: Changes = { process: { args: ["/bin/true"], env: [] } };
 const masked: Changes = { linux: { maskedPaths: ["/proc/keys"] } };
 const terminal: Changes = { process: { terminal: true } };
+const copiesUp: Changes = { mounts: [{ destination: "/data", type: "tmpfs", options: ["tmpcopyup"] }] };
 const v1: Changes = { facts: { cgroups: cgroupLayouts.hybrid } };
 const joinsNetwork: Changes = { linux: { namespaces: [{ type: "mount" }, { type: "network", path: "/run/netns/web" }] } };
 const ids = [{ containerID: 0, hostID: 1000, size: 1 }];
@@ -103,6 +179,37 @@ describe("a path is walked in the root", () => {
     {},
     (plan) => withBefore(plan, calling("pivot_root"), stranger("mkdirat", "/srv/web/rootfs/new")),
     'mkdirat(AT_FDCWD, "/srv/web/rootfs/new", 0755): makes something along a path of the host',
+  );
+  notices(
+    "by a name that is no entry's",
+    "pathsStayInside",
+    copiesUp,
+    (plan) => replaced(plan, why("know its name"), (one) => ({ ...one, args: [one.args[0] as number, 24, 0, -1] })),
+    ...[
+      "statx",
+      "mknodat",
+      "fchownat",
+      "fchmodat",
+      "openat",
+      "openat",
+      "readlinkat",
+      "symlinkat",
+      "fchownat",
+      "mkdirat",
+      "openat",
+      "openat",
+    ].map((call) => expect.stringMatching(new RegExp(`^${call}\\(.*: takes a path that is not known$`))),
+  );
+  notices(
+    "by an entry that may be a link",
+    "pathsStayInside",
+    copiesUp,
+    (plan) =>
+      replaced(plan, why("open the file"), (one) => ({
+        ...one,
+        args: [...one.args.slice(0, 2), ["O_RDONLY", "O_CLOEXEC"], 0] as Step["args"],
+      })),
+    "openat(folder, name, O_RDONLY|O_CLOEXEC, 0) → entry opened: takes a path that is not known",
   );
   notices(
     "by mount",
@@ -193,6 +300,271 @@ describe("a descriptor reaches the program", () => {
     },
     (plan) => movedBefore(plan, calling("fcntl", 4), calling("move_mount")),
     `openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder: comes before the line to box is made to close`,
+  );
+});
+
+describe("what box hands over", () => {
+  const created: Changes = { launch: { way: "created" } };
+  const preserving: Changes = { launch: { preserveFds: 2 } };
+  const executable = 'openat(AT_FDCWD, "/srv/web/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → root folder';
+  const quiet: Changes = {
+    mounts: [],
+    linux: { namespaces: [{ type: "mount" }], maskedPaths: [], readonlyPaths: [] },
+    spec: { hostname: "" },
+    facts: { cgroups: cgroupLayouts.none },
+  };
+  notices(
+    "is not handed",
+    "descriptorsClose",
+    created,
+    (plan) => without(plan, calling("dup3", undefined, 6)),
+    "dup3: nothing is handed as descriptor 6",
+  );
+  notices(
+    "is no FIFO that execve closes",
+    "descriptorsClose",
+    { ...quiet, ...created },
+    (plan) => without(plan, calling("fcntl", 6)),
+    `${executable}: comes before descriptor 6 is made to close`,
+  );
+  notices(
+    "is no file for hooks that execve closes",
+    "descriptorsClose",
+    { ...quiet, spec: { hostname: "", hooks: { startContainer: [{ path: "/bin/hook" }] } } },
+    (plan) => without(plan, calling("fcntl", 5)),
+    `${executable}: comes before descriptor 5 is made to close`,
+  );
+  notices(
+    "is overwritten by another",
+    "descriptorsClose",
+    created,
+    (plan) =>
+      replaced(plan, why("move the FIFO wait out of the way"), (one) => ({ ...one, args: [...one.args.slice(0, 2), 5] as Step["args"] })),
+    "fcntl(FIFO wait, as opened, F_DUPFD_CLOEXEC, 5) → FIFO that init waits on: may be in the way of what is handed",
+  );
+  notices(
+    "leaves the arena in the place of what is preserved",
+    "descriptorsClose",
+    { ...quiet, ...preserving },
+    (plan) => without(plan, (one) => one.call === "dup3" && one.origin === "--preserve-fds"),
+    `${executable}: comes before the arena is closed`,
+  );
+  notices(
+    "leaves descriptors of box above what is preserved",
+    "endsClean",
+    { ...runsTrue, ...preserving },
+    (plan) => without(plan, (one) => one.call === "close_range" && one.origin === "process"),
+    'faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS): comes before other descriptors are closed',
+  );
+});
+
+describe("a hook", () => {
+  const hooks: Hooks = {
+    prestart: [{ path: "/bin/first" }],
+    createRuntime: [{ path: "/bin/second", args: ["second", "a"], env: ["A=1"], timeout: 3 }],
+    createContainer: [{ path: "/bin/third" }],
+    startContainer: [{ path: "/bin/fourth", timeout: 2 }],
+    poststart: [{ path: "/bin/fifth" }],
+  };
+  const hooked: Changes = { ...runsTrue, spec: { hooks } };
+  const of =
+    (point: string, name: Step["call"], ...args: readonly unknown[]) =>
+    (one: Step): boolean =>
+      one.origin === `hooks.${point}[0]` && calling(name, ...args)(one);
+  const asAsked = (title: string, changed: (plan: Plan) => Plan, ...faults: readonly string[]): void =>
+    notices(title, "hooksRunAsAsked", hooked, changed, ...faults);
+  asAsked(
+    "is left out by box",
+    (plan) => without(plan, of("createRuntime", "clone3")),
+    "box: runs the hooks [hooks.prestart[0], hooks.poststart[0]] instead of [hooks.prestart[0], hooks.createRuntime[0], hooks.poststart[0]]",
+    "hooks.createRuntime[0]: gets descriptors of box",
+    "hooks.createRuntime[0]: does not get the state",
+    "hooks.createRuntime[0]: writes to the caller",
+    "hooks.createRuntime[0]: is executed otherwise than asked",
+    "hooks.createRuntime[0]: has signals blocked",
+    "hooks.createRuntime[0]: ignores signal 13",
+    "hooks.createRuntime[0]: ignores signal 25",
+  );
+  asAsked(
+    "keeps descriptors",
+    (plan) => without(plan, of("startContainer", "close_range")),
+    "hooks.startContainer[0]: gets descriptors of box",
+  );
+  asAsked(
+    "gets another descriptor after they are closed",
+    (plan) => withBefore(plan, of("createContainer", "execve"), step("dup3", [9, 3, []], "test", "be a stranger")),
+    "hooks.createContainer[0]: gets descriptors of box",
+  );
+  asAsked("has no state", (plan) => without(plan, of("poststart", "dup3", undefined, 0)), "hooks.poststart[0]: does not get the state");
+  asAsked(
+    "has a stderr of its own",
+    (plan) => without(plan, of("prestart", "dup3", undefined, 2)),
+    "hooks.prestart[0]: writes to the caller",
+  );
+  asAsked(
+    "has other arguments",
+    (plan) => replaced(plan, of("createRuntime", "execve"), withArgs(undefined as never, ["other"])),
+    "hooks.createRuntime[0]: is executed otherwise than asked",
+  );
+  asAsked("has signals blocked", (plan) => without(plan, of("prestart", "rt_sigprocmask")), "hooks.prestart[0]: has signals blocked");
+  asAsked(
+    "ignores a signal",
+    (plan) => without(plan, of("createContainer", "rt_sigaction", 25)),
+    "hooks.createContainer[0]: ignores signal 25",
+  );
+  asAsked("is not waited for", (plan) => without(plan, of("startContainer", "waitid")), "hooks.startContainer[0]: is not waited for");
+  asAsked(
+    "fails, and nobody cares",
+    (plan) => without(plan, (one) => one.origin === "hooks.createRuntime[0]" && one.expect?.refused === "it failed"),
+    "hooks.createRuntime[0]: may fail unnoticed",
+  );
+  asAsked("takes too long", (plan) => without(plan, of("startContainer", "ppoll")), "hooks.startContainer[0]: may take longer than asked");
+
+  const inTime = (title: string, changed: (plan: Plan) => Plan, ...faults: readonly string[]): void =>
+    notices(title, "hooksRunInTime", hooked, changed, ...faults);
+  const clone = "clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_PIDFD, pidfd: &pidfd, exit_signal: 17}, 88)";
+  inTime(
+    "runs before the mounts are made",
+    (plan) => without(plan, why("wait until init has made its mounts")),
+    `${clone}: runs before the mounts are made`,
+  );
+  inTime(
+    "runs in the wrong order",
+    (plan) => movedBefore(plan, of("createRuntime", "clone3"), of("prestart", "clone3")),
+    `${clone}: runs after createRuntime`,
+  );
+  inTime(
+    "of the container runs before those of the host",
+    (plan) => movedBefore(plan, of("createContainer", "clone3"), why("wait for hooks")),
+    `${clone}: runs before the hooks of the host's namespaces`,
+  );
+  inTime(
+    "of the container runs when its root is entered",
+    (plan) => movedBefore(plan, calling("pivot_root"), of("createContainer", "clone3")),
+    `${clone}: runs when the root is entered`,
+  );
+  inTime(
+    "of the start runs outside of the root",
+    (plan) => without(plan, calling("umount2", ".")),
+    `${clone}: runs outside of the container's root`,
+  );
+  inTime(
+    "that waits for the program does not wait",
+    (plan) => without(plan, why("wait until it has become the container's process")),
+    `${clone}: runs before the program`,
+  );
+});
+
+describe("a created container", () => {
+  const created: Changes = {
+    ...runsTrue,
+    launch: { way: "created" },
+    seccomp: allowAll,
+    spec: { hooks: { startContainer: [{ path: "/bin/hook" }] } },
+  };
+  notices(
+    "does not wait for start",
+    "waitsForStart",
+    created,
+    (plan) => without(plan, why("wait for start")),
+    "clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_PIDFD, pidfd: &pidfd, exit_signal: 17}, 88): does not wait for start",
+  );
+  notices(
+    "keeps box waiting",
+    "waitsForStart",
+    created,
+    (plan) => without(plan, why("done with box")),
+    "read(5, &go, 1): keeps box waiting",
+  );
+  notices(
+    "becomes its user only then",
+    "waitsForStart",
+    created,
+    (plan) => movedBefore(plan, why("wait for start"), why("become user 0")),
+    "read(5, &go, 1): keeps box waiting",
+    "setresuid(0, 0, 0): happens after create said that all is well",
+  );
+  notices(
+    "fails without a word",
+    "waitsForStart",
+    created,
+    (plan) =>
+      replaced(
+        plan,
+        (one) => one.call === "execve" && one.origin === "process.args[0]",
+        (one) => ({ ...one, explain: undefined }),
+      ),
+    'execve(the program\'s name, ["/bin/true"], []): fails without telling start',
+  );
+  notices(
+    "has nothing to say",
+    "waitsForStart",
+    created,
+    (plan) => without(plan, (one) => one.call === "write" && one.args[0] === 6),
+    "explanation: start is told nothing",
+  );
+});
+
+describe("the filter of system calls", () => {
+  const filtered: Changes = { ...runsTrue, seccomp: allowAll };
+  notices("is left out", "endsClean", filtered, (plan) => without(plan, calling("seccomp")), "seccomp: it is not the last but one");
+  notices(
+    "is there before the rest",
+    "endsClean",
+    filtered,
+    (plan) => movedBefore(plan, calling("seccomp"), calling("umask", 0o22)),
+    "seccomp: it is not the last but one",
+  );
+  notices(
+    "leaves CAP_SYS_ADMIN to the process",
+    "capabilitiesAsAsked",
+    runsTrue,
+    (plan) =>
+      replaced(plan, calling("capset"), () =>
+        capsetOf(planWith({ ...filtered, process: { ...runsTrue.process, noNewPrivileges: false } })),
+      ),
+    "capset: the sets are not those of the configuration",
+  );
+});
+
+const capsetOf = (plan: Plan): Step => plan.child.flatMap(({ steps }) => steps).find(({ call }) => call === "capset") as Step;
+
+describe("a process of exec", () => {
+  const setns = "setns(5, CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS|CLONE_NEWCGROUP)";
+  noticesExec(
+    "is open to tracing by what it joins",
+    "untraceable",
+    runsTrue,
+    (plan) => without(plan, calling("prctl", ["PR_SET_DUMPABLE"])),
+    `${setns}: comes before the process is closed to tracing`,
+  );
+  noticesExec(
+    "joins before it is in the cgroup",
+    "cgroupsFirst",
+    runsTrue,
+    (plan) => movedBefore(plan, calling("setns"), why("enter the cgroup /sys/fs/cgroup/cpuset/web")),
+    `${setns}: comes before /sys/fs/cgroup/cpuset/web is entered`,
+  );
+  noticesExec(
+    "keeps the handle on init",
+    "descriptorsClose",
+    { ...runsTrue, facts: { cgroups: cgroupLayouts.none } },
+    (plan) => without(plan, calling("fcntl", 5)),
+    'openat(AT_FDCWD, "/sys/fs/cgroup/cpuset/web/tasks", O_WRONLY|O_CLOEXEC, 0) → tasks: comes before descriptor 5 is made to close',
+  );
+  noticesExec(
+    "keeps what it had from box",
+    "endsClean",
+    runsTrue,
+    (plan) => without(plan, calling("close_range", 3)),
+    'faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS): comes before other descriptors are closed',
+  );
+  noticesExec(
+    "has inheritable capabilities",
+    "capabilitiesAsAsked",
+    runsTrue,
+    (plan) => replaced(plan, calling("capset"), withArgs(undefined as never, new Uint8Array(24).fill(0xff, 8, 12))),
+    "capset: the sets are not those of the configuration",
   );
 });
 
@@ -406,7 +778,7 @@ describe("the program runs", () => {
     "endsClean",
     runsTrue,
     (plan) => without(plan, calling("getcwd")),
-    'execve("/bin/true", ["/bin/true"], []): comes before the working folder is checked',
+    'execve(the program\'s name, ["/bin/true"], []): comes before the working folder is checked',
   );
   notices(
     "in another folder than was checked",
@@ -420,14 +792,14 @@ describe("the program runs", () => {
     "endsClean",
     runsTrue,
     (plan) => without(plan, why("block no signal")),
-    'execve("/bin/true", ["/bin/true"], []): runs with signals blocked',
+    'execve(the program\'s name, ["/bin/true"], []): runs with signals blocked',
   );
   notices(
     "with signals ignored",
     "endsClean",
     runsTrue,
     (plan) => without(plan, calling("rt_sigaction", 13)),
-    'execve("/bin/true", ["/bin/true"], []): runs with signal 13 ignored',
+    'execve(the program\'s name, ["/bin/true"], []): runs with signal 13 ignored',
   );
   notices(
     "after limits that its own set-up meets",
@@ -442,7 +814,7 @@ describe("the program runs", () => {
     "endsClean",
     runsTrue,
     (plan) => without(plan, calling("prctl", ["PR_SET_NO_NEW_PRIVS"])),
-    'execve("/bin/true", ["/bin/true"], []): may gain privileges',
+    'execve(the program\'s name, ["/bin/true"], []): may gain privileges',
   );
 });
 
@@ -539,7 +911,7 @@ describe("the root", () => {
     "rootIsFilledFirst",
     runsTrue,
     (plan) => without(plan, calling("umount2")),
-    `execve("/bin/true", ["/bin/true"], []): still sees the host's mounts`,
+    `execve(the program's name, ["/bin/true"], []): still sees the host's mounts`,
   );
 });
 

@@ -3,20 +3,43 @@
 
 import { limitsOf } from "../../src/cgroup/limits.ts";
 import { containerCgroups } from "../../src/cgroup/paths.ts";
-import type { Spec } from "../../src/config/spec.ts";
+import type { Hook, HookPoint, Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { type CapabilityName, capabilities } from "../../src/linux/capabilities.ts";
 import { filesystemMagic } from "../../src/linux/magic.ts";
 import { type ArgKind, syscalls } from "../../src/linux/syscalls.ts";
-import { type Plan, SYNC_FD } from "../../src/plan/plan.ts";
+import { foreground, type Handed, handedTo, type Launch } from "../../src/plan/launch.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { ARENA_FD } from "../../src/tape/layout.ts";
 import { printStep } from "../../src/tape/print.ts";
-import type { AnyArg, Slot, Step, Struct } from "../../src/tape/step.ts";
+import type { Address, AnyArg, Slot, Step, Struct } from "../../src/tape/step.ts";
 import { proveSlots } from "../tape/prove-slots.ts";
-import { boxSteps, childSteps, explainingSteps, type Placed } from "./walk.ts";
+import { boxSteps, childSteps, explainingSteps, isHook, type Placed } from "./walk.ts";
 
-export type Container = { readonly spec: Spec; readonly facts: HostFacts };
+export type Container = {
+  /** Of a process of exec: with all of the container's namespaces as joined ones, and the process itself. */
+  readonly spec: Spec;
+  readonly facts: HostFacts;
+  readonly launch?: Launch;
+  /** A filter of system calls is wanted. */
+  readonly filtered?: boolean;
+  /** Of a process of exec: the cgroups that it is to be in. */
+  readonly execIn?: readonly { readonly version: 1 | 2; readonly path: string }[];
+};
 export type Rule = (plan: Plan, container: Container) => string[];
+
+const hookPoints = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] as const satisfies HookPoint[];
+
+/** The numbers at which the child finds what box hands it. */
+function handedIn({ spec, launch, execIn }: Container): Handed & { readonly preserved: number } {
+  const hooks = execIn === undefined && hookPoints.some((point) => (spec.hooks?.[point] ?? []).length > 0);
+  return { ...handedTo(launch ?? foreground, { hooks, init: execIn !== undefined }), preserved: launch?.preserveFds ?? 0 };
+}
+
+const cgroupsIn = ({ spec, facts, execIn }: Container): readonly { readonly version: 1 | 2; readonly path: string }[] => {
+  const path = spec.linux?.cgroupsPath;
+  return execIn ?? (facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : []);
+};
 
 const say = ({ step }: Placed, fault: string): string => `${printStep(step)}: ${fault}`;
 const call =
@@ -65,6 +88,28 @@ const staysInside = (how: AnyArg | undefined): boolean =>
 const creates: readonly Step["call"][] = ["mkdirat", "mknodat", "symlinkat", "unlinkat", "renameat2"];
 const creating = ({ step }: Placed): boolean => creates.includes(step.call) || (step.call === "openat" && flagged(step.args[2], "O_CREAT"));
 
+/** The name of an entry as getdents64 gave it, which the kernel lets have no slash in it; and a call that follows no link there. */
+function isNameOfEntry(plan: Plan, path: AnyArg | undefined, { step }: Placed): boolean {
+  const steps = childSteps(plan);
+  const writers = isSlot(path) ? steps.filter((one) => sameSlot(path, one.step.out)) : [];
+  const nameAt = 19;
+  const fromEntries = steps.some((one) => one.step.call === "getdents64");
+  const stays =
+    ["mkdirat", "mknodat", "readlinkat", "symlinkat", "fchmodat"].includes(step.call) ||
+    step.args.some((arg) => flagged(arg, "O_NOFOLLOW") || flagged(arg, "AT_SYMLINK_NOFOLLOW"));
+  return fromEntries && stays && writers.length > 0 && writers.every((one) => one.step.call === "compute" && one.step.args[1] === nameAt);
+}
+
+/** The name of a process's folder, as /proc/self told that process before anything of the container was there. */
+function isOwnProcess(plan: Plan, path: AnyArg | undefined, one: Placed): boolean {
+  const buffer = typeof path === "object" && path !== null && "address" in path ? path.address : undefined;
+  const tells = childSteps(plan).some(
+    ({ step }) => step.call === "readlinkat" && step.args[1] === "/proc/self" && same((step.args[2] as Address).address, buffer),
+  );
+  const before = childSteps(plan).findIndex(attaching);
+  return tells && flagged(one.step.args[2], "O_NOFOLLOW") && (before < 0 || childSteps(plan).indexOf(one) < before);
+}
+
 /** In the container's root a path is one name below a descriptor, or openat2 is told to stay inside (CVE-2021-30465). */
 const pathsStayInside: Rule = (plan) =>
   [...childSteps(plan), ...explainingSteps(plan)].flatMap((one) =>
@@ -72,10 +117,10 @@ const pathsStayInside: Rule = (plan) =>
       const [folder, path] = one.step.args.slice(at);
       if (folder === "AT_FDCWD") {
         if (creating(one)) return [say(one, "makes something along a path of the host")];
-        return typeof path !== "string" || path.startsWith("/") || ["faccessat2", "execve"].includes(one.step.call)
-          ? []
-          : [say(one, "depends on the working folder")];
+        const looksForProgram = one.step.origin === "process.args[0]" && ["faccessat2", "statx", "execve"].includes(one.step.call);
+        return typeof path !== "string" || path.startsWith("/") || looksForProgram ? [] : [say(one, "depends on the working folder")];
       }
+      if (isNameOfEntry(plan, path, one) || isOwnProcess(plan, path, one)) return [];
       if (typeof path !== "string") return [say(one, "takes a path that is not known")];
       const single = !path.includes("/") && path !== "..";
       return single || (one.step.call === "openat2" && staysInside(one.step.args[2])) ? [] : [say(one, "walks a path in the root")];
@@ -113,12 +158,27 @@ const closedByExecve: Partial<Record<Step["call"], (args: readonly AnyArg[]) => 
 
 const opens = ({ step }: Placed): boolean => step.call in closedByExecve && !flagged(step.args[1], "F_SETFD");
 
-/** Every descriptor is closed by execve, but for stdio and the two that box hands to the stage, which sees to them first. */
-const descriptorsClose: Rule = (plan) => {
-  const handed = (one: Placed): boolean =>
-    one.actor === "box" && one.step.call === "dup3" && [ARENA_FD, SYNC_FD].includes(one.step.args[1] as number);
+const numbersIn = ({ sync, wait, answer, hookState, hookOutput, third, init }: Handed): number[] =>
+  [sync, wait, answer, hookState, hookOutput, third, init].filter((number) => number >= 0);
+
+/**
+ * Every descriptor is closed by execve, but for stdio, what is to be preserved, and what box hands to the stage, which sees
+ * to that first.
+ */
+const descriptorsClose: Rule = (plan, container) => {
+  const handed = handedIn(container);
+  const numbers = numbersIn(handed);
+  const hands = (one: Placed): boolean =>
+    one.actor === "box" && !one.hook && one.step.call === "dup3" && [ARENA_FD, ...numbers].includes(one.step.args[1] as number);
+  const putsBack = call("dup3", handed.third, ARENA_FD, []);
+  const preserves = (one: Placed): boolean => handed.preserved > 0 && one.actor !== "box" && putsBack(one);
   const open = [...boxSteps(plan), ...childSteps(plan), ...explainingSteps(plan)].filter(
-    (one) => closedByExecve[one.step.call]?.(one.step.args) === false && !handed(one),
+    (one) => closedByExecve[one.step.call]?.(one.step.args) === false && !hands(one) && !preserves(one),
+  );
+  const unhanded = numbers.filter((number) => !boxSteps(plan).some((one) => hands(one) && one.step.args[1] === number));
+  // Above all that the child gets, or moving one thing to its number would overwrite another.
+  const low = boxSteps(plan).filter(
+    (one) => one.step.call === "fcntl" && flagged(one.step.args[1], "F_DUPFD_CLOEXEC") && one.step.args[2] !== handed.end,
   );
   const child = childSteps(plan);
   const peers = child.filter(call("ioctl", undefined, ["TIOCGPTPEER"]));
@@ -131,9 +191,28 @@ const descriptorsClose: Rule = (plan) => {
   return [
     ...open.map((one) => say(one, "stays open over execve")),
     ...openPeers.map((one) => say(one, "stays open over execve")),
-    ...precedes(child, call("close", ARENA_FD), opens, "comes before the arena is closed"),
-    ...precedes(child, call("fcntl", SYNC_FD, ["F_SETFD"], 1), opens, "comes before the line to box is made to close"),
-    ...precedes(child, call("close_range", 5, 0xffffffff, []), opens, "comes before box's descriptors are closed"),
+    ...unhanded.map((number) => `dup3: nothing is handed as descriptor ${number}`),
+    ...low.map((one) => say(one, "may be in the way of what is handed")),
+    ...precedes(
+      child,
+      handed.preserved > 0 ? putsBack : call("close", ARENA_FD),
+      (one) => opens(one) && !putsBack(one),
+      "comes before the arena is closed",
+    ),
+    ...numbers.flatMap((number) =>
+      precedes(
+        child,
+        call("fcntl", number, ["F_SETFD"], 1),
+        (one) => opens(one) && !preserves(one),
+        number === handed.sync ? "comes before the line to box is made to close" : `comes before descriptor ${number} is made to close`,
+      ),
+    ),
+    ...precedes(
+      child,
+      call("close_range", handed.end, 0xffffffff, []),
+      (one) => opens(one) && !preserves(one),
+      "comes before box's descriptors are closed",
+    ),
   ];
 };
 
@@ -149,12 +228,28 @@ const mountCalls: readonly Step["call"][] = [
   "open_tree",
 ];
 const mounting = ({ step }: Placed): boolean => mountCalls.includes(step.call);
+/** Makes a mount that is attached nowhere, or changes such a one before init is on its own. */
+function isDetached(steps: readonly Placed[], one: Placed): boolean {
+  const copies = ({ step }: Placed): boolean => step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE");
+  const first = steps.findIndex(attaching);
+  const early = first < 0 || steps.indexOf(one) < first;
+  return (
+    early &&
+    (copies(one) ||
+      (one.step.call === "mount_setattr" && steps.some((other) => copies(other) && sameSlot(one.step.args[0], other.step.out))))
+  );
+}
 const attaching = ({ step }: Placed): boolean => ["mount", "umount2", "move_mount", "pivot_root"].includes(step.call);
-const waitsForBox = ({ step }: Placed): boolean => step.call === "read" && step.args[0] === SYNC_FD;
+/** The container's program, and none of a hook's. */
+const runsProgram = ({ step, hook }: Placed): boolean => step.call === "execve" && !hook;
 
 /** Closed to tracing before it joins anything or waits, and never open again (CVE-2016-9962); but id maps come first. */
-const untraceable: Rule = (plan, { spec }) => {
+const untraceable: Rule = (plan, container) => {
+  const { spec } = container;
   const steps = childSteps(plan);
+  const { sync, wait } = handedIn(container);
+  const waitsForBox = ({ step }: Placed): boolean =>
+    step.call === "read" && (step.args[0] === sync || (wait >= 0 && step.args[0] === wait));
   const namespaces = spec.linux?.namespaces ?? [];
   const mapsIds = namespaces.some(({ type, path }) => type === "user" && path === undefined);
   const joins = namespaces.some(({ path }) => path !== undefined);
@@ -169,7 +264,8 @@ const untraceable: Rule = (plan, { spec }) => {
     ...precedes(
       steps,
       closes,
-      (one) => call("setns")(one) || mounting(one) || waits(one) || one.step.call === "execve",
+      (one) =>
+        call("setns")(one) || (mounting(one) && !isDetached(steps, one)) || waits(one) || one.step.call === "execve" || isHook(one.step),
       "comes before the process is closed to tracing",
     ),
     ...(mapsIds && !joins && early < ids ? [say(steps[early] as Placed, "comes before box could write the id maps")] : []),
@@ -188,7 +284,7 @@ const cloneFlags = (plan: Plan): { readonly actor: string; readonly flags: reado
 };
 
 /** No mount is changed in the host's mount namespace; what box makes is attached nowhere. */
-const hostMountsStay: Rule = (plan) => {
+const hostMountsStay: Rule = (plan, { spec }) => {
   const box = boxSteps(plan);
   const detached = box.filter(
     ({ step }) => step.call === "fsmount" || (step.call === "open_tree" && flagged(step.args[2], "OPEN_TREE_CLONE")),
@@ -199,13 +295,29 @@ const hostMountsStay: Rule = (plan) => {
     return name !== "mount_setattr" || !detached.some(({ step }) => sameSlot(args[0], step.out));
   };
   const child = childSteps(plan);
-  const ownMounts =
-    cloneFlags(plan).some(({ flags }) => flags.includes("CLONE_NEWNS")) || child.some(call("setns", undefined, ["CLONE_NEWNS"]));
+  const joined = child.some(({ step }) => step.call === "setns" && flagged(step.args[1], "CLONE_NEWNS"));
+  const ownMounts = joined || cloneFlags(plan).some(({ flags }) => flags.includes("CLONE_NEWNS"));
   const cut = call("mount", "none", "/", null, ["MS_REC", "MS_SLAVE"]);
-  const joined = child.some(call("setns", undefined, ["CLONE_NEWNS"]));
+  // What is copied before that must be cut off by itself, unless it is to stay a peer.
+  const cutAt = joined ? -1 : child.findIndex((one) => cut(one) || one.step.call === "move_mount");
+  const copied = child.slice(0, Math.max(0, cutAt)).filter(({ step }) => step.call === "open_tree" && step.origin !== "root.path");
+  const staysPeer = spec.linux?.rootfsPropagation?.endsWith("shared") === true;
+  const unslaved = copied.filter(
+    ({ step }) =>
+      !staysPeer &&
+      !child.some(
+        (one) =>
+          one.step.call === "mount_setattr" &&
+          sameSlot(one.step.args[0], step.out) &&
+          inStruct(one.step.args[3], "propagation", "MS_SLAVE"),
+      ),
+  );
   return [
     ...box.filter(touches).map((one) => say(one, "changes a mount of the host")),
-    ...child.filter((one) => one.actor === "stage" && mounting(one)).map((one) => say(one, "changes a mount of the host")),
+    ...child
+      .filter((one) => one.actor === "stage" && mounting(one) && !isDetached(child, one))
+      .map((one) => say(one, "changes a mount of the host")),
+    ...unslaved.map((one) => say(one, "stays a peer of the host's")),
     ...(ownMounts ? [] : child.filter(mounting).map((one) => say(one, "changes a mount of the host"))),
     ...(joined ? [] : precedes(child, cut, (one) => attaching(one) && !cut(one), "comes before mounts are cut off from the host's")),
   ];
@@ -245,7 +357,7 @@ const terminalIsOwn: Rule = (plan, { spec }) => {
   const isDevpts = (one: Placed): boolean => one.step.expect?.value === filesystemMagic.DEVPTS_SUPER_MAGIC;
   const isMultiplexer = (one: Placed): boolean => one.step.expect?.value === 2 * 2 ** 32 + 5;
   const looks = (one: Placed): boolean => one.step.call === "fstatfs" && sameSlot(one.step.args[0], master.step.args[0] as Slot);
-  const taken = steps.filter((one) => one.step.call === "dup3" && [0, 1, 2].includes(one.step.args[1] as number));
+  const taken = steps.filter((one) => one.step.call === "dup3" && !one.hook && [0, 1, 2].includes(one.step.args[1] as number));
   const byName = (one: Placed): boolean => one.step.args.some((arg) => typeof arg === "string" && /pts\/\d/.test(arg));
   const mounted = steps.filter((one) => one.step.origin === "process.terminal" && one.step.call === "open_tree");
   return [
@@ -261,12 +373,11 @@ const terminalIsOwn: Rule = (plan, { spec }) => {
 };
 
 /** The container's cgroups are entered before a cgroup namespace takes its root from them, and before its program runs. */
-const cgroupsFirst: Rule = (plan, { spec, facts }) => {
+const cgroupsFirst: Rule = (plan, container) => {
   const steps = childSteps(plan);
-  const wanted =
-    facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
+  const wanted = cgroupsIn(container);
   const later = (one: Placed): boolean =>
-    call("unshare", ["CLONE_NEWCGROUP"])(one) || one.step.call === "execve" || one.step.call === "setns" || one.step.call === "clone";
+    call("unshare", ["CLONE_NEWCGROUP"])(one) || ["execve", "setns", "clone"].includes(one.step.call) || isHook(one.step);
   const late = wanted
     .filter(({ version }) => version === 1)
     .flatMap(({ path }) => {
@@ -291,7 +402,8 @@ const cgroupsFirst: Rule = (plan, { spec, facts }) => {
  * What is written below /proc is written to a procfs that was looked at, and that nothing of the container covers: one that
  * box made, or the host's while nothing has been attached yet (CVE-2025-52881).
  */
-const procIsVerified: Rule = (plan) => {
+const procIsVerified: Rule = (plan, container) => {
+  const { sync } = handedIn(container);
   const steps = childSteps(plan);
   const attached = steps.findIndex(({ step }) => step.call === "move_mount" || step.call === "pivot_root");
   const openersOf = (slot: AnyArg | undefined, before: number): number[] =>
@@ -321,7 +433,7 @@ const procIsVerified: Rule = (plan) => {
     inStruct(how, "resolve", "RESOLVE_NO_XDEV") &&
     inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS");
   return steps.flatMap((one, index) => {
-    if (one.step.call !== "write" || one.step.args[0] === SYNC_FD) return [];
+    if (one.step.call !== "write" || one.step.args[0] === sync) return [];
     const opened = openersOf(one.step.args[0], index).at(-1) ?? -1;
     const opener = steps[opened]?.step;
     const right =
@@ -334,8 +446,7 @@ const procIsVerified: Rule = (plan) => {
 
 /** Devices are limited before there is a process that could open one, wherever box is allowed to. */
 const devicesAreLimited: Rule = (plan, { spec, facts }) => {
-  const path = spec.linux?.cgroupsPath;
-  const cgroups = facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : [];
+  const cgroups = cgroupsIn({ spec, facts });
   if (facts.uid !== 0 || facts.inUserNamespace || cgroups.length === 0) return [];
   const limits = (one: Placed): boolean =>
     one.step.origin === "linux.resources.devices" && (call("bpf", ["BPF_PROG_ATTACH"])(one) || call("write", undefined, "a")(one));
@@ -346,6 +457,131 @@ const devicesAreLimited: Rule = (plan, { spec, facts }) => {
     ...(late ? ["clone3: comes before all rules for devices are written"] : []),
   ];
 };
+
+/** Points whose hooks box runs, or init; poststart of a created container is left to start. */
+const hooksOf = (plan: Plan, { spec }: Container): { readonly origin: string; readonly hook: Hook; readonly actor: "box" | "init" }[] =>
+  hookPoints.flatMap((point) =>
+    point === "poststart" && plan.way === "created"
+      ? []
+      : (spec.hooks?.[point] ?? []).map((hook, index) => ({
+          origin: `hooks.${point}[${index}]`,
+          hook,
+          actor: point === "createContainer" || point === "startContainer" ? "init" : "box",
+        })),
+  );
+
+/** Hooks run in their order, each as a program that inherits nothing of box but the state, and must end well. */
+const hooksRunAsAsked: Rule = (plan, container) => {
+  const wanted = hooksOf(plan, container);
+  const all = [...boxSteps(plan), ...childSteps(plan)];
+  const { hookState, hookOutput } = handedIn(container);
+  const faults: string[] = [];
+  for (const actor of ["box", "init"] as const) {
+    const started = (actor === "box" ? boxSteps(plan) : childSteps(plan)).filter(({ step }) => isHook(step)).map(({ step }) => step.origin);
+    const asked = wanted.filter((one) => one.actor === actor).map(({ origin }) => origin);
+    if (!same(started, asked)) faults.push(`${actor}: runs the hooks [${started.join(", ")}] instead of [${asked.join(", ")}]`);
+  }
+  for (const { origin, hook, actor } of wanted) {
+    const own = all.filter((one) => one.hook && one.step.origin !== "box" && hookOf(all, one) === origin).map(({ step }) => step);
+    const [state, output] = actor === "box" ? [plan.box.hookFiles.state, plan.box.hookFiles.output] : [hookState, hookOutput];
+    const end = own.findIndex((one) => one.call === "execve");
+    const takes = (from: Slot | number, to: number): boolean =>
+      own.some(
+        (one) =>
+          one.call === "dup3" && one.args[1] === to && (typeof from === "number" ? one.args[0] === from : sameSlot(one.args[0], from)),
+      );
+    const say = (fault: string): number => faults.push(`${origin}: ${fault}`);
+    if (own[end - 1] === undefined || !same([own[end - 1]?.call, own[end - 1]?.args], ["close_range", [3, 0xffffffff, []]]))
+      say("gets descriptors of box");
+    if (!takes(state, 0)) say("does not get the state");
+    if (!takes(output, 1) || !takes(output, 2)) say("writes to the caller");
+    if (!same(own[end]?.args, [hook.path, hook.args ?? [hook.path], hook.env ?? []])) say("is executed otherwise than asked");
+    if (!own.some((one) => one.call === "rt_sigprocmask" && (one.args[1] as unknown as Uint8Array).every((byte) => byte === 0)))
+      say("has signals blocked");
+    for (const signal of container.facts.ignoredSignals)
+      if (!own.some((one) => one.call === "rt_sigaction" && one.args[0] === signal)) say(`ignores signal ${signal}`);
+    const after = all.filter((one) => !one.hook && one.certain && one.step.origin === origin).map(({ step }) => step);
+    if (!after.some(({ call: name, args }) => name === "waitid" && same(args[0], ["P_PIDFD"]))) say("is not waited for");
+    for (const refused of ["a signal ended it", "it failed"])
+      if (!after.some((one) => one.expect?.refused === refused)) say("may fail unnoticed");
+    const limit = all.find((one) => one.certain && one.step.origin === origin && one.step.call === "ppoll")?.step.args[2];
+    if (hook.timeout !== undefined && hook.timeout > 0 && asStruct(limit).tv_sec !== hook.timeout) say("may take longer than asked");
+  }
+  return faults;
+};
+
+/** The hook that a step within a hook's process belongs to: the last clone before it. */
+function hookOf(all: readonly Placed[], one: Placed): string | undefined {
+  const at = all.indexOf(one);
+  return all.findLast(({ step }, index) => index < at && isHook(step))?.step.origin;
+}
+
+/** Hooks run when the runtime-spec says: those of the host's namespaces before the container's, all of these before its root is entered. */
+const hooksRunInTime: Rule = (plan, container) => {
+  const box = boxSteps(plan);
+  const child = childSteps(plan);
+  const { sync } = handedIn(container);
+  const of = (point: HookPoint) => (one: Placed) => isHook(one.step) && one.step.origin.startsWith(`hooks.${point}[`);
+  const tells = (text: string) => (one: Placed) => call("write", sync, text)(one) && one.actor === "init";
+  const hears = (one: Placed): boolean => call("read", sync)(one) && one.step.why === "wait for hooks";
+  const letsGoOn = (one: Placed): boolean =>
+    call("write", undefined, "g")(one) && sameSlot(one.step.args[0], plan.box.sync) && one.step.origin === "hooks";
+  const waited = (one: Placed): boolean => one.step.why === "wait until init has made its mounts";
+  const released = ({ step }: Placed): boolean => step.call === "read" && sameSlot(step.args[0], plan.box.sync) && step.origin === "box";
+  const attaches = ({ step, actor }: Placed): boolean =>
+    actor === "init" && step.call === "move_mount" && step.origin.startsWith("mounts[");
+  return [
+    ...precedes(box, waited, (one) => of("prestart")(one) || of("createRuntime")(one), "runs before the mounts are made"),
+    ...endsBefore(box, of("prestart"), of("createRuntime"), "runs after createRuntime"),
+    ...endsBefore(box, (one) => of("prestart")(one) || of("createRuntime")(one), letsGoOn, "runs when init goes on"),
+    ...precedes(child, tells("h"), hears, "waits for what box does not know of"),
+    ...precedes(child, hears, of("createContainer"), "runs before the hooks of the host's namespaces"),
+    ...endsBefore(child, attaches, tells("h"), "is mounted after the hooks that are to see it"),
+    ...endsBefore(child, of("createContainer"), tells("d"), "runs after box was told that it has"),
+    ...endsBefore(child, of("createContainer"), call("pivot_root"), "runs when the root is entered"),
+    ...precedes(
+      child,
+      call("umount2", ".", ["MNT_DETACH"]),
+      (one) => of("startContainer")(one) && !joinsMounts(container),
+      "runs outside of the container's root",
+    ),
+    ...endsBefore(child, of("startContainer"), filters, "runs under the filter of system calls"),
+    ...precedes(box, released, of("poststart"), "runs before the program"),
+  ];
+};
+const joinsMounts = ({ spec }: Container): boolean =>
+  spec.linux?.namespaces?.some(({ type, path }) => type === "mount" && path !== undefined) === true;
+
+/** A created container does nothing of its own before start: it has let go of box, and waits. */
+const waitsForStart: Rule = (plan, container) => {
+  const { sync, wait, answer } = handedIn(container);
+  const steps = childSteps(plan);
+  const waits = call("read", wait);
+  if (plan.way !== "created") return steps.filter((one) => one.step.why === "wait for start").map((one) => say(one, "waits for nobody"));
+  const startsHook = (one: Placed): boolean => isHook(one.step) && one.step.origin.startsWith("hooks.startContainer[");
+  const fails = ({ step, certain, hook }: Placed): boolean =>
+    certain &&
+    !hook &&
+    step.onError !== "ignore" &&
+    (step.origin.startsWith("hooks.startContainer[") || ["seccomp", "execve"].includes(step.call));
+  const deaf = steps.filter((one) => fails(one) && one.step.call !== "compute" && one.step.explain !== "start");
+  const [, , told] = plan.explanations;
+  return [
+    ...precedes(steps, waits, (one) => startsHook(one) || runsProgram(one), "does not wait for start"),
+    ...precedes(steps, call("close", sync), waits, "keeps box waiting"),
+    ...endsBefore(
+      steps,
+      (one) => one.step.call !== "execve" && !startsHook(one) && changesItself(one),
+      waits,
+      "happens after create said that all is well",
+    ),
+    ...deaf.map((one) => say(one, "fails without telling start")),
+    ...(told.steps.some((one) => one.call === "write" && one.args[0] === answer) ? [] : ["explanation: start is told nothing"]),
+  ];
+};
+/** What create is to have done, so that it can tell of a failure. */
+const changesItself = ({ step, hook }: Placed): boolean =>
+  !hook && ["setresuid", "capset", "chdir", "prlimit64", "faccessat2", "mount", "move_mount", "setgroups"].includes(step.call);
 
 /** Every limit that the cgroups' files are asked for is there before the first process is, controllers before limits. */
 const limitsAreSet: Rule = (plan, { spec, facts }) => {
@@ -377,15 +613,23 @@ const limitsAreSet: Rule = (plan, { spec, facts }) => {
 };
 
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
-const endsClean: Rule = (plan, { spec, facts }) => {
-  const steps = childSteps(plan);
-  const runs = (one: Placed): boolean => one.step.call === "execve";
-  // Not by a flag for execve, which looks its file up first.
-  const closesBelow = call("close_range", ARENA_FD, SYNC_FD - 1, []);
-  const closesAbove = call("close_range", SYNC_FD + 1, 0xffffffff, []);
-  const closed = steps.findIndex(closesBelow);
+const endsClean: Rule = (plan, container) => {
+  const { spec, facts, filtered } = container;
+  const { sync, end, preserved } = handedIn(container);
+  const steps = childSteps(plan).filter(({ hook }) => !hook);
+  const runs = runsProgram;
+  // Not by a flag for execve, which looks its file up first. What was handed stays, but leads nowhere and is close-on-exec.
+  const closesBelow = call("close_range", ARENA_FD, sync - 1, []);
+  const closesAbove = call("close_range", end, 0xffffffff, []);
+  // The first thing of all is to close what came from box.
+  const begun = steps.findIndex(closesAbove) + 1;
+  const closed = steps.findIndex((one, index) => index >= begun && closesAbove(one));
   const walks = (one: Placed): boolean =>
-    runs(one) || (one.step.call === "chdir" && one.step.args[0] !== "/") || call("faccessat2", "AT_FDCWD", undefined, ["X_OK"])(one);
+    runs(one) ||
+    (one.step.call === "chdir" && one.step.args[0] !== "/") ||
+    call("faccessat2", "AT_FDCWD", undefined, ["X_OK"])(one) ||
+    (isHook(one.step) && one.step.origin.startsWith("hooks.startContainer["));
+  const open = "comes before other descriptors are closed";
   const inside = (one: Placed): boolean => one.step.expect?.value === 0x2f && one.step.args[3] === 0xff;
   const unblocks = (one: Placed): boolean =>
     call("rt_sigprocmask", ["SIG_SETMASK"])(one) && (one.step.args[1] as unknown as Uint8Array).every((byte) => byte === 0);
@@ -393,9 +637,11 @@ const endsClean: Rule = (plan, { spec, facts }) => {
   const limits = steps.findIndex(call("prlimit64"));
   const umask = spec.process?.user.umask ?? 0o022;
   return [
-    ...(steps.some(runs) || hasNoPath(spec) ? [] : ["execve: nothing is executed"]),
-    ...precedes(steps, closesBelow, walks, "comes before other descriptors are closed"),
-    ...precedes(steps.slice(closed + 1), closesAbove, walks, "comes before other descriptors are closed"),
+    ...(steps.some(runs) ? [] : ["execve: nothing is executed"]),
+    ...new Set([
+      ...(preserved > 0 ? [] : precedes(steps, closesBelow, walks, open)),
+      ...precedes(steps.slice(begun), closesAbove, walks, open),
+    ]),
     ...steps
       .filter((one, index) => closed >= 0 && index > closed && opens(one) && !runs(one))
       .map((one) => say(one, "opens a descriptor after all were closed")),
@@ -414,14 +660,11 @@ const endsClean: Rule = (plan, { spec, facts }) => {
     ...(spec.process?.noNewPrivileges === true
       ? precedes(steps, call("prctl", ["PR_SET_NO_NEW_PRIVS"], 1), runs, "may gain privileges")
       : []),
-    ...(steps.at(-1)?.step.call === "execve" || steps.at(-1)?.step.call === "compute" ? [] : ["execve: something comes after it"]),
+    ...(steps.at(-1)?.step.call === "execve" ? [] : ["execve: something comes after it"]),
+    ...(steps.findIndex(filters) === (filtered === true ? steps.length - 2 : -1) ? [] : ["seccomp: it is not the last but one"]),
   ];
 };
-/** A program by its name alone, and no folder to look for it in: the plan is to say that it was not found. */
-const hasNoPath = ({ process }: Spec): boolean => {
-  const path = process?.env?.findLast((entry) => entry.startsWith("PATH="));
-  return process?.args[0]?.includes("/") === false && (path === undefined || path === "PATH=");
-};
+const filters = call("seccomp", ["SECCOMP_SET_MODE_FILTER"]);
 
 const words = (names: readonly string[] | undefined): number[] => {
   const bits = (names ?? []).map((name) => BigInt(capabilities[name as CapabilityName]));
@@ -430,12 +673,14 @@ const words = (names: readonly string[] | undefined): number[] => {
 };
 
 /** Capabilities are those of the configuration, none inheritable or ambient unless it says so (CVE-2022-29162). */
-const capabilitiesAsAsked: Rule = (plan, { spec, facts }) => {
+const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered }) => {
   const sets = spec.process?.capabilities ?? {};
   const steps = childSteps(plan);
+  // For the filter of system calls; it is neither inheritable nor ambient, so execve takes it away.
+  const more = filtered === true && spec.process?.noNewPrivileges !== true ? ["CAP_SYS_ADMIN"] : [];
   const set = steps.filter((one) => one.certain && one.step.call === "capset");
-  const [e0 = 0, e1 = 0] = words(sets.effective);
-  const [p0 = 0, p1 = 0] = words(sets.permitted);
+  const [e0 = 0, e1 = 0] = words([...(sets.effective ?? []), ...more]);
+  const [p0 = 0, p1 = 0] = words([...(sets.permitted ?? []), ...more]);
   const [i0 = 0, i1 = 0] = words(sets.inheritable);
   const wanted = [...new Uint8Array(new Uint32Array([e0, p0, i0, e1, p1, i1]).buffer)];
   const right = set.length === 1 && set.every(({ step }) => same([...(step.args[1] as unknown as Uint8Array)], wanted));
@@ -456,16 +701,11 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts }) => {
     ...left.map((number) => `bounding set: capability ${number} is left in`),
     ...lost.map((number) => `bounding set: capability ${number} is dropped`),
     ...(same(ambient, grantable) ? [] : ["ambient set: it is not that of the configuration"]),
-    ...precedes(
-      steps,
-      call("prctl", ["PR_CAP_AMBIENT"], 4),
-      (one) => one.step.call === "execve",
-      "runs with ambient capabilities that were inherited",
-    ),
+    ...precedes(steps, call("prctl", ["PR_CAP_AMBIENT"], 4), runsProgram, "runs with ambient capabilities that were inherited"),
     ...precedes(steps, call("prctl", ["PR_SET_KEEPCAPS"], 1), becomes, "loses the capabilities that are to be kept"),
-    ...precedes(steps, becomes, (one) => one.step.call === "capset" || one.step.call === "execve", "comes before the user is changed"),
+    ...precedes(steps, becomes, (one) => one.step.call === "capset" || runsProgram(one), "comes before the user is changed"),
     ...endsBefore(steps, call("prctl", ["PR_CAPBSET_DROP"]), becomes, "comes when it is no longer allowed"),
-    ...precedes(steps, call("prctl", ["PR_SET_KEEPCAPS"], 0), (one) => one.step.call === "execve", "keeps capabilities over later changes"),
+    ...precedes(steps, call("prctl", ["PR_SET_KEEPCAPS"], 0), runsProgram, "keeps capabilities over later changes"),
   ];
 };
 
@@ -519,7 +759,7 @@ const rootIsFilledFirst: Rule = (plan, { spec }) => {
       "comes after the root is entered",
     ),
     ...(spec.root.readonly === true && !joined && !steps.some(seals) ? ["root: it is not made read-only"] : []),
-    ...(joined ? [] : precedes(steps, letsGo, (one) => one.step.call === "execve", "still sees the host's mounts")),
+    ...(joined ? [] : precedes(steps, letsGo, runsProgram, "still sees the host's mounts")),
   ];
 };
 const letsGo = call("umount2", ".", ["MNT_DETACH"]);
@@ -527,11 +767,11 @@ const setsPropagation = ({ step }: Placed): boolean => step.origin === "linux.ro
 
 /** Every descriptor that a step uses has been opened by then, on every path. */
 const descriptorsExist: Rule = (plan) => {
-  const [context, program] = plan.explanations;
+  const [context, program, start] = plan.explanations;
   const { faults } = proveSlots({
     variables: plan.childVariables.variables,
     steps: plan.child.flatMap(({ steps }) => steps),
-    explanations: { context: context.steps, program: program.steps },
+    explanations: { context: context.steps, program: program.steps, start: start.steps },
     given: [],
     optional: [],
   });
@@ -555,5 +795,23 @@ export const rules = {
   groupsAreGivenUp,
   stateComesFirst,
   rootIsFilledFirst,
+  hooksRunAsAsked,
+  hooksRunInTime,
+  waitsForStart,
+  descriptorsExist,
+} satisfies Record<string, Rule>;
+
+/** Those that a process of exec keeps too: what it joins has been made before. */
+export const execRules = {
+  pathsStayInside,
+  mountsByDescriptor,
+  descriptorsClose,
+  untraceable,
+  hostMountsStay,
+  terminalIsOwn,
+  cgroupsFirst,
+  endsClean,
+  capabilitiesAsAsked,
+  procIsVerified,
   descriptorsExist,
 } satisfies Record<string, Rule>;

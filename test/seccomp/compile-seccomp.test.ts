@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Seccomp, SeccompArgument, SeccompOperator, SeccompRule } from "../../src/config/spec.ts";
 import { BoxError } from "../../src/errors.ts";
+import type { Flag } from "../../src/linux/flags.ts";
 import type { Machine } from "../../src/linux/syscalls.ts";
 import { compileSeccomp } from "../../src/seccomp/compile-seccomp.ts";
 import { compileByLibseccomp, knows, openLibseccomp } from "./libseccomp.ts";
@@ -305,7 +306,7 @@ test("notes", () => {
 });
 
 describe("flags", () => {
-  const check = (flags: string[] | undefined, notify: boolean, expected: string[]): void =>
+  const check = (flags: Flag<"SECCOMP_FILTER">[] | undefined, notify: boolean, expected: string[]): void =>
     test(`${flags}${notify ? " and an agent" : ""}`, () => {
       const syscalls: SeccompRule[] = notify ? [{ names: ["mount"], action: "SCMP_ACT_NOTIFY" }] : [];
       const given = { ...(flags === undefined ? {} : { flags }), ...(notify ? { listenerPath: "/run/agent" } : {}) };

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { foreground, type Launch } from "../../src/plan/launch.ts";
 import { firstState } from "../../src/state/first-state.ts";
 import { parseState } from "../../src/state/state.ts";
 import { cgroupLayouts, plainFacts, specWith, userFacts } from "../plan/plan-for.ts";
@@ -21,6 +22,7 @@ test("names all that may have to be undone, before anything is made", () => {
   expect(box).toEqual({
     startTime: 0,
     supervisor: process.pid,
+    stays: false,
     cgroups: [
       { version: 1, path: "/sys/fs/cgroup/cpu,cpuacct/web" },
       { version: 1, path: "/sys/fs/cgroup/cpuset/web" },
@@ -29,6 +31,18 @@ test("names all that may have to be undone, before anything is made", () => {
     ],
     plugins: [],
   });
+});
+
+test("says whether the container stays when it has ended", () => {
+  const stays = (launch?: Partial<Launch>): boolean =>
+    firstState(launch === undefined ? container : { ...container, launch: { ...foreground, ...launch } }, plainFacts).box.stays;
+  expect([stays(), stays({}), stays({ keep: true }), stays({ way: "detached" }), stays({ way: "created" })]).toEqual([
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
 });
 
 test("is a state that can be read again", () => {

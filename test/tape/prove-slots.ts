@@ -179,6 +179,7 @@ const fills: { readonly [N in CallName | "compute"]?: readonly number[] } = {
   rt_sigaction: [2],
   waitid: [2, 4],
   readlinkat: [2],
+  getdents64: [1],
   epoll_pwait: [1],
   prlimit64: [3],
   statx: [4],
