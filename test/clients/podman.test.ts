@@ -48,7 +48,8 @@ const run: Scenarios = {
     ]);
     await terminal.says("ready");
     terminal.resize(77, 22);
-    expect((await terminal.end()).output).toBe("ready\n22 77\n");
+    // podman passes the signal on too, and may say that it came too late.
+    expect((await terminal.end()).output).toStartWith("ready\n22 77\n");
   },
   "run -t -d: logs and attach": async (podman) => {
     const name = await podman.start(["-it"], "echo begun; read line; echo got $line; exit 4");
