@@ -8,7 +8,7 @@ export type Globals = {
   readonly root: string | undefined;
   readonly debug: boolean;
   /** --cgroup-manager: `disabled` makes no cgroups. */
-  readonly cgroupManager: "cgroupfs" | "disabled";
+  readonly cgroupManager: "cgroupfs" | "disabled" | "systemd";
 };
 
 export type Run = (argv: readonly string[], globals: Globals) => number | Promise<number>;

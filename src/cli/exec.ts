@@ -1,6 +1,5 @@
 // box exec: one more process in a container that runs.
 
-import { checkContainerId } from "../config/container-id.ts";
 import type { Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { compile } from "../execute/compile.ts";
@@ -10,7 +9,6 @@ import { readKeptFilter } from "../execute/kept-filter.ts";
 import { blockSignals, systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
-import { type Found, findContainer } from "../execute/state-folder.ts";
 import type { Launch } from "../plan/launch.ts";
 import { planExec } from "../plan/plan-exec.ts";
 import type { State } from "../state/state.ts";
@@ -21,6 +19,7 @@ import { processOf } from "./exec-process.ts";
 import { factsFor } from "./host-facts.ts";
 import { rootOfStates } from "./invocation.ts";
 import { launchFlags, launchOf } from "./launch-flags.ts";
+import { namedContainer } from "./named-container.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "process", short: "p", value: "FILE", help: "take the process from this file, a process of config.json" },
@@ -47,10 +46,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const [id, ...command] = parsed.rest;
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
   const stateRoot = globals.root ?? rootOfStates();
-  const { folder, state, spec } = running(stateRoot, checkContainerId(id), parsed);
+  const { folder, state, spec } = running(stateRoot, id, parsed);
   const process = await processOf(spec, parsed, command);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
-  const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true };
+  const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true, subreaper: false };
   const init = handleOn(state);
   const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;
@@ -62,8 +61,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
 
 /** The container as it runs; throws a BoxError when nothing can be executed in it. */
 function running(stateRoot: string, id: string, { switches }: Parsed): { folder: string; state: State; spec: Spec } {
-  const found: Found | undefined = findContainer(stateRoot, id);
-  if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
+  const found = namedContainer(stateRoot, id);
   const status = liveStatus(found);
   if (status === "stopped" || status === "creating")
     throw new BoxError({ what: `cannot exec in a ${status} container`, origin: "id", object: id });

@@ -1,11 +1,12 @@
 // box finish: what the supervisor could not do with a tape. It runs in the same process that was box and then the
 // supervisor, still holds the lock, and ends with the container's exit code.
 
-import { existsSync, readFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
+import { readBytes } from "../execute/files.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
 import { removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { findContainer } from "../execute/state-folder.ts";
+import { exitFile } from "../plan/state-files.ts";
 import type { FlagRow } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 
@@ -16,16 +17,24 @@ const SIGINFO_BYTES = 128;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const id = argv[0] ?? "";
-  const found = findContainer(globals.root ?? "", id);
+  const stateRoot = globals.root ?? "";
+  const siginfo = readBytes(`${stateRoot}/${id}/${exitFile}`);
+  return await finishHere(stateRoot, id, typeof siginfo === "number" ? new Uint8Array(0) : siginfo);
+}
+
+/** What is left to do once init has ended as `siginfo` says (waitid(2)); empty where that could not be kept, the disk being full say. */
+export async function finishHere(stateRoot: string, id: string, siginfo: Uint8Array): Promise<number> {
+  const found = findContainer(stateRoot, id);
   if (found === undefined) throw new BoxError({ what: `the state of container ${id} is gone`, origin: "id" });
   const { folder, state } = found;
-  const exitCode = readExitCode(`${folder}/exit`);
+  const exitCode = exitCodeOf(siginfo);
   if (state === undefined) removeStateFolder(folder);
   else {
     unblockSignals();
-    await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, globals.root ?? "", exitCode));
+    await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, stateRoot, exitCode));
   }
-  if (exitCode === undefined) throw new BoxError({ what: `cannot tell how the container ended: ${folder}/exit is missing or cut short` });
+  if (exitCode === undefined)
+    throw new BoxError({ what: `cannot tell how the container ended: ${folder}/${exitFile} is missing or cut short` });
   return exitCode;
 }
 
@@ -39,11 +48,9 @@ function unblockSignals(): void {
   systemCall("rt_sigprocmask", SIG_SETMASK, addressOf(none), 0, none.length);
 }
 
-/** From the siginfo of waitid(2) that the supervisor left; undefined where it could not, the disk being full say. */
-function readExitCode(path: string): number | undefined {
-  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  if (bytes.length < SIGINFO_BYTES) return undefined;
-  const code = bytes.readInt32LE(8);
-  const status = bytes.readInt32LE(24);
+function exitCodeOf(siginfo: Uint8Array): number | undefined {
+  if (siginfo.length < SIGINFO_BYTES) return undefined;
+  const words = new DataView(siginfo.buffer, siginfo.byteOffset);
+  const [code, status] = [words.getInt32(8, true), words.getInt32(24, true)];
   return code === CLD_EXITED ? status & 0xff : 128 + status;
 }

@@ -6,7 +6,7 @@ import { type Log, setLog } from "../log.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 
-export function readGlobals({ values, switches }: Parsed): Globals {
+export function readGlobals({ values, switches, rest: [command] }: Parsed): Globals {
   const format = oneOf("log-format", values["log-format"], ["text", "json"] as const);
   const level = oneOf("log-level", values["log-level"], ["warning", "error", "debug"] as const);
   const debug = level === "debug" || switches.has("debug");
@@ -15,8 +15,11 @@ export function readGlobals({ values, switches }: Parsed): Globals {
   setLog(log);
   oneOf("rootless", values.rootless, ["auto", "true", "false"] as const);
   const cgroupManager = oneOf("cgroup-manager", values["cgroup-manager"], ["cgroupfs", "disabled", "systemd"] as const);
-  if (switches.has("systemd-cgroup")) throw notYet("--systemd-cgroup", "box makes cgroups itself: leave it out");
-  if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: --cgroup-manager cgroupfs");
+  // Other commands find a container's cgroups in its state, whatever its caller says of them.
+  if (command === "run" || command === "create") {
+    if (switches.has("systemd-cgroup")) throw notYet("--systemd-cgroup", "box makes cgroups itself: leave it out");
+    if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: --cgroup-manager cgroupfs");
+  }
   return { root: values.root, debug, cgroupManager };
 }
 

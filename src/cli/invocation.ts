@@ -44,7 +44,7 @@ const notChanges = ["bundle", "plugin", "rm", "json", "interactive", ...launches
 /** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
 export function launchesPlainly({ values, switches }: Parsed): boolean {
   for (const name of launches) if (switches.has(name) || values[name] !== undefined) return false;
-  return process.env.LISTEN_FDS === undefined;
+  return process.env.LISTEN_FDS === undefined && process.env.NOTIFY_SOCKET === undefined;
 }
 
 /** Whether the flags change what the description says. */

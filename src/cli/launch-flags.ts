@@ -40,9 +40,12 @@ export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
     ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
     ...(pidFile === undefined || pidFile === "" ? {} : { pidFile: absolute(pidFile) }),
-    preserveFds: preservedFds(values["preserve-fds"]),
+    preserveFds: preservedFds(values["preserve-fds"], listenFds()),
+    listenFds: listenFds(),
+    notifies: notifyHost() !== undefined,
     noPivot: switches.has("no-pivot"),
     keep: switches.has("keep"),
+    subreaper: way === "foreground" && !switches.has("no-subreaper"),
     newKeyring: !switches.has("no-new-keyring"),
   };
 }
@@ -59,12 +62,12 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
 /** From the flag, and those that systemd passes (sd_listen_fds(3)). */
-export function preservedFds(flag: string | undefined): number {
+function preservedFds(flag: string | undefined, passed: number): number {
   const origin = "--preserve-fds";
   const asked = Number(flag ?? "0");
   if (!Number.isInteger(asked) || asked < 0 || asked > 1024)
     throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
-  const count = asked + listenFds();
+  const count = asked + passed;
   for (let fd = 3; fd < 3 + count; fd++) {
     const status = systemCall("fcntl", fd, 1, 0) < 0 ? undefined : statusOf(fd);
     if (status === undefined) throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
@@ -75,8 +78,14 @@ export function preservedFds(flag: string | undefined): number {
   return count;
 }
 
-/** How many descriptors systemd has passed; what is no number is none. */
-export function listenFds(): number {
-  const text = process.env.LISTEN_FDS ?? "";
-  return /^\d{1,3}$/.test(text) ? Number(text) : 0;
+/** How many descriptors systemd has passed to this process; what is no number is none (sd_listen_fds(3)). */
+function listenFds(): number {
+  const { LISTEN_FDS = "", LISTEN_PID } = process.env;
+  return LISTEN_PID === String(process.pid) && /^\d{1,3}$/.test(LISTEN_FDS) ? Number(LISTEN_FDS) : 0;
+}
+
+/** The socket on which somebody waits to hear that the program is ready (sd_notify(3)). */
+export function notifyHost(): string | undefined {
+  const path = process.env.NOTIFY_SOCKET ?? "";
+  return path.startsWith("/") || path.startsWith("@") ? path : undefined;
 }

@@ -51,9 +51,10 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const seccomp = await compiledFilter(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
+  const facts = factsFor(asked, stateRoot, watchingReader(seen));
   return {
     container: seccomp === undefined ? container : { ...container, seccomp },
-    facts: factsFor(asked, stateRoot, watchingReader(seen)),
+    facts: globals.cgroupManager === "disabled" ? { ...facts, cgroups: noCgroups } : facts,
     seen,
     asked,
     plugins,
@@ -61,6 +62,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     config: source.config,
   };
 }
+
+/** As on a host where this user may make none, whatever the configuration says (`--cgroup-manager disabled`). */
+const noCgroups: HostFacts["cgroups"] = { v1: [], v2: undefined, writable: false };
 
 async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;

@@ -5,6 +5,7 @@ import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
 import { type Between, type Started, startContainer, type Written } from "../execute/run-container.ts";
 import type { Launch } from "../plan/launch.ts";
+import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
 import type { Parsed } from "./arguments.ts";
@@ -27,7 +28,7 @@ export type PlannedRun = {
 
 export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
-  const container: Container = { ...bare, launch: launchOf(parsed, way, bare.spec), ownStdio: way !== "foreground" };
+  const container = launched(bare, parsed, way, facts.stateRoot);
   const plan = planContainer(container, facts);
   const program = compile(plan);
   const warnings: unknown[] = [];
@@ -42,6 +43,8 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     await callPlan(plugins, plan, container.id);
     between = { ...between, ...betweenOf(plugins, between.poststop) };
   }
+  if (container.launch?.notifies === true && way !== "created")
+    between = (await import("./pass-readiness.ts")).notifying(between, `${facts.stateRoot}/${container.id}`);
   let tries = 0;
   // A program runs once: what it has run in holds its traces.
   const fresh = (): Program => (tries++ === 0 ? program : compile(plan));
@@ -63,10 +66,17 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
   };
 }
 
+/** The container with how it is started. */
+function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string): Container {
+  const launch = launchOf(parsed, way, container.spec);
+  const spec = launch.notifies ? withNotifySocket(container.spec, `${stateRoot}/${container.id}`) : container.spec;
+  return { ...container, spec, launch, ownStdio: way !== "foreground" };
+}
+
 /** The steps behind a kept program, made once more because something has failed. */
 export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array): Promise<Sources> {
   const { container, facts } = await loadContainer(parsed, globals, true);
-  const program = compile(planContainer({ ...container, launch: launchOf(parsed, "foreground", container.spec) }, facts));
+  const program = compile(planContainer(launched(container, parsed, "foreground", facts.stateRoot), facts));
   const { image } = program.compiled.child;
   if (image.length !== child.length || image.some((byte, index) => byte !== child[index]))
     throw new BoxError({ what: "the start failed, and the configuration has changed meanwhile", hint: "run it again" });

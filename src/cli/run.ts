@@ -19,7 +19,7 @@ export const flags = [
   ...launchFlags,
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
-  { name: "no-subreaper", help: "nothing: box never adopts a container's orphans" },
+  { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
 ];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
@@ -34,7 +34,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (way === "detached") return 0;
   try {
     if (key !== undefined) planned.keep(key);
-    return superviseContainer(started);
+    const siginfo = superviseContainer(started);
+    return await (await import("./finish.ts")).finishHere(planned.stateRoot, planned.id, siginfo);
   } catch (error) {
     await endUnsupervised(started, planned);
     throw await asError(error, planned);
@@ -52,7 +53,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
-  if (!launchesPlainly(parsed)) return undefined;
+  if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
   if (systemCall("getuid") !== 0) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;

@@ -1,36 +1,38 @@
 // box start: lets the program of a created container run.
 
-import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
+import { exists } from "../execute/files.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
 import { systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { lockState } from "../execute/lock-state.ts";
 import { type Answer, errnoOf, exitCodeFor, startCreated } from "../execute/start-created.ts";
-import { type Found, findContainer } from "../execute/state-folder.ts";
+import type { Found } from "../execute/state-folder.ts";
+import { notifyFolder } from "../plan/notify.ts";
 import type { State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { rootOfStates } from "./invocation.ts";
+import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "start");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
-  const [id, ...more] = parsed.rest;
-  if (id === undefined || more.length > 0) throw new BoxError({ what: "start takes one container id", hint: "box start ID", exitCode: 1 });
-  const found = findContainer(globals.root ?? rootOfStates(), checkContainerId(id));
-  if (found?.state === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id", exitCode: 1 });
+  const found = oneContainer(parsed.rest, globals, "start ID");
   // Of two starts at once, one finds init waiting.
   const lock = lockState(found.folder);
   const { state } = found;
   refuseUnlessCreated(found, state);
+  const notifies = process.env.NOTIFY_SOCKET !== undefined && exists(`${found.folder}/${notifyFolder}`);
+  const readiness = notifies ? await import("./pass-readiness.ts") : undefined;
+  const socket = readiness?.openSocket(found.folder);
   const answer = startCreated(found.folder, state);
   // Hooks may take their time.
   systemCall("close", lock);
   if (answer !== undefined) throw await inWords(answer);
   await afterStart(found.folder, state);
+  if (readiness !== undefined && socket !== undefined) readiness.waitUntilReady(socket, state.pid);
   return 0;
 }
 

@@ -62,7 +62,9 @@ function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path
     if (found === undefined) continue;
     const entry = table[key];
     if (typeof entry === "string") {
-      if (asksForSomething(found)) faults.push({ path: joinPath(path, key), problem: entry });
+      // A network device is asked for by its name, and may have nothing else.
+      if (asksForSomething(found) || (key === "netDevices" && isObject(found) && Object.keys(found).length > 0))
+        faults.push({ path: joinPath(path, key), problem: entry });
     } else if (isObject(entry)) {
       refuseIn(entry, found, joinPath(path, key), faults);
     }

@@ -44,6 +44,8 @@ export type BoxTape = Tape<
   | "pidText"
   | "pidTextLength"
   | "hookOutput"
+  | "siginfo"
+  | "outcome"
   | "hookBegan"
   | "hookSiginfo"
   | "status"
@@ -133,6 +135,8 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     insideStateLength: at(box.insideState.length),
     pidText: at(box.pidText.address),
     pidTextLength: at(box.pidText.length),
+    siginfo: at(box.siginfo),
+    outcome: at(box.outcome),
     hookOutput: at(box.hookFiles.output),
     hookBegan: at(box.hook.began),
     hookSiginfo: at(box.hook.siginfo),

@@ -3,6 +3,7 @@
 
 import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno.ts";
+import { notifyFolder, notifySocket } from "../plan/notify.ts";
 import {
   answerFifo,
   exitFile,
@@ -114,6 +115,8 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 export function removeStateFolder(folder: string): void {
   for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
     removeOrThrow(`${folder}/${name}`, 0);
+  removeOrThrow(`${folder}/${notifyFolder}/${notifySocket}`, 0);
+  removeOrThrow(`${folder}/${notifyFolder}`, AT_REMOVEDIR);
   removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
   removeOrThrow(folder, AT_REMOVEDIR);
 }

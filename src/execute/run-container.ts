@@ -3,7 +3,7 @@
 // the step (failure.ts).
 
 import { field } from "../host/read-facts.ts";
-import { bufferBytes } from "../plan/plan.ts";
+import { bufferBytes, outcomes } from "../plan/plan.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { STATUS_BYTES, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Program, SupervisorTape } from "./compile.ts";
@@ -17,6 +17,7 @@ import {
   type Run,
   runSection,
   setBytes,
+  siginfoBytes,
   textAt,
   throwOwnFailure,
   throwSilentDeath,
@@ -88,7 +89,7 @@ function childrenOf(run: Run): number[] {
 }
 
 async function start(run: Run, { state: first, config }: Written, between: Between): Promise<Started> {
-  const { child, supervisor, way } = run.program.compiled;
+  const { child, way } = run.program.compiled;
   setBytes(run, "stage", "stageLength", libc.stage.elf);
   setBytes(run, "tape", "tapeLength", child.image);
   setState(run, first);
@@ -109,10 +110,7 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   runSection(run, "writeIdMaps");
   runSection(run, "runtimeHooks");
   runSection(run, "record");
-  runSection(run, "becomeSupervisor");
   if (between.prestart !== undefined) await between.prestart(state);
-  // Before the release, while the child still works: after it, box has nothing left to do but to become the supervisor.
-  if (way === "foreground") prepareSupervisor(run, supervisor(), state.pid);
   setHookState(run, state, "created");
   setBytes(run, "pidText", "pidTextLength", encoder.encode(String(pid)));
   runSection(run, "release");
@@ -155,8 +153,15 @@ export function prepareSupervisor(run: Run, { image, places }: SupervisorTape, i
   setBytes(run, "tape", "tapeLength", image);
 }
 
-/** Box becomes the supervisor. Returns only if that fails. */
-export function superviseContainer({ run }: Started): never {
+/**
+ * Waits for the end: here for a moment, then box becomes the supervisor, from which there is no return. Returns how init
+ * ended, as waitid(2) tells it, when there is something to finish that a tape cannot.
+ */
+export function superviseContainer({ run, state }: Started): Uint8Array {
+  runSection(run, "waitHere");
+  if (word(run, "outcome") === outcomes.handOver) return libc.bytesAt(placeOf(run, "siginfo"), siginfoBytes).slice();
+  runSection(run, "becomeSupervisor");
+  prepareSupervisor(run, run.program.compiled.supervisor(), state.pid);
   runSection(run, "startSupervisor");
   throw new Error("box: execveat returned");
 }

@@ -59,7 +59,7 @@ export function throwOwnFailure(run: Run, errno: number): never {
 
 /** Bytes of structs that a hook's steps fill (src/plan/hooks.ts). */
 const timespecBytes = structFields.timespec.bytes;
-const siginfoBytes = structFields.siginfo.bytes;
+export const siginfoBytes = structFields.siginfo.bytes;
 
 /** What is known of the hook that ran last; its output is read when somebody asks. */
 function hookEnd(run: Run, began: Uint8Array, siginfo: Uint8Array): HookEnd {

@@ -25,10 +25,12 @@ import { limitDevices } from "./device-cgroup.ts";
 import { eachHook, type HookRun, hasHooks, newHookReport, runHooks } from "./hooks.ts";
 import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
+import { notifyFolder } from "./notify.ts";
 import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
 import { sendToSocket } from "./send-descriptor.ts";
 import { answerFifo, keptConfig, keptFilter, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
+import { adopts } from "./supervisor.ts";
 
 export function newBoxVariables(): BoxVariables {
   const variables = newVariables();
@@ -57,6 +59,7 @@ export function newBoxVariables(): BoxVariables {
     siginfo: newBuffer(variables, "siginfo", 128),
     childSync: fd("line to box"),
     terminal: fd("the container's terminal"),
+    outcome: int("what is left to do"),
     wait: fd("FIFO that init waits on"),
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
@@ -96,6 +99,9 @@ function openState(building: Building, box: BoxVariables): Step[] {
     ...refuseUsedCgroups(building.cgroups, box.variables),
     ...writeState(box, [["ENOENT", [removed]]]),
     ...keepConfig(building, box),
+    ...(building.launch.notifies
+      ? [step("mkdirat", [box.stateFolder, notifyFolder, 0o755], "NOTIFY_SOCKET", "make a folder for the socket of sd_notify")]
+      : []),
     ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, rootFolder, 0o755], "root", "make a folder to mount the root on")] : []),
   ];
 }
@@ -293,10 +299,15 @@ export const cloneStage = (building: Building, box: BoxVariables, clone: Buffer,
   });
 
 /** What the child gets, at the numbers where it looks for it. */
-export function handOver({ handed }: Building, box: BoxVariables): Step[] {
+export function handOver({ handed, launch }: Building, box: BoxVariables): Step[] {
+  const preserved: Step[] = [];
+  // Whoever opened them or Bun may have marked them close-on-exec.
+  for (let fd = ARENA_FD + 1; fd < ARENA_FD + launch.preserveFds; fd++)
+    preserved.push(step("fcntl", [fd, ["F_SETFD"], 0], "--preserve-fds", `let descriptor ${fd} stay open`));
   const hand = (from: Slot<"fd"> | number, to: number, what: string): Step[] =>
     to < 0 ? [] : [step("dup3", [from, to, []], "box", `hand ${what}`)];
   return [
+    ...preserved,
     ...hand(ARENA_FD, handed.third, "the stage what lies where it wants its tape"),
     ...hand(box.arena, ARENA_FD, "the tape to the stage"),
     ...hand(box.childSync, handed.sync, "it its end of the line"),
@@ -362,6 +373,9 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...openLines(building, box),
     ...openMore(building, box),
     blockSignals(),
+    ...(adopts(building)
+      ? [step("prctl", [["PR_SET_CHILD_SUBREAPER"], 1, 0, 0, 0], "--no-subreaper", "adopt what the container leaves behind")]
+      : []),
     // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
     ...limits,
     clone,

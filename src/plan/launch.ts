@@ -15,15 +15,30 @@ export type Launch = {
   readonly pidFile?: string;
   /** How many descriptors from 3 on the program gets. */
   readonly preserveFds: number;
+  /** How many of them systemd has passed, of which the program is told (sd_listen_fds(3)). */
+  readonly listenFds: number;
+  /** There is a socket of box's own for sd_notify(3): its folder is to be made. */
+  readonly notifies: boolean;
   /** chroot instead of pivot_root, for roots such as an initramfs that pivot_root refuses. */
   readonly noPivot: boolean;
   /** In the foreground: leave state and cgroups when the container has ended, for `box delete`. */
   readonly keep: boolean;
+  /** Box adopts what a container without a pid namespace of its own leaves behind (PR_SET_CHILD_SUBREAPER(2const)). */
+  readonly subreaper: boolean;
   /** A session keyring of the container's own. */
   readonly newKeyring: boolean;
 };
 
-export const foreground: Launch = { way: "foreground", preserveFds: 0, noPivot: false, keep: false, newKeyring: true };
+export const foreground: Launch = {
+  way: "foreground",
+  preserveFds: 0,
+  listenFds: 0,
+  notifies: false,
+  noPivot: false,
+  keep: false,
+  subreaper: true,
+  newKeyring: true,
+};
 
 /**
  * Numbers at which the child finds what box hands it; -1 where it gets none. Preserved descriptors keep their numbers,

@@ -82,7 +82,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     poststartHooks: box.poststartHooks(building, own).map((steps) => section("hooks once it runs", steps)),
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
-    waitHere: section("", []),
+    waitHere: section("wait for its end", supervised && spec.process?.terminal !== true ? supervisor.waitHere(building, own) : []),
     startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
     // Made when they are asked for: run asks while the child works.
     get supervise() {

@@ -1,6 +1,7 @@
 // One more process in a container that runs, as a plan of the same shape as a container's: box makes the stage, the stage
 // joins all of the container's namespaces at once by a pidfd of its init, and what it clones there becomes the process.
 
+import { bitMask, numberList } from "../config/number-list.ts";
 import type { Process, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
@@ -14,7 +15,7 @@ import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
 import { adjustOomScore } from "./oom-score.ts";
-import type { BoxVariables, Plan, Section, SupervisorVariables } from "./plan.ts";
+import type { BoxVariables, Plan, Section } from "./plan.ts";
 import * as process from "./process.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
@@ -35,9 +36,6 @@ export type Exec = {
   readonly init: number;
   readonly launch: Launch;
 };
-
-/** How long box itself waits for the process, before it becomes the supervisor. */
-const PATIENCE_MS = 50;
 
 export function planExec(exec: Exec, facts: HostFacts): Plan {
   const child = newChildVariables();
@@ -64,7 +62,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     release: section("wait for execve", release(own)),
     poststartHooks: [],
     report: section("tell its pid", box.report(building, own)),
-    waitHere: section("wait for its end", supervised && !terminal ? supervisor.waitHere(building, asSupervisor(own), PATIENCE_MS) : []),
+    waitHere: section("wait for its end", supervised && !terminal ? supervisor.waitHere(building, own) : []),
     startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
     get supervise() {
       return section(
@@ -81,19 +79,6 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     notes: building.notes,
   };
 }
-
-/** Box's own variables as a supervisor's. */
-const asSupervisor = (own: BoxVariables): SupervisorVariables => ({
-  variables: own.variables,
-  init: own.initPid,
-  stateRoot: own.kept.stateRoot,
-  stateFolder: own.stateFolder,
-  box: own.kept.box,
-  terminal: own.terminal,
-  siginfo: own.siginfo,
-  caller: own.terminal,
-  settings: own.reply,
-});
 
 function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Building {
   const { id, bundle, spec, seccomp, cgroups, launch } = exec;
@@ -126,7 +111,7 @@ const SIGCHLD = 17;
 const origin = "exec";
 
 /** Stage, tape and line, and the clone: into the cgroup of version 2 from its first instruction on. */
-function prepare(building: Building, { init, cgroups }: Exec, own: BoxVariables): Step[] {
+function prepare(building: Building, { init, cgroups, process: { execCPUAffinity: affinity } }: Exec, own: BoxVariables): Step[] {
   const { variables } = own;
   const v2 = cgroups.find(({ version }) => version === 2);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
@@ -139,11 +124,21 @@ function prepare(building: Building, { init, cgroups }: Exec, own: BoxVariables)
     ...box.openLines(building, own),
     ...box.openMore(building, own),
     box.blockSignals(),
+    // Before the cgroup is entered, whose own processors bound what is asked for afterwards.
+    ...setAffinity(affinity?.initial, "process.execCPUAffinity.initial"),
     ...(v2 === undefined ? [] : [openCgroup(v2.path, cgroup)]),
     box.cloneStage(building, own, clone, "make the stage"),
     step("close", [own.arena], "box", "the child has the tape"),
     step("close", [own.childSync], "box", "the child has its end"),
   ];
+}
+
+/** Box's thread and what it clones run on these processors alone. */
+function setAffinity(list: string | undefined, from: string): Step[] {
+  const numbers = list === undefined ? undefined : numberList(list);
+  if (numbers === undefined) return [];
+  const mask = bitMask(numbers);
+  return [step("sched_setaffinity", [0, mask.length, mask], from, `run on the processors ${list}`)];
 }
 
 const openCgroup = (path: string, out: Slot<"fd">): Step =>
@@ -158,7 +153,10 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
   return [
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
-    section("enter the cgroups", "stage", enterCgroups(building)),
+    section("enter the cgroups", "stage", [
+      ...enterCgroups(building),
+      ...setAffinity(init.execCPUAffinity?.final, "process.execCPUAffinity.final"),
+    ]),
     section("join the container", "stage", [
       ...(flags.length > 0 ? [join] : []),
       step("close", [handed.init], "box", "done with it"),

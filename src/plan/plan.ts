@@ -54,6 +54,9 @@ export type Plan = {
   readonly notes: readonly string[];
 };
 
+/** What is left to do when box has waited for the end itself: become the supervisor, or finish what a tape cannot. */
+export const outcomes = { patience: 1, handOver: 2 } as const;
+
 /** Bytes that TypeScript puts somewhere before the tape runs. */
 export type Bytes = { readonly address: Slot<"int">; readonly length: Slot<"int"> };
 
@@ -86,6 +89,7 @@ export type BoxVariables = {
   readonly siginfo: Buffer;
   readonly reply: Buffer;
   readonly terminal: Slot<"fd">;
+  readonly outcome: Slot<"int">;
   /** The FIFOs between init and start. */
   readonly wait: Slot<"fd">;
   readonly answer: Slot<"fd">;

@@ -184,6 +184,12 @@ function environment(building: Building, process: Process): string[] {
     env.delete(name);
     env.set(name, entry);
   }
+  const { listenFds } = building.launch;
+  if (listenFds > 0) {
+    env.set("LISTEN_FDS", `LISTEN_FDS=${listenFds}`);
+    // Nobody can know the pid that a program will have which a shell starts; runc says 1 as well.
+    env.set("LISTEN_PID", "LISTEN_PID=1");
+  }
   const { home } = building.facts;
   if (home !== undefined && (env.get("HOME") ?? "HOME=") === "HOME=") env.set("HOME", `HOME=${home}`);
   return [...env.values()];

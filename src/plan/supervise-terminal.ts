@@ -77,9 +77,9 @@ export function superviseTerminal(building: Building, own: SupervisorVariables):
     ...prepare(loop),
     ...takeCallersTerminal(own, loop),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
-    ...lookForEnd(own, "poll"),
+    ...lookForEnd(building, own, "poll"),
     ...wait(loop),
-    ...takeSignal(loop),
+    ...takeSignal(building, loop),
     ...writeOutput(loop),
     ...serveMaster(loop),
     ...readInput(loop),
@@ -214,7 +214,7 @@ function wait(loop: Loop): Step[] {
   ];
 }
 
-function takeSignal(loop: Loop): Step[] {
+function takeSignal(building: Building, loop: Loop): Step[] {
   const { own } = loop;
   const info = newBuffer(own.variables, "signal", 128);
   const signal = newSlot(own.variables, "int", "its number");
@@ -225,7 +225,7 @@ function takeSignal(loop: Loop): Step[] {
         step("read", [loop.signals, address(info), info.bytes], origin, "take it", { onError: [["EAGAIN", [again("poll")]]] }),
         compute([slotIn("int", info, 0, "signal"), 0, 0, 0xffff_ffff], origin, "has a child ended?", {
           out: signal,
-          equal: { value: SIGCHLD, steps: lookForEnd(own, "poll") },
+          equal: { value: SIGCHLD, steps: lookForEnd(building, own, "poll") },
         }),
         compute([signal, 0, 0, -1], origin, "has the caller's terminal a new size?", {
           equal: { value: SIGWINCH, steps: [...passSize(own), again("poll")] },

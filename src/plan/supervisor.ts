@@ -5,7 +5,8 @@
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import type { BoxVariables, SupervisorVariables } from "./plan.ts";
+import { notifyFolder, notifySocket } from "./notify.ts";
+import { type BoxVariables, outcomes, type SupervisorVariables } from "./plan.ts";
 import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
 
 const origin = "box";
@@ -40,7 +41,7 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
   return [
     ...takeName(own),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
-    ...lookForEnd(own, "wait"),
+    ...lookForEnd(building, own, "wait"),
     step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
       label: "wait",
       out: signal,
@@ -49,24 +50,28 @@ export function supervise(building: Building, own: SupervisorVariables): Step[] 
         ["EAGAIN", [again("wait")]],
       ],
     }),
-    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
+    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...afterEnd(building, own),
   ];
 }
 
+/** How long box itself waits. */
+const PATIENCE_MS = 50;
+
 /**
- * The same in box itself, for as long as `patienceMs`: what ends soon does not pay for box's becoming the supervisor.
- * Ends at "patience", when there is a supervisor to become.
+ * The same in box itself, for a moment: what ends soon does not pay for box's becoming the supervisor. Ends by itself with
+ * init; else at its end `box.outcome` says what is left to do (plan.ts, outcomes).
  */
-export function waitHere(building: Building, own: SupervisorVariables, patienceMs: number): Step[] {
+export function waitHere(building: Building, box: BoxVariables): Step[] {
+  const own = asSupervisor(box);
   const signal = newSlot(own.variables, "int", "signal");
   const everySignal = new Uint8Array(8).fill(0xff);
-  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: patienceMs * 1_000_000 } as const;
+  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: PATIENCE_MS * 1_000_000 } as const;
   return [
-    ...lookForEnd(own, "wait"),
-    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${patienceMs} ms for a signal`, {
+    ...lookForEnd(building, own, "wait"),
+    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${PATIENCE_MS} ms for a signal`, {
       label: "wait",
       out: signal,
       onError: [
@@ -74,13 +79,36 @@ export function waitHere(building: Building, own: SupervisorVariables, patienceM
         ["EAGAIN", [again("patience")]],
       ],
     }),
-    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(own, "wait") } }),
+    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
+    ...(removesHere(building) ? [openStateRoot(building, box.kept.stateRoot)] : []),
     ...afterEnd(building, own),
-    compute([0, 0, 0, -1], origin, "it goes on for longer", { label: "patience" }),
+    compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", {
+      label: "hand over",
+      out: box.outcome,
+      goto: "end of waiting",
+    }),
+    compute([outcomes.patience, 0, 0, -1], origin, "it goes on for longer", { label: "patience", out: box.outcome }),
+    compute([0, 0, 0, -1], origin, "stop waiting here", { label: "end of waiting" }),
   ];
 }
+
+/** Box's own variables as a supervisor's. */
+const asSupervisor = (own: BoxVariables): SupervisorVariables => ({
+  variables: own.variables,
+  init: own.initPid,
+  stateRoot: own.kept.stateRoot,
+  stateFolder: own.stateFolder,
+  box: own.kept.box,
+  terminal: own.terminal,
+  siginfo: own.siginfo,
+  caller: own.terminal,
+  settings: own.reply,
+});
+
+const openStateRoot = ({ facts: { stateRoot } }: Building, out: Slot<"fd">): Step =>
+  step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the folder of all states", { out });
 
 /** The kernel named this process after the stage's file; ps and killall are to find box. */
 export function takeName(own: SupervisorVariables): Step[] {
@@ -93,19 +121,33 @@ export function takeName(own: SupervisorVariables): Step[] {
 
 export const again = (label: string): Step => compute([0, 0, 0, -1], origin, "go on", { goto: label });
 
-/** Whether init is the child that ended; if not, back to `label`. */
-export function lookForEnd(own: SupervisorVariables, label: string): Step[] {
+/** Whether init is the child that ended; if not, back to `label`. What was adopted is let go on the way. */
+export function lookForEnd(building: Building, own: SupervisorVariables, label: string): Step[] {
   const pid = slotIn("int", own.siginfo, siginfo.pid, "the ended child");
+  const goBack = { equal: { value: 0, steps: [again(label)] } };
+  if (!adopts(building))
+    return [
+      step("waitid", [["P_PID"], own.init, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see whether init has ended"),
+      compute([pid, 0, 0, 0xffffffff], origin, "has it?", { ...goBack, goto: "ended" }),
+    ];
+  // Called twice, so the label has to be another each time.
+  const look = `look ${own.variables.slots.length}`;
+  const ended = newSlot(own.variables, "int", "who has ended");
   return [
-    step("waitid", [["P_PID"], own.init, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see whether init has ended"),
-    compute([pid, 0, 0, 0xffffffff], origin, "has it?", { equal: { value: 0, steps: [again(label)] }, goto: "ended" }),
+    step("waitid", [["P_ALL"], 0, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "see who has ended", { label: look }),
+    compute([pid, 0, 0, 0xffffffff], origin, "anybody?", { ...goBack, out: ended }),
+    compute([ended, 0, own.init, 0xffffffff], origin, "is it init?", { equal: { value: 0, steps: [again("ended")] }, goto: look }),
   ];
 }
+
+/** Whether box adopts orphans: in a pid namespace of their own they are init's. */
+export const adopts = ({ launch, namespaces }: Pick<Building, "launch" | "namespaces">): boolean =>
+  launch.subreaper && !namespaces.made.has("pid");
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   if (building.launch.keep) return [...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []), ...exitAsInit(own)];
-  if (outlives(building) || building.finishInBox) return [again("hand over")];
+  if (!removesHere(building)) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
   const steps: Step[] = [];
@@ -135,6 +177,7 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   steps.push(
     ...restore,
     step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
+    ...(building.launch.notifies ? removeNotifySocket(own) : []),
     ...(building.seccomp === undefined
       ? []
       : [step("unlinkat", [own.stateFolder, keptFilter, []], origin, "remove the filter of system calls")]),
@@ -147,6 +190,20 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
   );
   return steps;
 }
+
+/** The folder that `box run` made, and the socket that it bound there. */
+function removeNotifySocket(own: SupervisorVariables): Step[] {
+  const folder = newSlot(own.variables, "fd", "folder of the socket");
+  const why = "remove the socket of sd_notify";
+  return [
+    step("openat", [own.stateFolder, notifyFolder, ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, why, { out: folder }),
+    step("unlinkat", [folder, notifySocket, []], origin, why, { onError: [["ENOENT", []]] }),
+    step("unlinkat", [own.stateFolder, notifyFolder, ["AT_REMOVEDIR"]], origin, why),
+  ];
+}
+
+/** Whether the tape can remove all there is. */
+const removesHere = (building: Building): boolean => !building.launch.keep && !outlives(building) && !building.finishInBox;
 
 /** Whether processes of the container may outlive init: only its own pid namespace ends them all with it. */
 const outlives = (building: Building): boolean => !building.namespaces.made.has("pid");
@@ -218,13 +275,7 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
   const root = newSlot(variables, "fd", "folder of all states");
   const exe = newSlot(variables, "fd", "box's executable, as opened");
   return [
-    step(
-      "openat",
-      ["AT_FDCWD", building.facts.stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0],
-      origin,
-      "open the folder of all states",
-      { out: root },
-    ),
+    openStateRoot(building, root),
     keep(root, box.kept.stateRoot, "keep it"),
     keep(box.stateFolder, box.kept.stateFolder, "keep the locked state folder"),
     step(

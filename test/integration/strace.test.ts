@@ -73,6 +73,24 @@ describe("every call is a step of the plan", () => {
   );
 
   test(
+    "what clients write about the process, its devices and its kernel",
+    async () => {
+      using bundle = new Bundle((spec) => {
+        spec.process.args = ["/bin/true"];
+        spec.process.oomScoreAdj = 500;
+        spec.linux.memoryPolicy = { mode: "MPOL_LOCAL" };
+        spec.linux.sysctl = { "net.ipv4.ip_unprivileged_port_start": "81", "kernel.shmmax": "4096" };
+        spec.linux.devices = [{ path: "/devices/fuse", type: "c", major: 10, minor: 229, uid: 1, gid: 2 }];
+      });
+      const made = await expectPlanned(bundle, 0);
+      expect(made).toContain('write(oom_score_adj, "500", 3)');
+      expect(made).toContain('write(sys/kernel/shmmax, "4096", 4)');
+      expect(made).toContain('mknodat(/devices, "fuse", 020666, makedev(10, 229))');
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "on pure v2, with a filter for devices",
     async () => {
       using bundle = runs("/bin/true");

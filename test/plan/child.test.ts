@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Process, Spec } from "../../src/config/spec.ts";
 import { faultLines } from "../config/print-faults.ts";
-import { type Changes, calls, cgroupLayouts, plainFacts, planOf, planWith, specWith, userFacts } from "./plan-for.ts";
+import { type Changes, calls, cgroupLayouts, plainFacts, planOf, planWith, section, specWith, userFacts } from "./plan-for.ts";
 
 const ids = [{ containerID: 0, hostID: 1000, size: 1 }];
 
@@ -17,7 +17,7 @@ function order(title: string, changes: Changes, expected: string): void {
 
 describe("what the child does, in order", () => {
   const root = "init: root\ninit: mounts\ninit: devices\n";
-  const end = "init: masked and read-only paths\ninit: enter the root\ninit: wait for box\ninit: process";
+  const end = "init: masked and read-only paths\ninit: enter the root\ninit: wait for box\ninit: process\ninit: program";
   order("by default", {}, `init: let go of what came from box\ninit: namespaces\ninit: identity\ninit: network\n${root}${end}`);
   order(
     "on v1, with a terminal",
@@ -35,14 +35,40 @@ describe("what the child does, in order", () => {
     `stage: let go of what came from box\nstage: join namespaces\ninit: begin\ninit: namespaces\ninit: identity\n${root}${end}`,
   );
   order(
+    "created, with hooks",
+    { launch: { way: "created" }, spec: { hooks: { createContainer: [{ path: "/c" }], startContainer: [{ path: "/s" }] } } },
+    `init: let go of what came from box\ninit: namespaces\ninit: identity\ninit: network\n${root}init: hooks\ninit: masked and read-only paths\ninit: enter the root\ninit: wait for box\ninit: process\ninit: wait for start\ninit: hooks\ninit: program`,
+  );
+  order(
     "joining the mounts of another",
     { linux: { namespaces: [{ type: "uts" }, { type: "mount", path: "/proc/7/ns/mnt" }] } },
-    "stage: let go of what came from box\nstage: join namespaces\ninit: begin\ninit: namespaces\ninit: identity\ninit: wait for box\ninit: process",
+    "stage: let go of what came from box\nstage: join namespaces\ninit: begin\ninit: namespaces\ninit: identity\ninit: wait for box\ninit: process\ninit: program",
   );
 });
 
-test("the first steps close what came from box", () => {
-  expect(calls(planWith({}), "init: let go of what came from box")).toBe("close(3)\nclose_range(5, 4294967295, 0)\nfcntl(4, F_SETFD, 1)");
+describe("the first steps close what came from box", () => {
+  const first = (changes: Changes): string => calls(planWith(changes), "init: let go of what came from box");
+  test("but for the line to it", () => expect(first({})).toBe("close(3)\nclose_range(5, 4294967295, 0)\nfcntl(4, F_SETFD, 1)"));
+  test("and FIFOs, and files for hooks", () => {
+    const hooks = { poststart: [{ path: "/bin/hook" }] };
+    expect(first({ launch: { way: "created" }, spec: { hooks } })).toMatchInlineSnapshot(`
+      "close(3)
+      close_range(9, 4294967295, 0)
+      fcntl(4, F_SETFD, 1)
+      fcntl(5, F_SETFD, 1)
+      fcntl(6, F_SETFD, 1)
+      fcntl(7, F_SETFD, 1)
+      fcntl(8, F_SETFD, 1)"
+    `);
+  });
+  test("and what is preserved, of which the tape took one's place", () => {
+    expect(first({ launch: { preserveFds: 3 } })).toMatchInlineSnapshot(`
+      "dup3(7, 3, 0)
+      close_range(8, 4294967295, 0)
+      fcntl(6, F_SETFD, 1)
+      fcntl(7, F_SETFD, 1)"
+    `);
+  });
 });
 
 test("names, under a umask that leaves modes alone", () => {
@@ -50,8 +76,20 @@ test("names, under a umask that leaves modes alone", () => {
     "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     umask(0)
     sethostname("höst", 5)
-    setdomainname("example", 7)"
+    setdomainname("example", 7)
+    keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring"
   `);
+});
+
+test("keys: a keyring of the container's own, that its user may search; the caller's only when asked for", () => {
+  const lines = section(planWith({}), "init: identity").split("\n");
+  expect(lines.slice(lines.findIndex((line) => line.startsWith("keyctl"))).join("\n")).toMatchInlineSnapshot(`
+    "keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring
+            --no-new-keyring: join a session keyring of its own
+        [done] keyctl(KEYCTL_SETPERM, session keyring, 1058734080, 0, 0)
+                --no-new-keyring: let its user search it"
+  `);
+  expect(calls(planWith({ launch: { newKeyring: false } }), "init: identity")).not.toContain("keyctl");
 });
 
 test("a new network namespace gets its loopback device up", () => {

@@ -48,7 +48,8 @@ describe("new ones", () => {
       setresuid(0, 0, 0)
       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
       umask(0)
-      sethostname("runc", 4)"
+      sethostname("runc", 4)
+      keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring"
     `);
   });
   test("of users get their maps from box, groups given up first without root", () => {
@@ -132,7 +133,7 @@ describe("joined", () => {
 
   test("mount: the namespace is taken as it is, and the plan says so", () => {
     const plan = planWith({ linux: { namespaces: joining("mount") }, spec: { hostname: "" } });
-    expect(headings(plan).slice(-3)).toEqual(["init: identity", "init: wait for box", "init: process"]);
+    expect(headings(plan).slice(-3)).toEqual(["init: wait for box", "init: process", "init: program"]);
     expect(plan.notes).toContain(
       "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply",
     );

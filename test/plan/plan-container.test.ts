@@ -3,7 +3,7 @@ import { defaultSpec } from "../../src/config/default-spec.ts";
 import { printPlan } from "../../src/plan/print-plan.ts";
 import { encodeTape } from "../../src/tape/encode.ts";
 import { record } from "../../src/tape/layout.ts";
-import { calls, cgroupLayouts, plainFacts, planOf, planWith, userFacts } from "./plan-for.ts";
+import { allowAll, calls, cgroupLayouts, plainFacts, planOf, planWith, userFacts } from "./plan-for.ts";
 
 test("the same configuration on the same host gives the same plan", () => {
   const print = (): string => printPlan(planOf(defaultSpec(), plainFacts));
@@ -34,6 +34,9 @@ test("the default configuration: what box does until it is the supervisor", () =
     write(state.json, the state, its length)
     close(state.json)
     renameat2(state folder, "state.new", state folder, "state.json", 0)
+    openat(state folder, "config.json", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600) → config.json
+    write(config.json, the configuration, its length)
+    close(config.json)
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 0755)
     openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → the container's cgroup
     memfd_create("box-stage", MFD_CLOEXEC|MFD_ALLOW_SEALING|MFD_EXEC) → stage
@@ -171,10 +174,10 @@ test("a relative root lies in the bundle", () => {
 });
 
 test("every tape can be encoded, for both machines", () => {
-  const plan = planOf(defaultSpec({ cgroupV2: true }), plainFacts);
+  const plan = planWith({ launch: { way: "created" }, spec: { hooks: { startContainer: [{ path: "/bin/hook" }] } }, seccomp: allowAll });
   const lists = [plan.child.flatMap(({ steps }) => steps), ...plan.explanations.map(({ steps }) => steps)];
   for (const machine of ["x64", "arm64"] as const) {
-    const options = { explanations: { context: 1, program: 2 } };
+    const options = { explanations: { context: 1, program: 2, start: 3 } };
     const { owners, entries, recordsAddress } = encodeTape(
       lists,
       plan.childVariables.variables,

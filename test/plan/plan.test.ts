@@ -913,6 +913,35 @@ describe("the root", () => {
     (plan) => without(plan, calling("umount2")),
     `execve(the program's name, ["/bin/true"], []): still sees the host's mounts`,
   );
+  const noPivot: Changes = { ...runsTrue, launch: { noPivot: true } };
+  notices(
+    "is not entered where it cannot be pivoted to",
+    "rootIsFilledFirst",
+    noPivot,
+    (plan) => without(plan, calling("chroot")),
+    `execve(the program's name, ["/bin/true"], []): still sees the host's mounts`,
+  );
+  notices(
+    "is laid over the host's /proc",
+    "rootIsFilledFirst",
+    noPivot,
+    (plan) => without(plan, calling("umount2", "/proc")),
+    `mount(".", "/", NULL, MS_MOVE, NULL): leaves the host's /proc`,
+  );
+  notices(
+    "is not laid over anything",
+    "rootIsFilledFirst",
+    noPivot,
+    (plan) => without(plan, calling("mount", ".", "/")),
+    `chroot("."): leads to what is not the root of its mount namespace`,
+  );
+  notices(
+    "is moved along a path of it",
+    "mountsByDescriptor",
+    noPivot,
+    (plan) => withAfter(plan, calling("chroot"), step("umount2", ["/sys", ["MNT_DETACH"]], "test", "be a stranger")),
+    'umount2("/sys", MNT_DETACH): walks a path in the root',
+  );
 });
 
 describe("a descriptor", () => {

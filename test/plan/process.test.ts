@@ -39,8 +39,10 @@ test("the order, from a finished root to the program", () => {
     rt_sigaction(SIGXFSZ, {}, NULL, 8)
     rt_sigprocmask(SIG_SETMASK, 8 bytes, NULL, 8)
     faccessat2(AT_FDCWD, "/bin/true", X_OK, AT_EACCESS)
-    compute "/bin/true" → the program's name
-    execve("/bin/true", ["/bin/true"], ["A=1"])"
+    statx(AT_FDCWD, "/bin/true", 0, STATX_TYPE, &statx)
+    compute (type of the file) & 0xf000
+    compute 0 - 13
+    compute 0   (here: found)"
   `);
 });
 
@@ -141,9 +143,9 @@ describe("the working folder", () => {
 describe("the environment", () => {
   const env = (env: string[], home?: string): string => {
     const plan = planWith({ process: { args: ["/bin/true"], env }, facts: { home } });
-    return calls(plan, "init: process").split("\n").at(-1) as string;
+    return calls(plan, "init: program");
   };
-  const run = (list: string): string => `execve("/bin/true", ["/bin/true"], [${list}])`;
+  const run = (list: string): string => `execve(the program's name, ["/bin/true"], [${list}])`;
   test("the last of two entries counts", () => expect(env(["A=1", "B=", "A=2=3"])).toBe(run('"B=", "A=2=3"')));
   test("HOME comes from the passwd file", () => expect(env(["A=1"], "/home/web")).toBe(run('"A=1", "HOME=/home/web"')));
   test("an empty HOME does too", () => expect(env(["HOME="], "/home/web")).toBe(run('"HOME=/home/web"')));
@@ -160,12 +162,14 @@ describe("the program", () => {
     expect(lines.slice(lines.findIndex((line) => line.startsWith("faccessat2"))).join("\n")).toMatchInlineSnapshot(`
       "faccessat2(AT_FDCWD, "/bin/tool", X_OK, AT_EACCESS)
               process.args[0]: execute /bin/tool
-          [done] compute "/bin/tool" → the program's name
-                  process.args[0]: keep the name, to look into the file if it cannot be executed
-          [done] execve("/bin/tool", ["tool"], ["PATH=/bin"])
-                  process.args[0]: execute /bin/tool
-              [EACCES] compute 0 → refused
-                      process.args[0]: remember a file that may not be executed
+          [done] statx(AT_FDCWD, "/bin/tool", 0, STATX_TYPE, &statx)
+                  process.args[0]: look at /bin/tool
+          [done] compute (type of the file) & 0xf000
+                  process.args[0]: is it a file?
+              [if 32768] compute "/bin/tool" → the program's name   (then: found)
+                      process.args[0]: keep the name of the program
+          [done] compute 0 → refused
+                  process.args[0]: remember a file that may not be executed
           [EACCES] compute 0 → refused
                   process.args[0]: remember a file that may not be executed
       compute (refused) & 0xff
@@ -173,7 +177,9 @@ describe("the program", () => {
           [if 0] compute 0 - 13
                   process.args[0]: execute tool
       compute 0 - 2
-              process.args[0]: execute tool"
+              process.args[0]: execute tool
+      compute 0   (here: found)
+              process.args[0]: the program is found"
     `);
   });
 });

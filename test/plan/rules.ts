@@ -128,16 +128,23 @@ const pathsStayInside: Rule = (plan) =>
   );
 
 /** Linux walks these themselves, so they may only name what is certain. */
-const mountsByDescriptor: Rule = (plan) => {
+const mountsByDescriptor: Rule = (plan, { launch }) => {
   const steps = childSteps(plan);
-  const entered = steps.findIndex(call("pivot_root"));
+  const noPivot = launch?.noPivot === true;
+  const entered = steps.findIndex(noPivot ? call("chroot", ".") : call("pivot_root"));
+  // Still the host's, and about to be out of sight.
+  const drops = (one: Placed, index: number): boolean => noPivot && index < entered && (dropsHost("/proc")(one) || dropsHost("/sys")(one));
   return steps.flatMap((one, index) => {
     const { call: name, args } = one.step;
     const target = name === "mount" ? args[1] : name === "umount2" || name === "chdir" || name === "chroot" ? args[0] : ".";
     const known = target === "." || target === "/" || /^\/proc\/self\/fd\/\d+$/.test(String(target));
-    return known || (name === "chdir" && (index > entered || entered < 0)) ? [] : [say(one, "walks a path in the root")];
+    return known || drops(one, index) || (name === "chdir" && (index > entered || entered < 0))
+      ? []
+      : [say(one, "walks a path in the root")];
   });
 };
+
+const dropsHost = (path: string) => call("umount2", path, ["MNT_DETACH"]);
 
 const closedByExecve: Partial<Record<Step["call"], (args: readonly AnyArg[]) => boolean>> = {
   openat: (args) => flagged(args[2], "O_CLOEXEC"),
@@ -538,10 +545,10 @@ const hooksRunInTime: Rule = (plan, container) => {
     ...precedes(child, hears, of("createContainer"), "runs before the hooks of the host's namespaces"),
     ...endsBefore(child, attaches, tells("h"), "is mounted after the hooks that are to see it"),
     ...endsBefore(child, of("createContainer"), tells("d"), "runs after box was told that it has"),
-    ...endsBefore(child, of("createContainer"), call("pivot_root"), "runs when the root is entered"),
+    ...endsBefore(child, of("createContainer"), entersRoot, "runs when the root is entered"),
     ...precedes(
       child,
-      call("umount2", ".", ["MNT_DETACH"]),
+      container.launch?.noPivot === true ? call("chroot", ".") : letsGo,
       (one) => of("startContainer")(one) && !joinsMounts(container),
       "runs outside of the container's root",
     ),
@@ -744,7 +751,8 @@ const stateComesFirst: Rule = (plan, { spec, facts }) => {
 };
 
 /** What is made in the root has the mode that is written, and all of it is made before the root is read-only. */
-const rootIsFilledFirst: Rule = (plan, { spec }) => {
+const rootIsFilledFirst: Rule = (plan, { spec, launch }) => {
+  const noPivot = launch?.noPivot === true;
   const steps = childSteps(plan);
   const seals = (one: Placed): boolean => ["mount_setattr", "mount"].includes(one.step.call) && one.step.origin === "root.readonly";
   const changes = (one: Placed): boolean => creating(one) || one.step.call === "fchmod";
@@ -755,14 +763,23 @@ const rootIsFilledFirst: Rule = (plan, { spec }) => {
     ...endsBefore(
       steps,
       (one) => changes(one) || (mounting(one) && !setsPropagation(one) && !letsGo(one)),
-      call("pivot_root"),
+      (one) => call("pivot_root")(one) || call("chroot", ".")(one),
       "comes after the root is entered",
     ),
     ...(spec.root.readonly === true && !joined && !steps.some(seals) ? ["root: it is not made read-only"] : []),
-    ...(joined ? [] : precedes(steps, letsGo, runsProgram, "still sees the host's mounts")),
+    ...(joined ? [] : precedes(steps, noPivot ? call("chroot", ".") : letsGo, runsProgram, "still sees the host's mounts")),
+    // Where the host's mounts cannot go, what shows the host does.
+    ...(joined || !noPivot
+      ? []
+      : [
+          ...["/proc", "/sys"].flatMap((path) => precedes(steps, dropsHost(path), movesOver, `leaves the host's ${path}`)),
+          ...precedes(steps, movesOver, call("chroot", "."), "leads to what is not the root of its mount namespace"),
+        ]),
   ];
 };
 const letsGo = call("umount2", ".", ["MNT_DETACH"]);
+const movesOver = call("mount", ".", "/", null, ["MS_MOVE"]);
+const entersRoot = (one: Placed): boolean => call("pivot_root")(one) || movesOver(one);
 const setsPropagation = ({ step }: Placed): boolean => step.origin === "linux.rootfsPropagation";
 
 /** Every descriptor that a step uses has been opened by then, on every path. */

@@ -45,8 +45,22 @@ test("box receives it before it writes the final state", () => {
       .slice(0, 2)
       .join("\n"),
   ).toMatchInlineSnapshot(`
-    "recvmsg(line to the child, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 24}, MSG_CMSG_CLOEXEC)
+    "recvmsg(line to the child, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_CMSG_CLOEXEC)
     compute (the descriptor in the message) & 0xffffffff → the container's terminal"
+  `);
+});
+
+test("whoever asked for it at a socket gets it there, as it is", () => {
+  const plan = planWith({ process: terminal, launch: { way: "detached", consoleSocket: "/run/c.sock" } });
+  expect(calls(plan, "box: terminal and state").split("\n").slice(0, 8).join("\n")).toMatchInlineSnapshot(`
+    "recvmsg(line to the child, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_CMSG_CLOEXEC)
+    compute (the descriptor in the message) & 0xffffffff → the container's terminal
+    socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0) → socket for the terminal
+    connect(socket for the terminal, &sockaddr_un, 14)
+    compute the container's terminal → the descriptor in the message
+    sendmsg(socket for the terminal, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_NOSIGNAL)
+    close(socket for the terminal)
+    close(the container's terminal)"
   `);
 });
 

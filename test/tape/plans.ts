@@ -1,12 +1,16 @@
 // Plans of many kinds of container, on hosts that are plain data, as the tapes they become.
 
+import { containerCgroups } from "../../src/cgroup/paths.ts";
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import { embeddedSpec } from "../../src/config/embedded-spec.ts";
-import type { Namespace, Spec } from "../../src/config/spec.ts";
+import type { Hooks, Namespace, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import type { Machine } from "../../src/linux/syscalls.ts";
+import type { SeccompFilter } from "../../src/plan/builder.ts";
+import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { type Container, planContainer } from "../../src/plan/plan-container.ts";
+import { planContainer } from "../../src/plan/plan-container.ts";
+import { planExec } from "../../src/plan/plan-exec.ts";
 import type { EncodeOptions } from "../../src/tape/encode.ts";
 import type { Buffer, Slot, Step, Variables } from "../../src/tape/step.ts";
 
@@ -66,8 +70,26 @@ function demanding(): Spec {
   };
 }
 
-type Case = readonly [spec: Spec, uid?: number, cgroups?: keyof typeof cgroupHosts, hostRoot?: boolean];
+type Case = readonly [
+  spec: Spec,
+  uid?: number,
+  cgroups?: keyof typeof cgroupHosts,
+  hostRoot?: boolean,
+  launch?: Partial<Launch>,
+  /** One more process in such a container, instead of it. */
+  exec?: "exec",
+];
 const rootless = { uid: 1000, gid: 1000 };
+const idMap = [{ containerID: 0, hostID: 100000, size: 65536 }];
+const hooks: Hooks = {
+  prestart: [{ path: "/bin/a" }],
+  createRuntime: [{ path: "/bin/b", args: ["b"], env: ["B=1"], timeout: 3 }],
+  createContainer: [{ path: "/bin/c", timeout: 1 }],
+  startContainer: [{ path: "/bin/d" }, { path: "/bin/e" }],
+  poststart: [{ path: "/bin/f" }],
+  poststop: [{ path: "/bin/g" }],
+};
+const allowAll: SeccompFilter = { filter: new Uint8Array([6, 0, 0, 0, 0, 0, 0xff, 0x7f]), flags: [], notes: [] };
 const embedded = (terminal: boolean, user?: typeof rootless): Spec =>
   embeddedSpec({ root: "/run/box/c1/root", hostname: "c1", terminal, term: "xterm", rootless: user });
 
@@ -92,14 +114,50 @@ const cases: Readonly<Record<string, Case>> = {
   "embedded root": [embedded(false), 0, "hybrid", true],
   "embedded root, terminal": [embedded(true), 0, "v2", true],
   "embedded root, rootless": [embedded(true, rootless), 1000, "none", true],
+  detached: [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "detached", pidFile: "/run/c1.pid", pidfdSocket: "/run/c1.sock" }],
+  "detached, terminal at a socket": [defaultSpec(), 0, "v1", false, { way: "detached", consoleSocket: "/run/c1.sock" }],
+  kept: [withoutTerminal(defaultSpec()), 0, "v2", false, { keep: true }],
+  "descriptors preserved": [withoutTerminal(defaultSpec()), 0, "v1", false, { preserveFds: 3, listenFds: 2 }],
+  "no pivot, no keyring": [withoutTerminal(defaultSpec()), 0, "v1", false, { noPivot: true, newKeyring: false }],
+  hooks: [{ ...withoutTerminal(defaultSpec()), hooks }, 0, "hybrid"],
+  "hooks, terminal": [{ ...defaultSpec(), hooks }, 0, "v1"],
+  "created, everything": [
+    {
+      ...demanding(),
+      hooks,
+      linux: {
+        ...demanding().linux,
+        uidMappings: idMap,
+        gidMappings: idMap,
+        namespaces: [...(demanding().linux?.namespaces ?? []), { type: "user" }],
+      },
+    },
+    0,
+    "hybrid",
+    false,
+    { way: "created", preserveFds: 2, pidFile: "/run/c1.pid", notifies: true },
+  ],
+  created: [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "created" }],
+  exec: [withoutTerminal(defaultSpec()), 0, "hybrid", false, {}, "exec"],
+  "exec, terminal": [defaultSpec(), 0, "v2", false, {}, "exec"],
+  "exec, detached": [defaultSpec(), 0, "v1", false, { way: "detached", consoleSocket: "/run/c1.sock", preserveFds: 1 }, "exec"],
+  "exec, host's pids": [{ ...withoutTerminal(defaultSpec()), linux: { namespaces: [{ type: "mount" }] } }, 0, "v1", false, {}, "exec"],
+  "exec, rootless": [withoutTerminal(defaultSpec({ rootless })), 1000, "none", false, {}, "exec"],
 };
 
 export const planNames = Object.keys(cases);
 
 export function planOf(name: string, machine: Machine): Plan {
-  const [spec, uid = 0, cgroups = "v1", hostRoot = false] = cases[name] as Case;
-  const container: Container = { id: "c1", bundle: "/bundle", spec, hostRoot };
-  return planContainer(container, hostFacts(machine, uid, cgroupHosts[cgroups]));
+  const [spec, uid = 0, cgroups = "v1", hostRoot = false, more = {}, exec] = cases[name] as Case;
+  const facts = hostFacts(machine, uid, cgroupHosts[cgroups]);
+  const launch: Launch = { ...foreground, ...more };
+  const common = { id: "c1", bundle: "/bundle", spec, launch, seccomp: allowAll };
+  if (exec === undefined) return planContainer({ ...common, hostRoot }, facts);
+  const joined = containerCgroups(facts.cgroups, undefined, "c1");
+  return planExec(
+    { ...common, launch: { ...launch, keep: true }, process: spec.process as Process, cgroups: uid === 0 ? joined : [], init: 9 },
+    facts,
+  );
 }
 
 /** One tape of a plan as execute encodes it; what it runs in order, and the variables that TypeScript writes meanwhile. */
@@ -119,13 +177,18 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
     plan.awaitHelper,
     plan.observe,
     plan.writeIdMaps,
+    plan.runtimeHooks,
     plan.record,
-    plan.release,
     plan.becomeSupervisor,
+    plan.release,
+    ...plan.poststartHooks,
+    plan.report,
+    plan.waitHere,
     plan.startSupervisor,
   ];
-  const { stageBytes, tapeBytes, state } = box;
-  const bytes = [stageBytes, tapeBytes, state].flatMap(({ address, length }) => [address, length]);
+  const { stageBytes, tapeBytes, state, config, hookState, insideState, pidText } = box;
+  const given = [stageBytes, tapeBytes, state, config, hookState, insideState, pidText];
+  const bytes = given.flatMap(({ address, length }) => [address, length]);
   return {
     box: {
       variables: box.variables,
@@ -136,7 +199,7 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
     child: {
       variables: plan.childVariables.variables,
       lists: [plan.child.flatMap(({ steps }) => steps), ...explanations.map(({ steps }) => steps)],
-      options: { explanations: { context: 1, program: 2 } },
+      options: { explanations: { context: 1, program: 2, start: 3 } },
       given: [],
     },
     supervisor: {

@@ -23,8 +23,8 @@ describe.each(planNames)("every descriptor is there when it is used: %s", (name)
 
   test("the child's tape", () => {
     const { lists, ...tape } = tapes.child;
-    const [steps = [], context = [], program = []] = lists;
-    expect(prove({ ...tape, steps, explanations: { context, program } })).toEqual([]);
+    const [steps = [], context = [], program = [], start = []] = lists;
+    expect(prove({ ...tape, steps, explanations: { context, program, start } })).toEqual([]);
   });
 
   test("the supervisor's tape", () => {

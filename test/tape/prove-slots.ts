@@ -166,6 +166,7 @@ function afterSuccess(step: Step, before: Written, closing: boolean): Written {
 
 /** The arguments that point at what a call fills. */
 const fills: { readonly [N in CallName | "compute"]?: readonly number[] } = {
+  clock_gettime: [1],
   read: [1],
   pread64: [1],
   recvmsg: [1],

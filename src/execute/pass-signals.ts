@@ -1,0 +1,16 @@
+// Signals that came for box while it has something else to do than to wait for them: on to the container's init.
+
+import { addressOf, systemCall } from "./libc.ts";
+
+const SIGCHLD = 17;
+const every = new Uint8Array(8).fill(0xff);
+const noTime = new Uint8Array(16);
+
+/** Box blocks all signals, so they wait until they are asked for (rt_sigtimedwait(2)). */
+export function passSignals(pid: number): void {
+  for (;;) {
+    const signal = systemCall("rt_sigtimedwait", addressOf(every), 0, addressOf(noTime), every.length);
+    if (signal <= 0) return;
+    if (signal !== SIGCHLD) systemCall("kill", pid, signal);
+  }
+}
