@@ -4,7 +4,7 @@ import { blockSignals } from "../execute/libc.ts";
 import { parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { launchFlags } from "./launch-flags.ts";
+import { checkStdio, launchFlags } from "./launch-flags.ts";
 import { planRun } from "./plan-run.ts";
 import { startPlanned } from "./start-planned.ts";
 
@@ -14,6 +14,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "create");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("create");
   blockSignals();
+  checkStdio();
   await startPlanned(await planRun(parsed, globals, "created"));
   return 0;
 }

@@ -18,7 +18,7 @@ import { cgroupsOf } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
 import { factsFor } from "./host-facts.ts";
 import { rootOfStates } from "./invocation.ts";
-import { launchFlags, launchOf } from "./launch-flags.ts";
+import { checkStdio, launchFlags, launchOf } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
 
 export const flags: readonly FlagRow[] = [
@@ -43,13 +43,14 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "exec");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("exec");
   blockSignals();
+  checkStdio();
   const [id, ...command] = parsed.rest;
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
   const stateRoot = globals.root ?? rootOfStates();
   const { folder, state, spec } = running(stateRoot, id, parsed);
   const process = await processOf(spec, parsed, command);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
-  const launch: Launch = { ...launchOf(parsed, way, { ...spec, process }), keep: true, subreaper: false };
+  const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
   const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;

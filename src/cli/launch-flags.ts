@@ -58,8 +58,21 @@ function socketPath(path: string | undefined, origin: string): string | undefine
   return whole;
 }
 
+const F_GETFD = 1;
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
+
+/** Of what the container's program gets from box as it is. */
+export function checkStdio(): void {
+  for (let fd = 0; fd < 3; fd++) refuseFolder(fd);
+}
+
+/** Through an open folder of the host everything there is within reach, whatever the root (CVE-2024-21626). */
+function refuseFolder(fd: number): void {
+  const status = statusOf(fd);
+  if (status === undefined || (modeOf(status) & S_IFMT) !== S_IFDIR) return;
+  throw new BoxError({ origin: `descriptor ${fd}`, what: "it is a folder, and a container must get none of the host's" });
+}
 
 /** From the flag, and those that systemd passes (sd_listen_fds(3)). */
 function preservedFds(flag: string | undefined, passed: number): number {
@@ -69,11 +82,9 @@ function preservedFds(flag: string | undefined, passed: number): number {
     throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
   const count = asked + passed;
   for (let fd = 3; fd < 3 + count; fd++) {
-    const status = systemCall("fcntl", fd, 1, 0) < 0 ? undefined : statusOf(fd);
-    if (status === undefined) throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
-    // A folder of the host leads out of the container's root (CVE-2024-21626).
-    if ((modeOf(status) & S_IFMT) === S_IFDIR)
-      throw new BoxError({ origin, what: `descriptor ${fd} is a folder, and a container must get none of the host's` });
+    if (systemCall("fcntl", fd, F_GETFD, 0) < 0)
+      throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
+    refuseFolder(fd);
   }
   return count;
 }

@@ -52,9 +52,11 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
+  const disabled = globals.cgroupManager === "disabled";
+  const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: seccomp === undefined ? container : { ...container, seccomp },
-    facts: globals.cgroupManager === "disabled" ? { ...facts, cgroups: noCgroups } : facts,
+    container: seccomp === undefined ? placed : { ...placed, seccomp },
+    facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
     plugins,
@@ -64,7 +66,12 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
 }
 
 /** As on a host where this user may make none, whatever the configuration says (`--cgroup-manager disabled`). */
-const noCgroups: HostFacts["cgroups"] = { v1: [], v2: undefined, writable: false };
+function withoutCgroups(container: Container): Container {
+  const { linux } = container.spec;
+  if (linux === undefined) return container;
+  const { cgroupsPath: _, ...rest } = linux;
+  return { ...container, spec: { ...container.spec, linux: rest } };
+}
 
 async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;

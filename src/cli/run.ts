@@ -10,7 +10,7 @@ import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
-import { launchFlags } from "./launch-flags.ts";
+import { checkStdio, launchFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
@@ -26,6 +26,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "run");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
+  checkStdio();
   const key = keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";

@@ -244,8 +244,8 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
       sched_util_max: { offset: 52, bytes: 4 },
     },
   },
-  // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
   sock_fprog: { bytes: 16, fields: { len: { offset: 0, bytes: 2 }, filter: { offset: 8, bytes: 8 } } },
+  // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
   bpf_prog_load: {
     bytes: 40,
     fields: {

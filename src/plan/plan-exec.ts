@@ -93,7 +93,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     finishInBox: false,
     ownStdio: launch.way === "detached",
     rootPath: "/",
-    launch,
+    launch: { ...launch, keep: true, subreaper: false },
     handed: handedTo(launch, { hooks: false, init: true }),
     seccomp,
     child,

@@ -84,11 +84,15 @@ export function waitHere(building: Building, box: BoxVariables): Step[] {
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...(removesHere(building) ? [openStateRoot(building, box.kept.stateRoot)] : []),
     ...afterEnd(building, own),
-    compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", {
-      label: "hand over",
-      out: box.outcome,
-      goto: "end of waiting",
-    }),
+    ...(mayHandOver(building)
+      ? [
+          compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", {
+            label: "hand over",
+            out: box.outcome,
+            goto: "end of waiting",
+          }),
+        ]
+      : []),
     compute([outcomes.patience, 0, 0, -1], origin, "it goes on for longer", { label: "patience", out: box.outcome }),
     compute([0, 0, 0, -1], origin, "stop waiting here", { label: "end of waiting" }),
   ];
@@ -201,6 +205,9 @@ function removeNotifySocket(own: SupervisorVariables): Step[] {
     step("unlinkat", [own.stateFolder, notifyFolder, ["AT_REMOVEDIR"]], origin, why),
   ];
 }
+
+/** Whether afterEnd may lead to "hand over": a cgroup may not let go. */
+const mayHandOver = (building: Building): boolean => !building.launch.keep && (!removesHere(building) || building.cgroups.length > 0);
 
 /** Whether the tape can remove all there is. */
 const removesHere = (building: Building): boolean => !building.launch.keep && !outlives(building) && !building.finishInBox;

@@ -65,6 +65,8 @@ const pointees: { readonly [N in CallName]?: { readonly [index: number]: StructN
   clone3: { 0: "clone_args" },
   openat2: { 2: "open_how" },
   mount_setattr: { 3: "mount_attr" },
+  seccomp: { 2: "sock_fprog" },
+  sched_setattr: { 1: "sched_attr" },
   // What it attaches is no constant.
   bpf: { 1: "bpf_prog_load" },
 };
@@ -72,6 +74,7 @@ const pointees: { readonly [N in CallName]?: { readonly [index: number]: StructN
 /** Fields of structs that hold addresses. */
 const addressFields: ReadonlySet<string> = new Set([
   "iovec.iov_base",
+  "sock_fprog.filter",
   "msghdr.msg_name",
   "msghdr.msg_iov",
   "msghdr.msg_control",

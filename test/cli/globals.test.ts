@@ -41,23 +41,29 @@ test("--log without a name is none, as with runc", () => {
 for (const value of ["true", "false", "auto"])
   test(`--rootless ${value}`, () => expect(read(`--rootless ${value} state`)).toEqual(read("state")));
 
+test("whoever makes cgroups, other commands find them in the state", () => {
+  for (const command of ["start", "exec", "delete"])
+    for (const flag of ["--systemd-cgroup", "--cgroup-manager systemd"])
+      expect(read(`${flag} ${command}`)).toMatchObject({ root: undefined, debug: false });
+});
+
 describe("refused", () => {
   const cases: [words: string, lines: string[]][] = [
-    ["--log-format xml", ['box: --log-format: expected text, json, got "xml"']],
-    ["--log-level info", ['box: --log-level: expected warning, error, debug, got "info"']],
-    ["--rootless maybe", ['box: --rootless: expected auto, true, false, got "maybe"']],
-    ["--cgroup-manager x", ['box: --cgroup-manager: expected cgroupfs, disabled, systemd, got "x"']],
+    ["--log-format xml state", ['box: --log-format: expected text, json, got "xml"']],
+    ["--log-level info state", ['box: --log-level: expected warning, error, debug, got "info"']],
+    ["--rootless maybe state", ['box: --rootless: expected auto, true, false, got "maybe"']],
+    ["--cgroup-manager x state", ['box: --cgroup-manager: expected cgroupfs, disabled, systemd, got "x"']],
     [
-      "--cgroup-manager systemd",
+      "--cgroup-manager systemd create",
       ["box: --cgroup-manager systemd: not supported yet", "hint: box makes cgroups itself: --cgroup-manager cgroupfs"],
     ],
-    ["--systemd-cgroup", ["box: --systemd-cgroup: not supported yet", "hint: box makes cgroups itself: leave it out"]],
+    ["--systemd-cgroup run", ["box: --systemd-cgroup: not supported yet", "hint: box makes cgroups itself: leave it out"]],
   ];
   for (const [words, lines] of cases)
     test(words, () => {
       const error = (() => {
         try {
-          return read(`${words} state`);
+          return read(words);
         } catch (thrown) {
           return thrown;
         }

@@ -170,25 +170,31 @@ test("box delete --force of what outlived init in a frozen cgroup", async () => 
 });
 
 describe("before the start", () => {
-  // What tells a container that waits for its start from one that runs is this name in its folder.
-  const created = (bundle: Bundle): void => writeFileSync(`${bundle.states}/${bundle.id}/wait`, "");
+  const statusOf = async (bundle: Bundle): Promise<unknown> =>
+    (JSON.parse((await bundle.box(["state", bundle.id])).stdout) as { status: unknown }).status;
 
   for (const signal of ["TERM", "INT", "HUP", "QUIT", "KILL"])
     test(`SIG${signal} ends it`, async () => {
       using bundle = new Bundle();
-      const running = await bundle.startSh(`trap '' ${signal === "KILL" ? "TERM" : signal}; echo ready; while :; do sleep 0.01; done`);
-      created(bundle);
+      const before = machine(bundle);
+      expect(await bundle.box(["create", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+      const { initPid } = bundle;
+      expect(await statusOf(bundle)).toBe("created");
       expect(await kill(bundle, bundle.id, signal)).toEqual(quiet);
-      await running.child.exited;
-      running[Symbol.dispose]();
+      await until(() => !existsSync(`/proc/${initPid}/root`), "the end of init");
+      expect(await statusOf(bundle)).toBe("stopped");
+      expect(await bundle.box(["delete", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+      expect(machine(bundle)).toEqual(before);
     });
 
-  test("other signals are what they are", async () => {
-    using bundle = new Bundle();
-    using running = await bundle.startSh(trapping("USR1"));
-    created(bundle);
+  test("other signals change nothing, as the kernel has it for an init", async () => {
+    using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "echo started"]));
+    using creating = bundle.start(["create", bundle.id]);
+    await creating.outcome();
     expect(await kill(bundle, bundle.id, "USR1")).toEqual(quiet);
-    await running.says("got USR1");
+    expect(await statusOf(bundle)).toBe("created");
+    expect(await bundle.box(["start", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    await until(() => creating.stdout === "started\n", "the program's output");
   });
 });
 

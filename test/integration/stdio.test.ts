@@ -78,3 +78,14 @@ test("no descriptor but stdio is in the container, however many box inherits", a
   using _running = await bundle.startSh("echo ready; exec sleep 1000", { before: ["bash", "-c", `${many} exec "$@"`, "bash"] });
   expect(readdirSync(`/proc/${bundle.initPid}/fd`).toSorted()).toEqual(["0", "1", "2"]);
 });
+
+for (const fd of [0, 1, 2])
+  test(`descriptor ${fd} may be no folder of the host, which would lead out of the root`, async () => {
+    using bundle = new Bundle();
+    // A folder cannot be opened for writing, so any descriptor is opened for reading.
+    const before = ["sh", "-c", `exec 9>&2 && exec "$@" ${fd}</etc`, "sh"];
+    const words = "it is a folder, and a container must get none of the host's";
+    const { exitCode, stderr } = await bundle.run(["true"], { before });
+    expect([exitCode, fd === 2 ? "" : stderr]).toEqual([125, fd === 2 ? "" : `box: descriptor ${fd}: ${words}\n`]);
+    expect(readdirSync(bundle.folder)).not.toContain("states");
+  });

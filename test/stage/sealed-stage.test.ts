@@ -96,7 +96,16 @@ describe("the file of the stage", () => {
 });
 
 /** Files that the processes below `pid` run from, as seen from outside. */
-const filesBelow = (pid: number): string[] => descendants(pid).map((line) => readlinkSync(`/proc/${line.split(" ")[0]}/exe`));
+function filesBelow(pid: number): string[] {
+  return descendants(pid).flatMap((line) => {
+    try {
+      return [readlinkSync(`/proc/${line.split(" ")[0]}/exe`)];
+    } catch {
+      // What the container runs may have ended since.
+      return [];
+    }
+  });
+}
 
 describe("a container", () => {
   for (const [value, file] of [

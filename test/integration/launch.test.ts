@@ -1,0 +1,93 @@
+// Flags of run and create that say how a container is started, seen from inside it.
+
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { Bundle, cgroupsOf, linesOf, testWith, until } from "./harness.ts";
+
+const test = testWith();
+
+const withoutPidNamespace = (bundle: Bundle): void =>
+  bundle.change((spec) => (spec.linux.namespaces = spec.linux.namespaces?.filter(({ type }) => type !== "pid") ?? []));
+
+/** Prints the parent of a process whose own parent has ended. */
+const orphan = '(sh -c "while [ ! -e /tmp/orphaned ]; do :; done; grep PPid /proc/self/status" &); touch /tmp/orphaned; sleep 0.2';
+
+test("box adopts what a container without a pid namespace of its own leaves behind, unless told not to", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.root.readonly = false;
+    spec.process.args = ["sh", "-c", `${orphan}; echo ready; sleep 1000`];
+  });
+  withoutPidNamespace(bundle);
+  using running = bundle.start(["run", bundle.id]);
+  await running.says("ready");
+  const parentOf = (text: string): string => /PPid:\t(\d+)/.exec(text)?.[1] ?? "";
+  await until(() => parentOf(running.stdout) !== "", "the orphan to say whose it is");
+  expect(parentOf(running.stdout)).toBe(String(running.pid));
+  // Nothing is left of those that have ended.
+  const states = (): string[] =>
+    readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8")
+      .trim()
+      .split(" ")
+      .map((pid) => /State:\t(\w)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "");
+  await until(() => !states().includes("Z"), "the orphan to be reaped");
+  await bundle.box(["delete", "--force", bundle.id]);
+
+  using other = bundle.start(["run", "--no-subreaper", bundle.id]);
+  await other.says("ready");
+  await until(() => parentOf(other.stdout) !== "", "the orphan to say whose it is");
+  expect(parentOf(other.stdout)).not.toBe(String(other.pid));
+});
+
+const keyring = 'head -n1 /proc/keys | grep -c . ; grep -o "_ses.*" /proc/keys | cut -d: -f1';
+
+test("a container has a session keyring of its own, unless it is to have its caller's", async () => {
+  using bundle = new Bundle((spec) => (spec.linux.maskedPaths = []));
+  const own = await bundle.sh(keyring);
+  expect(own).toContain(`_ses.${bundle.id}`);
+  bundle.change((spec) => (spec.process.args = ["sh", "-c", keyring]));
+  const { exitCode, stdout } = await bundle.box(["run", "--no-new-keyring", bundle.id]);
+  expect([exitCode, stdout.includes(`_ses.${bundle.id}`)]).toEqual([0, false]);
+});
+
+test("without pivot_root the root is the container's all the same, for exec too", async () => {
+  using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "ls /; ls /..; echo ready; sleep 1000"]));
+  const root = "bin dev etc proc sys tmp".split(" ");
+  using running = bundle.start(["run", "--no-pivot", bundle.id]);
+  await running.says("ready");
+  const listed = linesOf(running.stdout);
+  for (const name of root.slice(0, 1)) expect(listed.filter((line) => line === name)).toHaveLength(2);
+  const { stdout } = await bundle.box(["exec", bundle.id, "sh", "-c", "ls /; ls /.."]);
+  expect(`${stdout}ready\n`).toBe(running.stdout);
+});
+
+test("no cgroup is made where the caller wants none", async () => {
+  using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "echo ready; sleep 1000"]));
+  using running = bundle.start(["--cgroup-manager", "disabled", "run", bundle.id]);
+  await running.says("ready");
+  expect(cgroupsOf("/sys/fs/cgroup", bundle.id)).toEqual([]);
+  expect(readFileSync(`/proc/${bundle.initPid}/cgroup`, "utf8")).toBe(readFileSync("/proc/self/cgroup", "utf8"));
+});
+
+test("exec runs on the processors that the configuration gives it", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sh", "-c", "echo ready; sleep 1000"];
+    spec.process.execCPUAffinity = { initial: "0", final: "0" };
+  });
+  using running = bundle.start(["run", bundle.id]);
+  await running.says("ready");
+  const allowed = (): Promise<{ stdout: string }> => bundle.box(["exec", bundle.id, "grep", "Cpus_allowed_list", "/proc/self/status"]);
+  expect((await allowed()).stdout).toBe("Cpus_allowed_list:\t0\n");
+});
+
+test("a terminal needs a console socket when box does not stay, and a console socket a terminal", async () => {
+  using bundle = new Bundle((spec) => (spec.process.terminal = true));
+  expect(await bundle.box(["create", bundle.id])).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr:
+      "box: process.terminal: cannot allocate tty if box will detach without setting console socket\nhint: give one with --console-socket\n",
+  });
+  expect((await bundle.box(["run", "--console-socket", "/tmp/none.sock", bundle.id])).stderr).toBe(
+    "box: --console-socket: cannot use console socket if box will not detach or allocate tty\n",
+  );
+});
