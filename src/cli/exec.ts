@@ -14,7 +14,7 @@ import { planExec } from "../plan/plan-exec.ts";
 import type { State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { cgroupsOf } from "./exec-cgroups.ts";
+import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
 import { factsFor } from "./host-facts.ts";
 import { rootOfStates } from "./invocation.ts";
@@ -55,10 +55,18 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
   const { bundle } = state;
   const seccomp = readKeptFilter(folder, state);
-  const plan = planExec({ id, bundle, spec, process, seccomp, cgroups: cgroupsOf(state, parsed), init, launch }, facts);
-  const started = await startExec(compile(plan));
+  const start = (cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> =>
+    startExec(compile(planExec({ id, bundle, spec, process, seccomp, cgroups, init, launch }, facts)));
+  const started = await start(cgroupsOf(state, parsed)).catch((error: unknown) => {
+    if (!isBusy(error) || parsed.lists.cgroup !== undefined) throw error;
+    return start(cgroupsOfInit(state));
+  });
   return way === "detached" ? 0 : superviseExec(started);
 }
+
+/** The container's cgroup takes no process any more. */
+const isBusy = (error: unknown): boolean =>
+  error instanceof BoxError && error.facts.errno === "EBUSY" && error.facts.call?.startsWith("clone3(") === true;
 
 /** The container as it runs; throws a BoxError when nothing can be executed in it. */
 function running(stateRoot: string, id: string, { switches }: Parsed): { folder: string; state: State; spec: Spec } {

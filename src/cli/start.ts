@@ -45,7 +45,9 @@ function refuseUnlessCreated(found: Found, { id }: State): void {
       ? `cannot start a container that has stopped: ${id}`
       : status === "creating"
         ? `cannot start a container that is still being made: ${id}`
-        : `cannot start an already running container: ${id}`;
+        : status === "paused"
+          ? `cannot start a paused container: ${id}`
+          : `cannot start an already running container: ${id}`;
   throw new BoxError({ what, origin: "id", exitCode: 1 });
 }
 
