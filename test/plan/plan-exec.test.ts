@@ -55,6 +55,7 @@ test("what the process does, from the stage to the program", () => {
 
     init: identity
     getpid()   (here: init)
+    read(4, &answer, 1)
     setsid()
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring
