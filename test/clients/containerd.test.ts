@@ -4,7 +4,17 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type CgroupLayout, linesOf, type Outcome } from "../integration/harness.ts";
-import { Client, type CommandOptions, endWhenResized, runtimePath, type Terminal, untilAsync, World, worldFolder } from "./harness.ts";
+import {
+  Client,
+  type CommandOptions,
+  endWhenResized,
+  runtimePath,
+  type Terminal,
+  untilAsync,
+  untilSized,
+  World,
+  worldFolder,
+} from "./harness.ts";
 import { imageArchive } from "./image.ts";
 import { expectPlan, type Runtime, type Scenario, testRing, those } from "./scenarios.ts";
 
@@ -134,8 +144,8 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
   },
   "task exec -t": async (containerd) => {
     const name = await containerd.start();
-    await using terminal = containerd.terminal(["task", "exec", "--tty", "--exec-id=tty", name, "sh", "-c", "tty; stty size; exit 3"]);
-    expect((await terminal.end()).output).toStartWith("/dev/pts/0\n");
+    await using terminal = containerd.terminal(["task", "exec", "--tty", "--exec-id=tty", name, "sh", "-c", `${untilSized}; tty; exit 3`]);
+    expect(await terminal.end()).toEqual({ exitCode: 3, output: "/dev/pts/0\n" });
   },
   "task exec -d, kill --exec-id": async (containerd) => {
     const name = await containerd.start();

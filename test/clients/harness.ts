@@ -316,13 +316,13 @@ export async function untilAsync(condition: () => Promise<boolean>, what: string
 }
 
 /** A shell's script that waits for the caller's size: some clients hand it on only after the start. */
-export const untilSized = `until test "$(stty size)" = "30 100"; do sleep 0.05; done`;
+export const untilSized = `until test "$(stty size 2>/dev/null)" = "30 100"; do sleep 0.05; done`;
 
 /**
  * A shell's script that ends with 5 once a signal tells it of a terminal of 77 by 22. Clients resize a terminal also when
  * they have just attached to it, so the first signal need not be the one.
  */
-export const endWhenResized = `trap 'test "$(stty size)" = "22 77" && exit 5' WINCH; echo now ready; while :; do sleep 0.05; done`;
+export const endWhenResized = `trap 'test "$(stty size 2>/dev/null)" = "22 77" && exit 5' WINCH; echo now ready; while :; do sleep 0.05; done`;
 
 /** A client's command on a pseudoterminal of 100 by 30, as a person would run it. */
 export class Terminal implements AsyncDisposable {
