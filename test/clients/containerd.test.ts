@@ -110,8 +110,7 @@ const scenarios: Readonly<Record<string, Scenario<Containerd>>> = {
   "run -t: a terminal whose size follows": async (containerd) => {
     await using terminal = containerd.runOnTerminal(["sh", "-c", `tty; ${endWhenResized}`]);
     await terminal.says("/dev/pts/0\nnow ready\n");
-    terminal.resize(77, 22);
-    expect((await terminal.end()).exitCode).toBe(5);
+    expect((await terminal.resizeToEnd()).exitCode).toBe(5);
   },
   "run -d, kill, delete": async (containerd) => {
     const name = await containerd.start([], "trap 'echo stopping; exit 3' TERM; echo ready; while :; do sleep 0.05; done");

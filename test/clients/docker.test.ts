@@ -83,8 +83,7 @@ const run: Scenarios = {
     await terminal.says("#");
     terminal.type(`${untilSized}; tty; ${endWhenResized}\r`);
     await terminal.says("\n/dev/pts/0\nnow ready\n");
-    terminal.resize(77, 22);
-    expect((await terminal.end()).exitCode).toBe(5);
+    expect((await terminal.resizeToEnd()).exitCode).toBe(5);
   },
   "run -d: logs, wait": async (docker) => {
     const name = await docker.start([], "echo one; echo two >&2; exit 9");

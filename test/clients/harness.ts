@@ -346,8 +346,16 @@ export class Terminal implements AsyncDisposable {
     this.#child.terminal?.write(text);
   }
 
-  resize(cols: number, rows: number): void {
-    this.#child.terminal?.resize(cols, rows);
+  /**
+   * Resizes the terminal to 77 by 22 until the command ends. ctr and Docker listen for new sizes only after they have handed
+   * on the first, so one that comes in between is lost.
+   */
+  async resizeToEnd(): Promise<{ exitCode: number; output: string }> {
+    while (this.#child.exitCode === null && this.#child.signalCode === null) {
+      for (const cols of [76, 77]) this.#child.terminal?.resize(cols, 22);
+      await Bun.sleep(100);
+    }
+    return await this.end();
   }
 
   async says(text: string): Promise<void> {

@@ -39,8 +39,7 @@ const run: Scenarios = {
   "run -it: the terminal's size follows": async (podman) => {
     await using terminal = podman.terminal(["run", "--rm", "-it", "--network=none", "bb", "sh", "-c", endWhenResized]);
     await terminal.says("now ready\n");
-    terminal.resize(77, 22);
-    expect((await terminal.end()).exitCode).toBe(5);
+    expect((await terminal.resizeToEnd()).exitCode).toBe(5);
   },
   "run -t -d: logs and attach": async (podman) => {
     const name = await podman.start(["-it"], "echo begun; read line; echo got $line; exit 4");
