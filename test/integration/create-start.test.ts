@@ -4,7 +4,7 @@
 import { describe, expect } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import type { State } from "../../src/state/state.ts";
-import { Bundle, cgroupsOf, linesOf, machine, type Outcome, type RichSpec, type Running, testWith, until } from "./harness.ts";
+import { Bundle, cgroupsOf, ended, linesOf, machine, type Outcome, type RichSpec, type Running, testWith, until } from "./harness.ts";
 
 const test = testWith();
 const strace = testWith("strace");
@@ -39,7 +39,6 @@ async function create(bundle: Bundle, ...flags: string[]): Promise<Running> {
 const taken = (bundle: Bundle): Outcome =>
   said(`box: id: the container ${bundle.id} already exists\nhint: box delete --force ${bundle.id} ends and removes it\n`);
 const start = (bundle: Bundle): Promise<Outcome> => bundle.box(["start", bundle.id]);
-const ended = (pid: number): Promise<void> => until(() => !existsSync(`/proc/${pid}/root`), `the end of ${pid}`);
 const fdsOf = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`).sort((one, other) => Number(one) - Number(other));
 
 /** At the end there is nothing: neither what the container made, nor its state. */

@@ -238,7 +238,7 @@ function plantStopped(bundle: Bundle, id: string): void {
 for (const [args, problem] of [
   [["stopped"], "container with id stopped is not running"],
   [["--stats", "stopped"], "container with id stopped is not running"],
-  [["--stats", "nobody"], "container does not exist: nobody"],
+  [["--stats", "nobody"], "id: the container nobody does not exist"],
   [["--interval", "0s", "stopped"], "--interval: duration interval must be greater than 0"],
   [["--interval=-5s", "stopped"], "--interval: duration interval must be greater than 0"],
   [["--interval", "5", "stopped"], '--interval: expected a duration such as 5s or 1m30s, got "5"'],

@@ -23,14 +23,17 @@ test("an argument is refused", async () =>
   expect(await execute([binary, "features", "all"])).toEqual({ exitCode: 1, stdout: "", stderr: "box: features takes no argument\n" }));
 
 /** Words that say how a bind mount is made; the others go with any filesystem. */
-const ofBinds = ["bind", "rbind", "remount"];
+const ofBinds = ["bind", "rbind", "remount", "idmap", "ridmap"];
+const map = [{ containerID: 0, hostID: 0, size: 65536 }];
 
 /** One mount for each option, on a folder named after it. */
 function mountEach(spec: RichSpec, options: readonly string[]): void {
   spec.mounts.push({ destination: "/mnt", type: "tmpfs", source: "tmpfs" });
   for (const option of options) {
     const destination = `/mnt/${option}`;
-    if (ofBinds.includes(option)) spec.mounts.push({ destination, type: "none", source: "/proc/self", options: ["rbind", option] });
+    if (option.endsWith("idmap"))
+      spec.mounts.push({ destination, type: "none", source: "/etc", options: ["rbind", option], uidMappings: map, gidMappings: map });
+    else if (ofBinds.includes(option)) spec.mounts.push({ destination, type: "none", source: "/proc/self", options: ["rbind", option] });
     else spec.mounts.push({ destination, type: "tmpfs", source: option, options: [option] });
   }
 }
@@ -47,8 +50,7 @@ test("every namespace works, all at once", async () => {
   const { linux } = await features();
   using bundle = new Bundle((spec) => {
     spec.linux.namespaces = linux.namespaces.map((type) => ({ type }) as RichSpec["linux"]["namespaces"][number]);
-    const all = [{ containerID: 0, hostID: 0, size: 65536 }];
-    Object.assign(spec.linux, { uidMappings: all, gidMappings: all });
+    Object.assign(spec.linux, { uidMappings: map, gidMappings: map });
   });
   const files: Readonly<Record<string, string>> = { network: "net", mount: "mnt" };
   const names = linux.namespaces.map((type) => files[type] ?? type);

@@ -205,6 +205,13 @@ export async function until(condition: () => boolean, what: string, limitMs = LI
   }
 }
 
+/** Waits until a process has ended, whether or not anybody has waited for it. */
+export const ended = (pid: number): Promise<void> =>
+  until(() => {
+    const stat = readOrEmpty(`/proc/${pid}/stat`);
+    return stat === "" || stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+  }, `the end of ${pid}`);
+
 let specText: string | undefined;
 
 /** What `box spec` writes, with `terminal` false. Each call gives a value of its own. */

@@ -3,7 +3,7 @@
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { State } from "../../src/state/state.ts";
-import { Bundle, descendants, inLayout, machine, type RichSpec, type Running, testWith, until } from "./harness.ts";
+import { Bundle, descendants, ended, inLayout, machine, type RichSpec, type Running, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
@@ -181,7 +181,7 @@ describe("before the start", () => {
       const { initPid } = bundle;
       expect(await statusOf(bundle)).toBe("created");
       expect(await kill(bundle, bundle.id, signal)).toEqual(quiet);
-      await until(() => !existsSync(`/proc/${initPid}/root`), "the end of init");
+      await ended(initPid);
       expect(await statusOf(bundle)).toBe("stopped");
       expect(await bundle.box(["delete", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
       expect(machine(bundle)).toEqual(before);

@@ -139,7 +139,7 @@ test("without a cgroup, as an ordinary user's container may be, there is no free
 
 for (const command of ["pause", "resume"])
   for (const [args, problem] of [
-    [["nobody"], "container does not exist: nobody"],
+    [["nobody"], "id: the container nobody does not exist"],
     [["../x"], 'container id "../x" starts with ".": the first character must be a letter, a digit or "_"'],
     [[], `a container id is missing\nhint: box ${command} ID`],
     [["a", "b"], `one container id is enough, and b is another\nhint: box ${command} ID`],

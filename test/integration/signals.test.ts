@@ -66,7 +66,7 @@ test("after SIGKILL of box the container goes on, until box delete --force", asy
     expect(await bundle.box(["delete", bundle.id])).toEqual({
       exitCode: 1,
       stdout: "",
-      stderr: `box: id: the container ${bundle.id} is running\nhint: box delete --force ends it first\n`,
+      stderr: `box: id: cannot delete container ${bundle.id} that is not stopped: running\nhint: box delete --force ends it first\n`,
     });
     expect(await bundle.box(["delete", "--force", bundle.id])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
     await until(() => machine(bundle).processes.length === before.processes.length, "the end of the container");
