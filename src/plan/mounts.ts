@@ -30,6 +30,8 @@ export const keepsHostPeers = ({ spec }: Building, mount: Mount): boolean => {
   return sorted.bind !== undefined && sorted.propagation.some(({ flag }) => flag === "MS_SHARED");
 };
 
+export const isBind = ({ type, options }: Mount): boolean => type === "bind" || sortOptions(options ?? []).bind !== undefined;
+
 /** The steps for one mount, and those that must wait until nothing more is made inside it. */
 export type PlannedMount = { readonly steps: readonly Step[]; readonly late: readonly Step[] };
 
@@ -40,7 +42,7 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
   if (components(mount.destination).length === 0)
     refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
-  const binds = sorted.bind !== undefined || mount.type === "bind";
+  const binds = isBind(mount);
   const copies = mount.options?.indexOf("tmpcopyup") ?? -1;
   if (copies >= 0 && (binds || mount.type !== "tmpfs"))
     refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
