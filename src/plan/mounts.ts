@@ -81,12 +81,12 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const data = sorted.readOnlyFilesystem && !late && !ofNamespaces.has(type) ? [...sorted.data, "ro"] : sorted.data;
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
   const ownMode = type !== "tmpfs" || data.some((word) => word.startsWith("mode="));
+  const keptMode = ownMode ? [] : keepMode(building, origin, destination, target, made);
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
       ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
-      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
-      ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
+      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target, keptMode),
       ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),
       ...propagate(building, made, sorted, origin),
@@ -111,7 +111,10 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
 /** One such filesystem belongs to a namespace, so read-only is each mount of it, not the filesystem that others see too. */
 const ofNamespaces: ReadonlySet<string> = new Set(["proc", "sysfs", "mqueue", "devpts", "cgroup", "cgroup2"]);
 
-/** A tmpfs without `mode=` takes over the mode of the folder that it covers, as with other runtimes; its own would be 1777. */
+/**
+ * A tmpfs without `mode=` takes over the mode of the folder that it covers, as with other runtimes. Where there was none it
+ * keeps its own, 1777: clients ask for no mode and count on a folder that everyone can write to.
+ */
 function keepMode(building: Building, origin: string, destination: string, target: Slot<"fd">, made: Slot<"fd">): Step[] {
   const found = slotIn("int", building.statx, statxOffset("mode"), `mode of ${destination}`);
   const mode = newInt(building, `mode for ${destination}`);
