@@ -127,6 +127,24 @@ test("a cgroup that exists and is frozen is refused, since init would never run 
   }
 });
 
+test("a parent of v1 that has no cpus gets those of its own parent", async () => {
+  using bundle = new Bundle();
+  const parent = `/${bundle.id}-parent`;
+  bundle.change((spec) => (spec.linux.cgroupsPath = `${parent}/middle/${bundle.id}`));
+  const folder = `/sys/fs/cgroup/cpuset${parent}`;
+  mkdirSync(`${folder}/middle`, { recursive: true });
+  try {
+    expect(parse(await bundle.sh("cat /proc/self/cgroup")).cpuset).toBe(`${parent}/middle/${bundle.id}`);
+    for (const name of ["cpuset.cpus", "cpuset.mems"])
+      expect(readFileSync(`${folder}/middle/${name}`, "utf8")).toBe(readFileSync(`/sys/fs/cgroup/cpuset/${name}`, "utf8"));
+  } finally {
+    for (const left of cgroupsOf("/sys/fs/cgroup", `${bundle.id}-parent`)) {
+      rmdirSync(`${left}/middle`);
+      rmdirSync(left);
+    }
+  }
+});
+
 test("processes that the program leaves in its cgroup end with it, children of children too", async () => {
   using bundle = new Bundle();
   const before = machine(bundle);
