@@ -133,6 +133,7 @@ describe("the process", () => {
     const before = ["prlimit", "--nofile=100:200", "sh", "-c", 'trap "" INT HUP; "$@" 5</ 6</etc; exit $?', "sh"];
     using running = target.start(["--pid-file", `${target.bundle.folder}/pid`, "ID", "sh", "-c", script], { before });
     await running.says("open files");
+    await until(() => existsSync(`${target.bundle.folder}/pid`), "the pid");
     const pid = Number(readFileSync(`${target.bundle.folder}/pid`, "utf8"));
     await until(() => readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n", "the shell to become sleep");
     expect(readdirSync(`/proc/${pid}/fd`).toSorted()).toEqual(["0", "1", "2"]);
@@ -445,6 +446,7 @@ describe("box meanwhile", () => {
     await using target = await Target.start();
     using running = target.start(["--pid-file", `${target.bundle.folder}/pid`, "ID", "sh", "-c", "echo ready; exec sleep 1000"]);
     await running.says("ready");
+    await until(() => existsSync(`${target.bundle.folder}/pid`), "the pid");
     const pid = Number(readFileSync(`${target.bundle.folder}/pid`, "utf8"));
     running.child.kill("SIGKILL");
     await running.child.exited;

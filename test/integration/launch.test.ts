@@ -44,9 +44,13 @@ test("a container has a session keyring of its own, unless it is to have its cal
   using bundle = new Bundle((spec) => (spec.linux.maskedPaths = []));
   const own = await bundle.sh(keyring);
   expect(own).toContain(`_ses.${bundle.id}`);
-  bundle.change((spec) => (spec.process.args = ["sh", "-c", keyring]));
-  const { exitCode, stdout } = await bundle.box(["run", "--no-new-keyring", bundle.id]);
-  expect([exitCode, stdout.includes(`_ses.${bundle.id}`)]).toEqual([0, false]);
+  // Another name: the kernel takes its time to forget a keyring.
+  using other = new Bundle((spec) => {
+    spec.linux.maskedPaths = [];
+    spec.process.args = ["sh", "-c", keyring];
+  });
+  const { exitCode, stdout } = await other.box(["run", "--no-new-keyring", other.id]);
+  expect([exitCode, stdout.includes(`_ses.${other.id}`)]).toEqual([0, false]);
 });
 
 test("without pivot_root the root is the container's all the same, for exec too", async () => {

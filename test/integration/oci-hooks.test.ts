@@ -192,6 +192,14 @@ describe("what a hook is told and where it stands", () => {
     expect(linesOf(read(`${log}/out`))).toEqual(["zero one a b", "A=a b", `PWD=${bundle.folder}`]);
   });
 
+  test("the environment of startContainer, where it has none of its own, is the container's", async () => {
+    const { bundle, log } = bundleWith(() => ({ startContainer: [script('echo "$OF $HOME" >/log/own')] }));
+    using _ = bundle;
+    bundle.change((spec) => spec.process.env.push("OF=container"));
+    expect(await bundle.box(["run", bundle.id], { env: { OF: "caller" } })).toEqual(quiet);
+    expect(read(`${log}/own`)).toBe("container /root\n");
+  });
+
   test("descriptors and signals are those of a fresh process", async () => {
     const look = (folder: string, point: string): Hook =>
       script(`set -- /proc/self/fd/*; echo "$*" >${folder}/${point}; grep -E '^Sig(Blk|Ign)' /proc/self/status | cat >>${folder}/${point}`);

@@ -28,11 +28,14 @@ describe("two of four that are open", () => {
 
   test("run, with hooks, which get none of them", async () => {
     using bundle = new Bundle(listing);
-    const hook = { path: "/bin/sh", args: ["sh", "-c", `set -- /proc/$$/fd/*; echo "$*" >${bundle.folder}/hook`] };
+    const hook = {
+      path: "/bin/sh",
+      args: ["sh", "-c", `for fd in 3 4 5 6 7 8 9; do readlink /proc/$$/fd/$fd || true; done >${bundle.folder}/hook`],
+    };
     bundle.change((spec) => (spec.hooks = { createRuntime: [hook] }));
     const { stdout, stderr } = await bundle.box(["run", "--preserve-fds", "2", bundle.id], { before: three(bundle) });
     expect([linesOf(stdout), stderr]).toEqual([expected, ""]);
-    expect(readFileSync(`${bundle.folder}/hook`, "utf8").replaceAll(/\/proc\/\d+\/fd\//g, "")).toBe("0 1 2\n");
+    expect(readFileSync(`${bundle.folder}/hook`, "utf8")).toBe("");
   });
 
   test("create and start", async () => {
@@ -89,7 +92,7 @@ describe("refused", () => {
   test("a folder of the host, by which the container's root could be left", async () =>
     expect(await refusal(opening("3</dev/null", "4</"), "2")).toEqual([
       125,
-      "box: --preserve-fds: descriptor 4 is a folder, and a container must get none of the host's\n",
+      "box: descriptor 4: it is a folder, and a container must get none of the host's\n",
     ]));
   test("one that is not open, before anything is made", async () =>
     expect(await refusal(opening("3<&-"), "1")).toEqual([125, "box: --preserve-fds: descriptor 3 of 1 to preserve is not open\n"]));

@@ -197,14 +197,14 @@ refused(
   "an empty file",
   running("", 0o755, "plain"),
   CANNOT_EXECUTE,
-  'box: process.args[0]: cannot execute /bin/plain: execve("/bin/plain", ["plain"], 3 variables): ENOEXEC (exec format error)',
+  'box: process.args[0]: cannot execute plain: execve("/bin/plain", ["plain"], 3 variables): ENOEXEC (exec format error)',
   "hint: the file is empty",
 );
 refused(
   "a script whose interpreter is missing",
   running("#! /no/such -x\n", 0o755, "plain"),
   NOT_FOUND,
-  'box: process.args[0]: cannot execute /bin/plain: execve("/bin/plain", ["plain"], 3 variables): ENOENT (no such file or directory)',
+  'box: process.args[0]: cannot execute plain: execve("/bin/plain", ["plain"], 3 variables): ENOENT (no such file or directory)',
   'hint: the script names the interpreter "/no/such", which does not exist in the container\'s root',
 );
 refused(

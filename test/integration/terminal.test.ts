@@ -151,8 +151,11 @@ describe("without a terminal of the caller's", () => {
   });
 
   test("a hundred kilobytes of input arrive whole", async () => {
-    using bundle = bundleFor("stty raw -echo; echo ready; head -c 100000 | wc -c");
-    expect((await bundle.box(["run", bundle.id], { stdin: "x".repeat(100_000) })).stdout).toMatch(/100000\n$/);
+    using bundle = bundleFor("stty raw -echo; echo >/raw; head -c 100000 | wc -c");
+    bundle.change((spec) => (spec.root.readonly = false));
+    // What is typed before is a line, of which a terminal keeps 4095 bytes.
+    const typing = `{ until test -e ${bundle.rootfs}/raw; do sleep 0.01; done; head -c 100000 /dev/zero; } | "$@"`;
+    expect((await bundle.box(["run", bundle.id], { before: ["sh", "-c", typing, "sh"] })).stdout).toMatch(/100000\n$/);
   });
 
   test("a reader that goes away does not stop the container", async () => {
