@@ -1,10 +1,13 @@
 // What is measured, one function for each row of the table. Each takes a few samples of one entrant; bench.ts goes round
 // the entrants and back, so that a busy moment of the machine falls on all of them.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { Child, runChild } from "./bench-child.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { runChild } from "./bench-child.ts";
 import { buildHelper } from "./bench-entrants.ts";
-import { commands, type Entrant, inLayout, type Workshop } from "./bench-workshop.ts";
+import { timeExec, timeHundred, timeLife, timeList } from "./bench-lives.ts";
+import { takeDetachedPss, takeExecPss, takeHeldPss } from "./bench-memory.ts";
+import { missingProfile } from "./bench-podman.ts";
+import { type Entrant, inLayout, type Workshop } from "./bench-workshop.ts";
 
 export type Measure = {
   readonly title: string;
@@ -13,19 +16,49 @@ export type Measure = {
   readonly mostRounds: number;
   /** What it measures with, if that is another program. */
   readonly tool?: { readonly executable: string; readonly debianPackage: string };
+  /** It takes commands other than run, which bubblewrap does not have. */
+  readonly lives?: true;
+  /** Too long for a look at whether everything works. */
+  readonly long?: true;
   /** Samples in `unit`; `runs` says how many runs one visit is worth where a single one is short. */
-  readonly take: (workshop: Workshop, entrant: Entrant, runs: number) => Promise<number[]>;
+  readonly take: (workshop: Workshop, entrant: Entrant, runs: number) => Promise<Taken>;
 };
 
-const hyperfine = { executable: "hyperfine", debianPackage: "hyperfine" };
+/** One that is measured on the way of another, whose `take` has its samples too. */
+export type Part = Pick<Measure, "title" | "unit"> & { readonly partOf: MeasureName };
 
-export const measures = {
-  version: { title: "--version", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeVersion },
+/** Samples, or those of a measure and of its parts, by name. */
+export type Taken = readonly number[] | Readonly<Record<string, readonly number[]>>;
+
+export const measureNames = [
+  ...(["version", "first", "run", "podman", "exec", "life", "create", "start", "state", "kill", "delete", "hundred", "list"] as const),
+  ...(["rss", "held", "heldDetached", "heldExec", "syscalls"] as const),
+] as const;
+export type MeasureName = (typeof measureNames)[number];
+
+const always = Number.POSITIVE_INFINITY;
+const hyperfine = { executable: "hyperfine", debianPackage: "hyperfine" };
+const cc = { executable: "cc", debianPackage: "gcc" };
+
+export const measures: Readonly<Record<MeasureName, Measure | Part>> = {
+  version: { title: "--version", unit: "ms", mostRounds: always, tool: hyperfine, take: timeVersion },
   // Box keeps what it has compiled of a container that starts again; the first start has nothing to begin from.
-  first: { title: "first run of /bin/true", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeFirstRun },
-  run: { title: "run of /bin/true again", unit: "ms", mostRounds: Number.POSITIVE_INFINITY, tool: hyperfine, take: timeRun },
-  rss: { title: "peak RSS of that run", unit: "KiB", mostRounds: 5, tool: { executable: "cc", debianPackage: "gcc" }, take: takePeakRss },
+  first: { title: "first run of /bin/true", unit: "ms", mostRounds: always, tool: hyperfine, take: timeFirstRun },
+  run: { title: "run of /bin/true again", unit: "ms", mostRounds: always, tool: hyperfine, take: timeRun },
+  podman: { title: "first run with podman's defaults", unit: "ms", mostRounds: always, tool: hyperfine, lives: true, take: timePodman },
+  exec: { title: "exec of /bin/true", unit: "ms", mostRounds: always, tool: cc, lives: true, take: timeExec },
+  life: { title: "create, start, kill and delete", unit: "ms", mostRounds: always, tool: cc, lives: true, take: timeLife },
+  create: { title: "create", unit: "ms", partOf: "life" },
+  start: { title: "start", unit: "ms", partOf: "life" },
+  state: { title: "state", unit: "ms", partOf: "life" },
+  kill: { title: "kill", unit: "ms", partOf: "life" },
+  delete: { title: "delete", unit: "ms", partOf: "life" },
+  hundred: { title: "100 containers at once", unit: "ms", mostRounds: 2, tool: cc, lives: true, long: true, take: timeHundred },
+  list: { title: "list of 500 containers", unit: "ms", mostRounds: 5, tool: cc, lives: true, take: timeList },
+  rss: { title: "peak RSS of that run", unit: "KiB", mostRounds: 5, tool: cc, take: takePeakRss },
   held: { title: "PSS held while it sleeps", unit: "KiB", mostRounds: 3, take: takeHeldPss },
+  heldDetached: { title: "PSS held by a detached one", unit: "KiB", mostRounds: 2, tool: cc, lives: true, take: takeDetachedPss },
+  heldExec: { title: "PSS held while an exec sleeps", unit: "KiB", mostRounds: 2, tool: cc, lives: true, take: takeExecPss },
   syscalls: {
     title: "system calls of that run",
     unit: "calls",
@@ -33,10 +66,7 @@ export const measures = {
     tool: { executable: "strace", debianPackage: "strace" },
     take: countSystemCalls,
   },
-} as const satisfies Record<string, Measure>;
-
-export type MeasureName = keyof typeof measures;
-export const measureNames = Object.keys(measures) as MeasureName[];
+};
 
 function timeVersion(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
   return timeWords(workshop, entrant, [entrant.path, "--version"], runs);
@@ -47,8 +77,18 @@ function timeRun(workshop: Workshop, entrant: Entrant, runs: number): Promise<nu
 }
 
 function timeFirstRun(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
+  return timeForgotten(workshop, entrant, workshop.runWords(entrant, "true"), runs);
+}
+
+/** Each of podman's containers starts only once as long as nobody asks for more. */
+async function timePodman(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
+  if (!existsSync(workshop.bundle(entrant.layout, "podman"))) throw new Error(missingProfile);
+  return timeForgotten(workshop, entrant, workshop.runWords(entrant, "podman"), runs);
+}
+
+function timeForgotten(workshop: Workshop, entrant: Entrant, words: readonly string[], runs: number): Promise<number[]> {
   const forget = ["rm", "-rf", `${workshop.stateFolder(entrant.name)}/.kept`];
-  return timeWords(workshop, entrant, workshop.runWords(entrant, "true"), runs, [`--prepare=${forget.map(quote).join(" ")}`]);
+  return timeWords(workshop, entrant, words, runs, [`--prepare=${forget.map(quote).join(" ")}`]);
 }
 
 /** hyperfine without a shell in between; the mount namespace of the layout is made around hyperfine, not timed by it. */
@@ -97,63 +137,6 @@ export function readTotalCalls(summary: string): number {
   const calls = Number(words[3]);
   if (words.at(-1) !== "total" || !Number.isInteger(calls)) throw new Error(`strace's summary has no total:\n${summary}`);
   return calls;
-}
-
-const SETTLED_KIB = 64;
-const SETTLED_LOOKS = 5;
-const LOOK_MS = 20;
-const READY_LIMIT_MS = 10_000;
-
-/** What a foreground run keeps of the host's memory: all its processes but the container's own command. */
-async function takeHeldPss(workshop: Workshop, entrant: Entrant): Promise<number[]> {
-  const words = [...inLayout(entrant.layout), ...workshop.runWords(entrant, "sleep")];
-  using child = new Child(words, workshop.optionsFor(entrant));
-  let last = Number.NaN;
-  let steady = 0;
-  const limit = performance.now() + READY_LIMIT_MS;
-  // The runtime may still be giving memory back when the command is seen, and the figure moves a little with every process
-  // on the machine that shares a library: so wait until it stays about the same.
-  while (steady < SETTLED_LOOKS) {
-    if (child.process.exitCode !== null) await child.succeed();
-    if (performance.now() > limit) throw new Error(`${commands.sleep.join(" ")} did not come to rest within ${READY_LIMIT_MS / 1000} s`);
-    await Bun.sleep(LOOK_MS);
-    const { command, others } = processesOf(child.process.pid);
-    if (command === undefined) continue;
-    const pss = others.reduce((sum, pid) => sum + readPss(pid), 0);
-    steady = Math.abs(pss - last) <= SETTLED_KIB ? steady + 1 : 0;
-    last = pss;
-  }
-  const { command } = processesOf(child.process.pid);
-  if (command === undefined) throw new Error("the container ended before its memory was read");
-  process.kill(command, "SIGKILL");
-  await child.end();
-  return [last];
-}
-
-/** The container's command, once it runs, and the other processes from `ancestor` down. */
-function processesOf(ancestor: number): { command: number | undefined; others: number[] } {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc")) {
-    const pid = Number(entry);
-    const parent = Number.isInteger(pid) ? /^PPid:\s+(\d+)$/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] : undefined;
-    if (parent !== undefined) children.set(Number(parent), [...(children.get(Number(parent)) ?? []), pid]);
-  }
-  const below = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(below)];
-  const all = below(ancestor);
-  const command = all.find((pid) => readOrEmpty(`/proc/${pid}/cmdline`) === `${commands.sleep.join("\0")}\0`);
-  return { command, others: all.filter((pid) => pid !== command) };
-}
-
-/** Proportional set size: memory shared with others is counted by its share. */
-const readPss = (pid: number): number => Number(/^Pss:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    // A process may end between the look at /proc and this one.
-    return "";
-  }
 }
 
 /** The steps of `box plan` for /bin/true: those always made by each actor, and those made only on a condition. */

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { type ChildOptions, runChild, tryChild } from "./bench-child.ts";
+import { podmanSpec, readProfile } from "./bench-podman.ts";
 
 export const runtimeNames = ["box", "runc", "crun", "bubblewrap"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -24,8 +26,8 @@ export type RuntimeName = (typeof runtimeNames)[number];
 export type Layout = "host" | "cgroup2";
 export const layoutTitles: Record<Layout, string> = { host: "cgroups as they are", cgroup2: "pure cgroup2" };
 
-/** The two containers: one that ends at once, one that stays until it is killed or the benchmark is long gone. */
-export const commands = { true: ["/bin/true"], sleep: ["/bin/sleep", "120"] } as const;
+/** The containers: one that ends at once, one that stays until it is killed or the benchmark is long gone, and one as of podman. */
+export const commands = { true: ["/bin/true"], sleep: ["/bin/sleep", "120"], podman: ["/bin/true"] } as const;
 export type Command = keyof typeof commands;
 
 /** A runtime that can be run. */
@@ -80,7 +82,7 @@ export class Workshop implements AsyncDisposable {
   /** Makes the root and, in each layout, the bundles: what `box spec` writes, but for version, terminal, root and args. */
   async makeBundles(box: Runtime, layouts: readonly Layout[]): Promise<void> {
     if (!existsSync(busybox)) throw new Error(`${busybox} is missing (Debian package busybox-static)`);
-    for (const name of ["bin", "dev", "proc", "sys", "tmp"]) mkdirSync(`${this.rootfs}/${name}`, { recursive: true });
+    for (const name of ["bin", "dev", "etc", "proc", "run", "sys", "tmp"]) mkdirSync(`${this.rootfs}/${name}`, { recursive: true });
     cpSync(busybox, `${this.rootfs}/bin/busybox`);
     for (const applet of ["true", "sleep"]) symlinkSync("busybox", `${this.rootfs}/bin/${applet}`);
     for (const layout of layouts) {
@@ -95,7 +97,26 @@ export class Workshop implements AsyncDisposable {
         spec.root = { ...spec.root, path: this.rootfs };
         writeFileSync(`${this.bundle(layout, command)}/config.json`, JSON.stringify(spec, null, "\t"));
       }
+      this.#makePodmanBundle(layout);
     }
+  }
+
+  /** Not made where podman's seccomp profile is missing. */
+  #makePodmanBundle(layout: Layout): void {
+    const profile = readProfile();
+    if (profile === undefined) return;
+    const folder = this.bundle(layout, "podman");
+    const v1 = !isPure(layout);
+    const spec = podmanSpec({
+      profile,
+      ociVersion: OCI_VERSION,
+      rootfs: this.rootfs,
+      args: commands.podman,
+      folder,
+      pids: hasPids(v1),
+      ownCgroups: !v1,
+    });
+    writeFileSync(`${folder}/config.json`, JSON.stringify(spec));
   }
 
   bundle(layout: Layout, command: Command): string {
@@ -106,8 +127,19 @@ export class Workshop implements AsyncDisposable {
   runWords(entrant: Entrant, command: Command): string[] {
     const { name, path, layout } = entrant;
     if (name === "bubblewrap") return [path, ...bubblewrapFlags(this.rootfs), ...commands[command]];
+    return this.words(entrant, "run", "--bundle", this.bundle(layout, command), this.containerId(entrant));
+  }
+
+  /** The same for a container that stays when the command is done. */
+  detachWords(entrant: Entrant, command: Command, id: string): string[] {
+    return this.words(entrant, "run", "--detach", "--bundle", this.bundle(entrant.layout, command), id);
+  }
+
+  /** Any command of the runtime, with the benchmark's state folder. */
+  words(entrant: Entrant, ...words: readonly string[]): string[] {
+    const { name, path, layout } = entrant;
     this.#used.set(`${name} ${layout}`, entrant);
-    return [path, "--root", this.stateFolder(name), "run", "--bundle", this.bundle(layout, command), this.#containerId(name)];
+    return [path, "--root", this.stateFolder(name), ...words];
   }
 
   /** What a child of this entrant needs to be told. */
@@ -115,12 +147,15 @@ export class Workshop implements AsyncDisposable {
     return { environment: entrant.environment, signal: this.signal, cwd: this.folder };
   }
 
-  /** Removes what an entrant may have left: a container killed half-way, and the cgroup that crun leaves when it fails. */
+  /** Removes what an entrant may have left: containers killed half-way, and the cgroup that crun leaves when it fails. */
   async removeContainers(entrant: Entrant): Promise<void> {
     const { name, path, layout, environment } = entrant;
     const before = inLayout(layout);
     if (name !== "bubblewrap") {
-      await tryChild([...before, path, "--root", this.stateFolder(name), "delete", "--force", this.#containerId(name)], { environment });
+      const folder = this.stateFolder(name);
+      for (const id of readdirSync(folder)) {
+        if (id.startsWith(this.id)) await tryChild([...before, path, "--root", folder, "delete", "--force", id], { environment });
+      }
     }
     const limit = performance.now() + REMOVAL_LIMIT_MS;
     // A cgroup is busy until the last process that was killed in it is quite gone.
@@ -138,8 +173,9 @@ export class Workshop implements AsyncDisposable {
     if (this.#states !== undefined) rmSync(this.#states, { recursive: true, force: true });
   }
 
-  #containerId(name: RuntimeName): string {
-    return `${this.id}-${name}`;
+  /** Of the runtime's usual container, or of one of several. */
+  containerId({ name }: Entrant, which?: string): string {
+    return which === undefined ? `${this.id}-${name}` : `${this.id}-${name}-${which}`;
   }
 
   /** In /run, where the runtimes keep their state when they are not told otherwise, and so on the same file system. */
@@ -148,6 +184,11 @@ export class Workshop implements AsyncDisposable {
     const folder = `${this.#states}/${name}`;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;
+  }
+
+  /** Where the many containers of its list are; not there until somebody makes it. */
+  listFolder({ name, layout }: Entrant): string {
+    return `${this.stateFolder(name)}-list-${layout}`;
   }
 }
 
@@ -159,11 +200,19 @@ const bubblewrapFlags = (rootfs: string): string[] => [
 ];
 
 /** The layouts to compare in: a machine that is pure cgroup2 already has only the one. */
-export function layoutsHere(): Layout[] {
-  const pure = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .some((line) => line.split(" ")[4] === "/sys/fs/cgroup" && line.includes(" - cgroup2 "));
-  return pure ? ["host"] : ["host", "cgroup2"];
+export const layoutsHere = (): Layout[] => (isPure("host") ? ["host"] : ["host", "cgroup2"]);
+
+function isPure(layout: Layout): boolean {
+  if (layout === "cgroup2") return true;
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.some((line) => line.split(" ")[4] === "/sys/fs/cgroup" && line.includes(" - cgroup2 "));
+}
+
+/** Whether the number of processes can be limited, in hierarchies of version 1 or in the one of version 2. */
+function hasPids(v1: boolean): boolean {
+  if (v1) return existsSync("/sys/fs/cgroup/pids");
+  const [file] = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/unified/cgroup.controllers"].filter((one) => existsSync(one));
+  return file !== undefined && readFileSync(file, "utf8").split(/\s+/).includes("pids");
 }
 
 /** Words in front of a command that put it into the layout; they end in exec, so its pid is that of the first word. */

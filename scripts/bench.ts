@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { runChild } from "./bench-child.ts";
 import { findEntrants, findRuntimes, messageOf, type Notes, readVersions } from "./bench-entrants.ts";
-import { countSteps, type Measure, type MeasureName, measureNames, measures, type StepCounts } from "./bench-measures.ts";
+import { countSteps, type Measure, type MeasureName, measureNames, measures, type StepCounts, type Taken } from "./bench-measures.ts";
 import { makeReport, printReport, type Report, type Samples } from "./bench-report.ts";
 import { type Entrant, type Layout, layoutsHere, layoutTitles, type RuntimeName, Workshop } from "./bench-workshop.ts";
 
@@ -15,20 +15,31 @@ const repository = new URL("..", import.meta.url).pathname;
 const usage = `usage: npm run bench -- [flags]
 
   --rounds N   rounds to go (default 10)
-  --quick      two rounds of three runs: enough to see that it works, not to judge
-  --only NAME  one of ${[...measureNames, "steps"].join(", ")}
+  --quick      two rounds of three runs, without what takes long: enough to see that it works, not to judge
+  --only NAME  one of ${[...measuredNames(), "steps"].join(", ")}
   --output F   where to write the figures (default bench/latest.json)
 
 BOX_BINARY names the box to measure (default dist/box).`;
 
-type Wishes = { rounds: number; runs: number; only: MeasureName | "steps" | undefined; output: string };
+type Wishes = { rounds: number; runs: number; quick: boolean; only: MeasureName | "steps" | undefined; output: string };
+
+/** What can be measured by itself. */
+function measuredNames(): MeasureName[] {
+  return measureNames.filter((name) => measureOf(name) !== undefined);
+}
+
+/** undefined for a part of another. */
+function measureOf(name: MeasureName): Measure | undefined {
+  const measure = measures[name];
+  return "take" in measure ? measure : undefined;
+}
 
 function parseWishes(argv: readonly string[]): Wishes | "help" {
-  const wishes: Wishes = { rounds: 10, runs: 5, only: undefined, output: `${repository}bench/latest.json` };
+  const wishes: Wishes = { rounds: 10, runs: 5, quick: false, only: undefined, output: `${repository}bench/latest.json` };
   const words = [...argv];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--help") return "help";
-    if (word === "--quick") Object.assign(wishes, { rounds: 2, runs: 3 });
+    if (word === "--quick") Object.assign(wishes, { rounds: 2, runs: 3, quick: true });
     else if (word === "--rounds") wishes.rounds = parseRounds(words.shift());
     else if (word === "--only") wishes.only = parseName(words.shift());
     else if (word === "--output") wishes.output = parseFile(words.shift());
@@ -44,7 +55,7 @@ function parseRounds(word: string | undefined): number {
 }
 
 function parseName(word: string | undefined): MeasureName | "steps" {
-  const names = [...measureNames, "steps"] as const;
+  const names = [...measuredNames(), "steps"] as const;
   const name = names.find((one) => one === word);
   if (name === undefined) throw new Error(`--only: expected one of ${names.join(", ")}, got ${word ?? "nothing"}`);
   return name;
@@ -80,14 +91,16 @@ async function bench(wishes: Wishes, signal: AbortSignal): Promise<Report> {
       if (box === undefined) throw new Error(`nothing to compare: ${notes.leftOut.join("\n")}`);
       const counts = (wishes.only ?? "steps") === "steps" ? await readSteps(workshop, box, notes) : undefined;
       if (counts !== undefined) steps[layout] = counts;
-      for (const name of measureNames) {
-        if (name !== "version" && (wishes.only ?? name) === name) races.push(new Race(name, layout, entrants));
+      for (const name of measuredNames()) {
+        if (name === "version" || (wishes.only ?? name) !== name) continue;
+        if (wishes.quick && wishes.only === undefined && measureOf(name)?.long === true) continue;
+        races.push(new Race(name, layout, entrants));
       }
     }
   }
   const { rounds, runs } = wishes;
   await goRounds(workshop, races.filter(hasTool(notes)), rounds, runs, notes);
-  return makeReport({ samples: races, notes, versions, steps, rounds, runsPerRound: runs });
+  return makeReport({ samples: races.flatMap((race) => race.samples()), notes, versions, steps, rounds, runsPerRound: runs });
 }
 
 async function readSteps(workshop: Workshop, box: Entrant, notes: Notes): Promise<StepCounts | undefined> {
@@ -100,26 +113,46 @@ async function readSteps(workshop: Workshop, box: Entrant, notes: Notes): Promis
   }
 }
 
-/** One row of the table while it is being measured. */
-class Race implements Samples {
-  readonly measure: MeasureName;
+/** One row of the table while it is being measured, with those of its parts. */
+class Race {
+  readonly name: MeasureName;
+  readonly measure: Measure;
   readonly layout: Layout;
-  readonly values = new Map<RuntimeName, number[]>();
   entrants: readonly Entrant[];
+  readonly #values = new Map<MeasureName, Map<RuntimeName, number[]>>();
 
-  constructor(measure: MeasureName, layout: Layout, entrants: readonly Entrant[]) {
+  constructor(name: MeasureName, layout: Layout, entrants: readonly Entrant[]) {
+    const measure = measureOf(name);
+    if (measure === undefined) throw new Error(`${name} is part of another measure`);
+    this.name = name;
     this.measure = measure;
     this.layout = layout;
-    this.entrants = entrants;
+    this.entrants = measure.lives === true ? entrants.filter((one) => one.name !== "bubblewrap") : entrants;
+    this.#values.set(name, new Map());
+    for (const part of measureNames) if ("partOf" in measures[part] && measures[part].partOf === name) this.#values.set(part, new Map());
+  }
+
+  add({ name }: Entrant, taken: Taken): void {
+    const byMeasure: Readonly<Record<string, readonly number[]>> = Array.isArray(taken) ? { [this.name]: taken } : (taken as never);
+    for (const [measure, values] of this.#values) values.set(name, [...(values.get(name) ?? []), ...(byMeasure[measure] ?? [])]);
+  }
+
+  /** It takes no part any more, and what was measured of it does not count. */
+  remove(entrant: Entrant): void {
+    for (const values of this.#values.values()) values.delete(entrant.name);
+    this.entrants = this.entrants.filter((one) => one !== entrant);
+  }
+
+  samples(): Samples[] {
+    return [...this.#values].map(([measure, values]) => ({ measure, layout: this.layout, values }));
   }
 }
 
 const hasTool =
   (notes: Notes) =>
-  ({ measure }: Race): boolean => {
-    const { tool }: Measure = measures[measure];
+  ({ name, measure: { tool } }: Race): boolean => {
     if (tool === undefined || Bun.which(tool.executable) !== null) return true;
-    const text = `${measure}: ${tool.executable} is not installed (Debian package ${tool.debianPackage})`;
+    const text = `${name}: ${tool.executable} is not installed (Debian package ${tool.debianPackage})`;
     if (!notes.leftOut.includes(text)) notes.leftOut.push(text);
     return false;
   };
@@ -127,19 +160,17 @@ const hasTool =
 async function goRounds(workshop: Workshop, races: readonly Race[], rounds: number, runs: number, notes: Notes): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const race of races) {
-      const { take, mostRounds }: Measure = measures[race.measure];
+      const { take, mostRounds } = race.measure;
       if (round >= mostRounds) continue;
       // There and back, so that nobody always comes after the same one.
       for (const entrant of round % 2 === 0 ? race.entrants : race.entrants.toReversed()) {
         try {
-          const values = await take(workshop, entrant, runs);
-          race.values.set(entrant.name, [...(race.values.get(entrant.name) ?? []), ...values]);
+          race.add(entrant, await take(workshop, entrant, runs));
         } catch (error) {
           workshop.signal.throwIfAborted();
           await workshop.removeContainers(entrant);
-          race.values.delete(entrant.name);
-          race.entrants = race.entrants.filter((one) => one !== entrant);
-          notes.leftOut.push(`${entrant.name}, ${layoutTitles[race.layout]}, ${race.measure}: ${messageOf(error)}`);
+          race.remove(entrant);
+          notes.leftOut.push(`${entrant.name}, ${layoutTitles[race.layout]}, ${race.name}: ${messageOf(error)}`);
         }
       }
     }

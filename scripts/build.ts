@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { devDependencies, version } from "../package.json" with { type: "json" };
 import { alignElf } from "./align-elf.ts";
 import { FetchError, fetchBun } from "./fetch-bun.ts";
+import { loadTogether } from "./load-together.ts";
 import { replaceFile } from "./replace-file.ts";
 
 const root = join(import.meta.dir, "..");
@@ -81,6 +82,7 @@ export function bundleOptions(name: TargetName) {
     minify: true,
     splitting: true,
     bytecode: true,
+    plugins: [loadTogether()],
     define: {
       BOX_VERSION: JSON.stringify(version),
       BOX_COMMIT: JSON.stringify(readCommit(root)),

@@ -9,7 +9,6 @@ import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
-import { reportError } from "./report-error.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "force", short: "f", help: "end the container first if it still runs; say nothing if there is none" },
@@ -26,7 +25,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       await deleteOne(globals.root ?? rootOfStates(), checkContainerId(id), parsed.switches.has("force"));
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
-      reportError(error);
+      (await import("./report-error.ts")).reportError(error);
       exitCode = exitCodes.refused;
     }
   }

@@ -1,6 +1,5 @@
 // The process that exec runs: the container's own with other arguments and what the flags change, or that of a file.
 
-import { checkProcess } from "../config/check-spec.ts";
 import type { Capabilities, Process, Spec, User } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
@@ -30,7 +29,7 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
   };
 }
 
-function fromFile(path: string): Process {
+async function fromFile(path: string): Promise<Process> {
   const text = readTextOrThrow(path, "cannot read", "--process");
   let value: unknown;
   try {
@@ -38,6 +37,7 @@ function fromFile(path: string): Process {
   } catch (error) {
     throw new BoxError({ origin: "--process", what: `${path} is not JSON: ${(error as Error).message}` });
   }
+  const { checkProcess } = await import("../config/check-spec.ts");
   return checkProcess(value);
 }
 

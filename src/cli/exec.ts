@@ -16,7 +16,7 @@ import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
-import { factsFor } from "./host-facts.ts";
+import { type FactsAsked, factsFor } from "./host-facts.ts";
 import { rootOfStates } from "./invocation.ts";
 import { checkStdio, launchFlags, launchOf } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
@@ -52,7 +52,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
-  const facts = factsFor({ openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false }, stateRoot);
+  const asked: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
+  const facts = factsFor(asked, stateRoot);
   const { bundle } = state;
   const seccomp = readKeptFilter(folder, state);
   const start = (cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> =>

@@ -15,6 +15,7 @@ export type FactsAsked = {
   readonly home: { readonly root: string; readonly uid: number } | undefined;
   /** Resources are limited, other than devices. */
   readonly limits: boolean;
+  readonly cgroups?: false;
 };
 
 export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): FactsAsked {
@@ -38,6 +39,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     openFiles: asked.openFiles,
     home: homeFor(asked),
     limits: asked.limits,
+    ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 
 /** What a reader was asked and what it answered: as long as it would answer the same, the facts are the same. */

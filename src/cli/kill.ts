@@ -4,7 +4,7 @@ import { BoxError, exitCodes } from "../errors.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { hasOwnPidNamespace, signalAll, signalInit } from "../execute/signal-container.ts";
 import { findContainer } from "../execute/state-folder.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { parseSignal, signalName, signals } from "../linux/signals.ts";
 import type { State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";

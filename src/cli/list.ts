@@ -5,7 +5,7 @@ import { problemOfId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { listFolder } from "../execute/list-folder.ts";
 import { checkStateRoot, readFolder } from "../execute/state-folder.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";

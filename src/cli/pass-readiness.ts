@@ -4,7 +4,7 @@ import { BoxError } from "../errors.ts";
 import { openNotifySocket, passReadiness } from "../execute/notify-socket.ts";
 import { passSignals } from "../execute/pass-signals.ts";
 import type { Between } from "../execute/run-container.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { notifyHost } from "./launch-flags.ts";
 
 /** The socket is there before the program runs, and box stays until it is ready. */

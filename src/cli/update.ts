@@ -5,7 +5,7 @@ import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { readDescriptor, readText } from "../execute/files.ts";
 import { updateContainer } from "../execute/update-container.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";

@@ -3,7 +3,7 @@
 // The state rules of pause and resume are not here.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import type { State } from "../state/state.ts";
 import { exists, readAgain, readText } from "./files.ts";
 import { cString, systemCall } from "./libc.ts";
@@ -12,26 +12,6 @@ import { writeText } from "./write-text.ts";
 
 type Cgroups = { readonly box: Pick<State["box"], "cgroups"> };
 type Cgroup = State["box"]["cgroups"][number];
-
-/**
- * Whether the container itself was frozen; being below a frozen cgroup does not count, since no resume would help there. Of v1
- * one hierarchy alone has a freezer, nearly always the one mounted under that name: it is asked first, for a list asks of many.
- */
-export function isFrozen({ box: { cgroups } }: Cgroups): boolean {
-  let known: boolean | undefined;
-  for (const { version, path } of cgroups)
-    if (version === 2) {
-      if (says(`${path}/cgroup.freeze`) === true) return true;
-    } else if (path.includes("freezer")) known = known === true || says(`${path}/freezer.self_freezing`);
-  for (const { version, path } of cgroups) if (known === undefined && version === 1) known = says(`${path}/freezer.self_freezing`);
-  return known === true;
-}
-
-/** undefined where there is no such file. */
-function says(path: string): boolean | undefined {
-  const text = readText(path);
-  return typeof text === "string" ? text.startsWith("1") : undefined;
-}
 
 /** Returns when every process stands still; throws a BoxError, with nothing frozen, when that cannot be had. */
 export function freeze(state: Cgroups): void {
@@ -57,12 +37,6 @@ export function thaw({ box: { cgroups } }: Cgroups): void {
 /** 0, or the negative errno: ENOENT in all hierarchies of v1 but the freezer's. */
 const thawCgroup = ({ version, path }: Cgroup): number =>
   version === 1 ? writeText(`${path}/freezer.state`, "THAWED") : writeText(`${path}/cgroup.freeze`, "0");
-
-/**
- * On v1 a frozen process dies of a SIGKILL only once it is thawed; on v2 it does at once. Whether this is a cgroup of the
- * freezer at all; a failure to thaw shows when the process lives on.
- */
-export const thawToDie = (path: string): boolean => writeText(`${path}/freezer.state`, "THAWED") === 0;
 
 /** Where there are both, v1's: on a hybrid layout the v2 hierarchy may be there for its processes' names only. */
 function freezerOf({ box: { cgroups } }: Cgroups): Cgroup | undefined {

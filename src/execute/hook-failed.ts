@@ -1,7 +1,7 @@
 // A hook that failed, in words: which one, how it ended and after how long, and what it said.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { signalName } from "../linux/signals.ts";
 import type { Step } from "../tape/step.ts";
 import { addressOf, systemCall } from "./libc.ts";

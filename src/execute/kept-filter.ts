@@ -2,7 +2,7 @@
 // not compile it again.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import type { SeccompFilter } from "../plan/builder.ts";
 import { keptFilter } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";

@@ -1,14 +1,29 @@
 // The one door to native code: libc's syscall(2) wrapper to map the interpreter, and the interpreter itself, the same
 // machine code as the stage's, called inside the box process. Everything else box asks of the kernel is a tape.
 
-import { CFunction, dlopen, ptr, toArrayBuffer } from "bun:ffi";
-import { type CallName, type Machine, syscalls } from "../linux/syscalls.ts";
+import { encodeCallNumbers } from "../linux/call-numbers-macro.ts" with { type: "macro" };
+import type { CallName, Machine } from "../linux/syscalls.ts";
 import { stage } from "../stage/stage.ts";
 import { header, record } from "../tape/layout.ts";
 
 declare const BOX_LIBC: string | undefined;
 
+/** What bun:ffi is made from. The module itself is JavaScript that Bun compiles when it is imported, which costs 0.3 ms. */
+const { dlopen, linkSymbols, ptr, toArrayBuffer } = (Bun as unknown as { readonly FFI: Native }).FFI;
+type Signature = { readonly args: readonly ("i64" | "ptr")[]; readonly returns: "ptr" | "i32"; readonly ptr?: number };
+type Symbols<Name extends string> = { readonly symbols: Readonly<Record<Name, (...args: number[]) => number | null>> };
+type Native = {
+  /** Both answer with an error where bun:ffi would throw it. */
+  readonly dlopen: <Name extends string>(library: string, symbols: Readonly<Record<Name, Signature>>) => Symbols<Name> | Error;
+  readonly linkSymbols: <Name extends string>(symbols: Readonly<Record<Name, Signature>>) => Symbols<Name> | Error;
+  readonly ptr: (bytes: Uint8Array) => number;
+  readonly toArrayBuffer: (address: number, offset: number, length: number) => ArrayBuffer;
+};
+
 export const machine: Machine = process.arch === "arm64" ? "arm64" : "x64";
+// As with the stage, only one of the two ends up in the executable.
+const callNumbers = process.arch === "arm64" ? encodeCallNumbers("arm64") : encodeCallNumbers("x64");
+
 export { stage };
 
 const PROT_READ_WRITE = 3;
@@ -30,19 +45,21 @@ function load(): { interpret: Interpret; region: number; memory: ArrayBuffer } {
   const libc = dlopen(name, {
     syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "ptr" },
   });
-  const call = libc.symbols.syscall as unknown as (...args: number[]) => number | null;
+  if (libc instanceof Error) throw libc;
+  const call = libc.symbols.syscall;
   let start = FIRST_ADDRESS;
   // syscall(3) answers -1 where the kernel refuses, and the address where it does not.
-  while (call(syscalls.mmap[machine], start, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_THERE, -1, 0) !== start) {
+  while (call(callNumbers.mmap, start, CODE_BYTES + REGION_BYTES, PROT_READ_WRITE, MAP_THERE, -1, 0) !== start) {
     start += NEXT_ADDRESS;
     if (start > LAST_ADDRESS) throw new Error(`box: cannot map ${CODE_BYTES + REGION_BYTES} bytes below 2 GiB`);
   }
-  new Uint8Array(toArrayBuffer(start as never, 0, stage.elf.length)).set(stage.elf);
-  if (call(syscalls.mprotect[machine], start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
+  new Uint8Array(toArrayBuffer(start, 0, stage.elf.length)).set(stage.elf);
+  if (call(callNumbers.mprotect, start, CODE_BYTES, PROT_READ_EXEC, 0, 0, 0) !== null)
     throw new Error("box: the system refuses executable memory");
-  const interpret = CFunction({ ptr: (start + stage.interpretOffset) as never, args: ["ptr"], returns: "i32" });
+  const code = linkSymbols({ interpret: { ptr: start + stage.interpretOffset, args: ["ptr"], returns: "i32" } });
+  if (code instanceof Error) throw code;
   const region = start + CODE_BYTES;
-  return { interpret: interpret as unknown as Interpret, region, memory: toArrayBuffer(region as never, 0, REGION_BYTES) };
+  return { interpret: code.symbols.interpret as Interpret, region, memory: toArrayBuffer(region, 0, REGION_BYTES) };
 }
 
 const { interpret, region, memory } = load();
@@ -102,17 +119,17 @@ export function readWord(address: number): number {
 export const bytesAt = (address: number, length: number): Uint8Array => new Uint8Array(memory, address - region, length);
 
 /** Bytes at any address that is known to be mapped. */
-export const mappedBytes = (address: number, length: number): ArrayBuffer => toArrayBuffer(address as never, 0, length);
+export const mappedBytes = (address: number, length: number): ArrayBuffer => toArrayBuffer(address, 0, length);
 
 /** The address of bytes that JavaScript holds; they must stay referenced while the kernel may use it. */
-export const addressOf = (bytes: Uint8Array): number => ptr(bytes) as unknown as number;
+export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
 
 /** One system call. Arguments are numbers or addresses; the result is the kernel's: an errno is negative. */
 export function systemCall(name: CallName, ...args: readonly number[]): number {
   put(header.status, region + STATUS);
   put(header.entry, region + header.bytes);
   const at = header.bytes;
-  words[at >>> 2] = syscalls[name][machine];
+  words[at >>> 2] = callNumbers[name];
   words[(at >>> 2) + 1] = 0;
   for (let index = 0; index < 6; index++) put(at + record.args + index * 8, args[index] ?? 0);
   put(at + record.out, region + RESULT);

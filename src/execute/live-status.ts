@@ -3,8 +3,8 @@
 
 import { waitFifo } from "../plan/state-files.ts";
 import { exists } from "./files.ts";
-import { isFrozen } from "./freezer.ts";
 import { initLives } from "./init-lives.ts";
+import { isFrozen } from "./is-frozen.ts";
 import { cString, systemCall } from "./libc.ts";
 import type { Found } from "./state-folder.ts";
 

@@ -2,7 +2,7 @@
 // second sees what the first did. It is not the lock on the state folder, which a supervisor holds for all its life.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { stateFile } from "../plan/state-files.ts";
 import { cString, systemCall } from "./libc.ts";
 

@@ -1,7 +1,7 @@
 // A file that must be there, or the error that says why it is not.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { readText } from "./files.ts";
 
 /** Reads a file that must exist. */

@@ -2,7 +2,7 @@
 // cgroups, then its state. Safe to repeat and to race.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { notifyFolder, notifySocket } from "../plan/notify.ts";
 import {
   answerFifo,
@@ -17,10 +17,10 @@ import {
 } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { readText } from "./files.ts";
-import { thawToDie } from "./freezer.ts";
 import { cString, systemCall } from "./libc.ts";
 import { listFolder } from "./list-folder.ts";
 import { signalInit } from "./signal-container.ts";
+import { thawToDie } from "./thaw-to-die.ts";
 import { writeText } from "./write-text.ts";
 
 const SIGKILL = 9;

@@ -4,9 +4,9 @@
 import type { State } from "../state/state.ts";
 import { processesOf } from "./container-processes.ts";
 import { readText } from "./files.ts";
-import { thawToDie } from "./freezer.ts";
 import { initLives } from "./init-lives.ts";
 import { systemCall } from "./libc.ts";
+import { thawToDie } from "./thaw-to-die.ts";
 import { writeText } from "./write-text.ts";
 
 const SIGKILL = 9;

@@ -2,9 +2,9 @@
 // It reports a failed execve, since init answers.
 
 import { BoxError, exitCodes } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
+import { answer } from "../plan/start-answer.ts";
 import { answerFifo, waitFifo } from "../plan/state-files.ts";
-import { answer } from "../plan/wait-for-start.ts";
 import type { State } from "../state/state.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
 

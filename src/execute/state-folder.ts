@@ -1,7 +1,7 @@
 // A container's state folder: found by id, locked by whoever works on it, read without trusting it.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { stateFile } from "../plan/state-files.ts";
 import { parseState, type State } from "../state/state.ts";
 import { readText } from "./files.ts";

@@ -2,7 +2,8 @@
 // its last error, podman the whole file, which has to be one JSON value. So a message is one record, however many lines
 // a person sees. Loaded when there is something to tell.
 
-import { type Errno, errnoName } from "../linux/errno.ts";
+import type { Errno } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { errnoText } from "../linux/errno-text.ts";
 import { currentLog } from "../log.ts";
 import { appendText } from "./write-text.ts";

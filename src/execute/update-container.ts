@@ -7,7 +7,7 @@ import { mergeResources } from "../config/merge-resources.ts";
 import type { Resources, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { controllersOf, readCgroups } from "../host/read-facts.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { writeLimits } from "../plan/limits.ts";
 import { keptConfig, newConfig } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";

@@ -2,7 +2,7 @@
 // Bun ignores SIGPIPE, and console.log says nothing.
 
 import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno.ts";
+import { errnoName } from "../linux/errno-name.ts";
 import { addressOf, systemCall } from "./libc.ts";
 import { POLLOUT, waitFor } from "./poll.ts";
 

@@ -4,7 +4,9 @@
 import { BoxError } from "../errors.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
+import { defaultStateRoot } from "./default-state-root.ts";
 import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
+import { mapsEverything } from "./maps-everything.ts";
 
 /** How facts are read; src/execute/host-reader.ts does it with system calls, tests with plain data. */
 export type HostReader = {
@@ -23,7 +25,11 @@ export type FactsWanted = {
   readonly home: string | undefined;
   /** Whether the configuration limits resources, which a host with cgroups of both versions may do with either. */
   readonly limits: boolean;
+  /** Left out where a process only joins what a container has already. */
+  readonly cgroups?: false;
 };
+
+const noCgroups: CgroupFacts = { v1: [], v2: undefined, writable: false };
 
 export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
   const status = reader.read("/proc/self/status");
@@ -37,7 +43,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
-    cgroups: readCgroups(reader, wanted.limits),
+    cgroups: wanted.cgroups === false ? noCgroups : readCgroups(reader, wanted.limits),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
@@ -55,21 +61,11 @@ function ignoredSignals(mask: string): number[] {
   return signals;
 }
 
-/** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */
-const mapsEverything = (map: string): boolean => {
-  const [inside, outside, size] = map.split(" ").filter((word) => word !== "");
-  return inside === "0" && outside === "0" && Number(size) === 4294967295;
-};
-
 /** Whether a release such as `6.1.0-18-amd64` is that version or a later one. */
 export function isKernel(release: string, major: number, minor: number): boolean {
   const has = Number.parseInt(release, 10);
   return has > major || (has === major && Number.parseInt(release.slice(release.indexOf(".") + 1), 10) >= minor);
 }
-
-/** Where containers' state lives unless --root says otherwise. */
-export const defaultStateRoot = (uid: number, runtimeFolder: string | undefined): string =>
-  uid === 0 ? "/run/box" : runtimeFolder !== undefined && runtimeFolder !== "" ? `${runtimeFolder}/box` : `/tmp/box-${uid}`;
 
 /** The value of `name:` in a file like /proc/self/status. */
 export function field(text: string, name: string): string {

@@ -135,9 +135,3 @@ export const errno = {
 } as const;
 
 export type Errno = keyof typeof errno;
-
-/** `EINVAL` for 22; `errno 999` for a number without a name. */
-export function errnoName(number: number): string {
-  for (const name in errno) if (errno[name as Errno] === number) return name;
-  return `errno ${number}`;
-}

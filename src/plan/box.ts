@@ -1,9 +1,7 @@
-// Box's own part: state and cgroups before the first process, that process itself, and what is recorded and waited
-// for until the container runs. Box runs these steps inside its own process, section by section.
+// Box's own part around the first process: the stage and the line to it, and what is recorded and waited for until the
+// container runs. Box runs these steps inside its own process, section by section. What comes before is prepare.ts.
 
-import { errno } from "../linux/errno.ts";
 import type { Flag } from "../linux/flags.ts";
-import { structFields } from "../linux/structs.ts";
 import { ARENA_FD, STATUS_BYTES, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import {
   address,
@@ -20,17 +18,11 @@ import {
   step,
 } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
-import { limitDevices } from "./device-cgroup.ts";
 import { eachHook, type HookRun, hasHooks, newHookReport, runHooks } from "./hooks.ts";
-import { limitResources } from "./limits.ts";
-import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
-import { notifyFolder } from "./notify.ts";
+import { needsHelper } from "./namespaces.ts";
 import { type BoxVariables, type Bytes, bufferBytes } from "./plan.ts";
 import { sendToSocket } from "./send-descriptor.ts";
-import { answerFifo, keptConfig, keptFilter, newStateFile, rootFolder, stateFile, waitFifo } from "./state-files.ts";
-import { expectEqual } from "./steps.ts";
-import { adopts } from "./supervisor.ts";
+import { answerFifo, newStateFile, stateFile, waitFifo } from "./state-files.ts";
 
 export function newBoxVariables(): BoxVariables {
   const variables = newVariables();
@@ -76,67 +68,6 @@ export function newBoxVariables(): BoxVariables {
   };
 }
 
-/** The state folder, locked for as long as box lives, and the first state: what to undo is recorded before it is done. */
-function openState(building: Building, box: BoxVariables): Step[] {
-  const { stateRoot } = building.facts;
-  const { id } = building;
-  const root = newSlot(box.variables, "fd", "folder of all states");
-  const made = newSlot(box.variables, "fd", "unlocked state folder");
-  const folder = `${stateRoot}/${id}`;
-  const failed = "duplicate";
-  // Between mkdirat and flock, another box may take the folder for the remains of a dead one, and remove it.
-  const removed = compute([0, 0, errno.EEXIST, -1], "id", `keep the state folder ${folder}`, { failed });
-  return [
-    ...openStateRoot(building, box, root),
-    step("mkdirat", [root, id, 0o700], "id", `make the state folder ${folder}`, { failed }),
-    step("openat", [root, id, ["O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], "id", `open the state folder ${folder}`, {
-      out: made,
-      onError: [["ENOENT", [removed]]],
-    }),
-    step("flock", [made, ["LOCK_EX", "LOCK_NB"]], "id", `lock the state folder ${folder}`, { failed }),
-    compute([made, 0, 0, -1], "id", "only now it is this container's", { out: box.stateFolder }),
-    // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
-    ...refuseUsedCgroups(building.cgroups, box.variables),
-    ...writeState(box, [["ENOENT", [removed]]]),
-    ...keepConfig(building, box),
-    ...(building.launch.notifies
-      ? [step("mkdirat", [box.stateFolder, notifyFolder, 0o755], "NOTIFY_SOCKET", "make a folder for the socket of sd_notify")]
-      : []),
-    ...(building.hostRoot ? [step("mkdirat", [box.stateFolder, rootFolder, 0o755], "root", "make a folder to mount the root on")] : []),
-  ];
-}
-
-/** Where all states are, made with the folders above it. */
-function openStateRoot({ facts }: Building, box: BoxVariables, root: Slot<"fd">): Step[] {
-  const { stateRoot, uid } = facts;
-  const origin = "--root";
-  const exists: ErrorTable = [["EEXIST", []]];
-  const make = (path: string, onError: ErrorTable): Step =>
-    step("mkdirat", ["AT_FDCWD", path, 0o711], origin, `make the folder ${path}`, { onError });
-  const above: Step[] = [];
-  for (let at = stateRoot.indexOf("/", 1); at > 0; at = stateRoot.indexOf("/", at + 1)) above.push(make(stateRoot.slice(0, at), exists));
-  return [
-    make(stateRoot, [...exists, ["ENOENT", [...above, make(stateRoot, exists)]]]),
-    step("openat", ["AT_FDCWD", stateRoot, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, `open the folder ${stateRoot}`, {
-      out: root,
-    }),
-    ...checkOwner(box, root, uid, stateRoot),
-  ];
-}
-
-/** In a folder such as /tmp anybody may have made it first, to choose what box will read and remove. */
-function checkOwner(box: BoxVariables, root: Slot<"fd">, uid: number, stateRoot: string): Step[] {
-  const statx = newBuffer(box.variables, "statx of the folder of all states", structFields.statx.bytes);
-  const field = (name: string): Slot<"int"> =>
-    slotIn("int", statx, structFields.statx.fields[name]?.offset as number, `${name} of the folder`);
-  const why = `use the folder ${stateRoot}`;
-  return [
-    step("statx", [root, "", ["AT_EMPTY_PATH"], ["STATX_UID", "STATX_MODE"], address(statx)], "--root", "look at its owner"),
-    expectEqual(field("uid"), UINT_MAX, uid, "--root", why, "it belongs to another user"),
-    expectEqual(field("mode"), 0o022, 0, "--root", why, "other users may write in it"),
-  ];
-}
-
 /** Writes the state so that a reader sees the old one or the new one, never half of one. */
 export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
   const file = newSlot(box.variables, "fd", "state.json");
@@ -154,26 +85,6 @@ export function writeState(box: BoxVariables, onError?: ErrorTable): Step[] {
     step("write", [file, box.state.address, box.state.length], "id", "write the state"),
     step("close", [file], "id", "done with it"),
     step("renameat2", [box.stateFolder, newStateFile, box.stateFolder, stateFile, 0], "id", "put it in place of the old one"),
-  ];
-}
-
-/**
- * The configuration as it was planned, for the commands that come later: exec wants its process, delete its hooks. Beside it
- * the filter of system calls, so that exec has the same and need not compile it.
- */
-function keepConfig({ seccomp }: Building, box: BoxVariables): Step[] {
-  const keep = (name: string, what: string, bytes: Slot<"int"> | Uint8Array, length: Slot<"int"> | number): Step[] => {
-    const file = newSlot(box.variables, "fd", name);
-    const flags: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"];
-    return [
-      step("openat", [box.stateFolder, name, flags, 0o600], "id", `keep ${what}`, { out: file }),
-      step("write", [file, bytes, length], "id", `write ${what}`),
-      step("close", [file], "id", "done with it"),
-    ];
-  };
-  return [
-    ...keep(keptConfig, "the configuration", box.config.address, box.config.length),
-    ...(seccomp === undefined ? [] : keep(keptFilter, "the filter of system calls", seccomp.filter, seccomp.filter.length)),
   ];
 }
 
@@ -261,28 +172,6 @@ const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string, end: number): St
   step("close", [from], "box", "done with it"),
 ];
 
-/** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
-function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
-  const helper = needsHelper(building.namespaces);
-  const { cgroups } = building;
-  const v2 = cgroups.some(({ version }) => version === 2);
-  const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
-  if (!helper) flags.push(...newNamespaceFlags(building));
-  if (v2) flags.push("CLONE_INTO_CGROUP");
-  const clone = newBuffer(box.variables, "clone_args", structFields.clone_args.bytes, {
-    struct: "clone_args",
-    flags,
-    exit_signal: SIGCHLD,
-  });
-  const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
-  const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
-  return {
-    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
-    limits: limitDevices(building, box, cgroup),
-    clone: cloneStage(building, box, clone, why),
-  };
-}
-
 /** The clone whose child becomes the stage. */
 export const cloneStage = (building: Building, box: BoxVariables, clone: Buffer, why: string, more?: Pick<StepOptions, "onError">): Step =>
   step("clone3", [address(clone), clone.bytes], "linux.namespaces", why, {
@@ -353,7 +242,6 @@ export function openMore({ handed }: Building, box: BoxVariables): Step[] {
 }
 
 const S_IFIFO = 0o010000;
-const SIGCHLD = 17;
 
 export const blockSignals = (): Step =>
   step(
@@ -362,27 +250,6 @@ export const blockSignals = (): Step =>
     "box",
     "keep signals until there is somebody to pass them to",
   );
-
-/** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
-export function prepare(building: Building, box: BoxVariables): Step[] {
-  const { before, limits, clone } = makeChild(building, box);
-  return [
-    ...openState(building, box),
-    ...before,
-    ...sealStage(box),
-    ...openLines(building, box),
-    ...openMore(building, box),
-    blockSignals(),
-    ...(adopts(building)
-      ? [step("prctl", [["PR_SET_CHILD_SUBREAPER"], 1, 0, 0, 0], "--no-subreaper", "adopt what the container leaves behind")]
-      : []),
-    // A signal would interrupt the check of the filter (EAGAIN since Linux 5.0).
-    ...limits,
-    clone,
-    step("close", [box.arena], "box", "the child has the tape"),
-    step("close", [box.childSync], "box", "the child has its end"),
-  ];
-}
 
 /** With a helper: it ends once init exists. */
 export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>

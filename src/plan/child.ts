@@ -21,7 +21,7 @@ import * as process from "./process.ts";
 import { attachRoot, copyRoot, enterRoot, keepEmptyFolder, leaveHostPropagation, openRootFolder } from "./root.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
 import { refuseHostNetwork, writeSysctls } from "./sysctls.ts";
-import { openTerminal, takeTerminal } from "./terminal.ts";
+import { openTerminal, takeTerminal, terminalThere } from "./terminal.ts";
 import { makeTimeNamespace } from "./time-namespace.ts";
 import { startFailures, waitForStart } from "./wait-for-start.ts";
 
@@ -83,13 +83,6 @@ function refuse(path: string): never {
 
 const joinedMountNote =
   "linux.namespaces joins a mount namespace, so the container sees that namespace as it is: root, mounts, maskedPaths and readonlyPaths do not apply";
-
-/** In a joined mount namespace its root is already this process's. */
-export const terminalThere = (building: Building): Step[] => [
-  openRootFolder(building, "/", building.root),
-  ...openTerminal(building),
-  step("close", [building.root], "process.terminal", "done with it"),
-];
 
 function names(spec: Spec): Step[] {
   const steps: Step[] = [];

@@ -13,6 +13,7 @@ import { hasHooks } from "./hooks.ts";
 import { foreground, handedTo, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
+import { prepare } from "./prepare.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 import * as supervisor from "./supervisor.ts";
@@ -70,7 +71,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
   const plan: Plan = {
     way: launch.way,
-    prepare: section("state, cgroups and the child", box.prepare(building, own)),
+    prepare: section("state, cgroups and the child", prepare(building, own)),
     child: planChild(building),
     explanations: explainFailures(building),
     awaitHelper: section("the helper", box.awaitHelper(building, own)),

@@ -10,7 +10,6 @@ import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from 
 import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
-import { terminalThere } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
@@ -21,7 +20,7 @@ import { receiveTerminal } from "./receive-terminal.ts";
 import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./settle.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 import * as supervisor from "./supervisor.ts";
-import { takeTerminal } from "./terminal.ts";
+import { takeTerminal, terminalThere } from "./terminal.ts";
 
 export type Exec = {
   readonly id: string;

@@ -7,11 +7,18 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
-import { attach } from "./root.ts";
+import { attach, openRootFolder } from "./root.ts";
 import { messageToSend } from "./send-descriptor.ts";
 import { ensureInRoot, expectEqual, OPEN_HOW_BYTES, openInRoot, pointerTo } from "./steps.ts";
 
 const origin = "process.terminal";
+
+/** In a joined mount namespace its root is already this process's. */
+export const terminalThere = (building: Building): Step[] => [
+  openRootFolder(building, "/", building.root),
+  ...openTerminal(building),
+  step("close", [building.root], "process.terminal", "done with it"),
+];
 
 /** Makes the pseudoterminal and sends its master to box; with a root of the container's own, /dev/console is its slave. */
 export function openTerminal(building: Building): Step[] {

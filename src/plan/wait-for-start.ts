@@ -4,14 +4,8 @@
 import { address, compute, type Explanation, lastErrno, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { bufferBytes } from "./plan.ts";
+import { answer } from "./start-answer.ts";
 import { pointerTo } from "./steps.ts";
-
-/**
- * What init writes on the answering FIFO when it fails, in one piece each: the errno, eight bytes; how the last hook
- * ended, a siginfo; the text of what it attempted, "origin\\nwhat\\0" and whatever follows; then what the hook
- * printed or how the program begins. An execve that succeeds closes the FIFO instead.
- */
-export const answer = { errno: 0, siginfo: 8, attempt: 136, explanation: 648, bytes: 1160, attemptBytes: 512 } as const;
 
 /** Tells box that the container is made, and waits. */
 export function waitForStart({ launch, handed, child }: Building): Step[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { BoxError } from "../../src/errors.ts";
+import { defaultStateRoot } from "../../src/host/default-state-root.ts";
 import {
   bits,
-  defaultStateRoot,
   type FactsWanted,
   field,
   type HostReader,

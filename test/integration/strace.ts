@@ -14,7 +14,7 @@ export type Call = {
   readonly pid: number;
   readonly name: string;
   readonly args: readonly string[];
-  /** Undefined where strace shows none: the call never returned. */
+  /** Undefined where strace shows none: the call never returned. A process by the number that strace knows it by. */
   readonly result: number | undefined;
   readonly errno: string | undefined;
   /** As strace wrote it. */
@@ -80,17 +80,30 @@ export function parseTrace(trace: string): Call[] {
 function parseCall(pid: number, text: string): Call {
   const open = text.indexOf("(");
   const { parts, end } = splitParts(text, open + 1);
-  const [, result = "?", errno] = /^\)\s+= (\S+)(?: (E[A-Z0-9]+))?/.exec(text.slice(end)) ?? [];
-  return { pid, name: text.slice(0, open), args: parts, result: result === "?" ? undefined : Number(result), errno, text };
+  const [, result = "?", errno, outside] =
+    /^\)\s+= (\S+)(?: (E[A-Z0-9]+)| \/\* (\d+) in strace's PID NS \*\/)?/.exec(text.slice(end)) ?? [];
+  return { pid, name: text.slice(0, open), args: parts, result: result === "?" ? undefined : Number(outside ?? result), errno, text };
 }
 
 const machine = process.arch === "arm64" ? "arm64" : "x64";
 /** Names that strace writes and box's tables need not know. */
 const otherNames = {
   AT_STATX_SYNC_AS_STAT: 0,
+  CLOCK_REALTIME: 0,
   IPPROTO_IP: 0,
+  KEY_POS_VIEW: 0x0100_0000,
+  KEY_POS_READ: 0x0200_0000,
+  KEY_POS_WRITE: 0x0400_0000,
+  KEY_POS_SEARCH: 0x0800_0000,
+  KEY_POS_LINK: 0x1000_0000,
+  KEY_POS_SETATTR: 0x2000_0000,
+  KEY_USR_VIEW: 0x0001_0000,
+  KEY_USR_READ: 0x0002_0000,
+  KEY_USR_SEARCH: 0x0008_0000,
+  KEY_USR_LINK: 0x0010_0000,
   SFD_CLOEXEC: flags.O.O_CLOEXEC,
   SFD_NONBLOCK: flags.O.O_NONBLOCK,
+  SEEK_SET: 0,
   SIG_DFL: 0,
   SUID_DUMP_DISABLE: 0,
   _LINUX_CAPABILITY_VERSION_3: 0x20080522,
@@ -140,8 +153,8 @@ const bytesOf = (quoted: string): string =>
       return escapes[char] ?? char;
     });
 
-/** Descriptors by the names that the plan gives them. */
-type Known = ReadonlyMap<string, number>;
+/** Descriptors and texts in quotes, by the names that the plan gives them. */
+type Known = ReadonlyMap<string, number | string>;
 
 type Planned = { readonly name: string; readonly args: readonly string[]; readonly out: string | undefined };
 const parsed = new Map<string, Planned>();
@@ -183,6 +196,8 @@ function fits(planned: Planned, call: Call, known: Known): Known | undefined {
     if (call.result !== undefined && call.errno === undefined) learnt.set(planned.out, call.result);
     else learnt.delete(planned.out);
   }
+  // Another step may open something else under that name, in a place that no result shows.
+  if (call.name === "close" && call.errno === undefined) learnt.delete(planned.args[0] ?? "");
   return learnt;
 }
 
@@ -192,7 +207,7 @@ function orderCloneArgs(args: readonly string[]): string[] {
   return ["flags", "child_stack", "parent_tid", "child_tidptr", "tls"].map((name) => named.get(name) ?? "NULL");
 }
 
-function argFits(planned: string, kind: ArgKind, shown: string, known: Map<string, number>): boolean {
+function argFits(planned: string, kind: ArgKind, shown: string, known: Map<string, number | string>): boolean {
   // A struct that the call changed: `before => after`.
   const seen = shown.split(" => ")[0] as string;
   if (planned.startsWith('"')) return seen.startsWith('"') && bytesOf(planned) === bytesOf(seen);
@@ -203,8 +218,9 @@ function argFits(planned: string, kind: ArgKind, shown: string, known: Map<strin
   const value = numberOf(planned);
   // Some requests of ioctl share a number: `SNDCTL_TMR_TIMEBASE or TCGETS`.
   if (value !== undefined) return seen.split(" or ").some((name) => sameNumber(value, numberOf(name)));
-  if (kind !== "fd") return true;
   const before = known.get(planned);
+  if (typeof before === "string") return seen.startsWith('"') && bytesOf(before) === bytesOf(seen);
+  if (kind !== "fd") return true;
   if (before === undefined) known.set(planned, Number(seen));
   return before === undefined || before === Number(seen);
 }
@@ -244,10 +260,18 @@ type Node = {
 type Around = {
   /** Where an error may lead that the step has no branch for, other than to the next step. */
   readonly failures: readonly Target[];
-  /** Where a computation may lead: a loop's jumps. */
-  readonly jumps: readonly Target[];
+  /** What the steps of one tape that go elsewhere call it. */
+  readonly labels: Map<string, Target>;
 };
-const straight: Around = { failures: [], jumps: [] };
+const around = (...failures: readonly Target[]): Around => ({ failures, labels: new Map() });
+
+/** The step after `node`, or the one that it goes to; none where the plan has no step of that name. */
+function nextOf({ step, next, around: { labels } }: Node): readonly Target[] {
+  if (finishes(step)) return ["end"];
+  if (step.goto === undefined) return [next];
+  const there = labels.get(step.goto);
+  return there === undefined ? [] : [there];
+}
 
 type Tree = { readonly step: PlannedStep; readonly branches: Map<string, Tree[]>; readonly gap?: Node["gap"] };
 
@@ -269,15 +293,19 @@ function growTrees(steps: readonly PlannedStep[]): Tree[] {
 }
 
 /** The way into these steps, which go on with `after`. */
-function link(trees: readonly Tree[], after: Target, around: Around): Target {
+function link(trees: readonly Tree[], after: Target, of: Around): Target {
   let target = after;
   for (const { step, branches, gap } of trees.toReversed()) {
     const next = target;
-    const ways = [...branches].map(([when, inner]): [string, Target] => [when, link(inner, next, around)]);
-    target = { step, planned: parseStep(step), next, branches: new Map(ways), around, gap };
+    const ways = [...branches].map(([when, inner]): [string, Target] => [when, link(inner, next, of)]);
+    target = { step, planned: parseStep(step), next, branches: new Map(ways), around: of, gap };
+    if (step.label !== undefined) of.labels.set(step.label, target);
   }
   return target;
 }
+
+/** What follows is not a tape's to do: box goes on in TypeScript, about which the plan says nothing. */
+const finishes = ({ label, section }: PlannedStep): boolean => label === "hand over" && section === waiting;
 
 const stageStep = (call: CallName, args: string): Tree => ({
   step: { number: 0, actor: "stage", section: "the stage itself", call, text: `${call}(${args})`, origin: "box", why: "" },
@@ -290,34 +318,48 @@ const stageBegins = [
 ];
 const stageFails = [stageStep("exit_group", "125")];
 
-const explained = ["when a mount fails", "when the program cannot be executed"];
+const explained = ["when a mount fails", "when the program cannot be executed", "when start fails"];
 const supervised = "while the container runs";
 const handedOver = "what a tape cannot finish";
+const waiting = "wait for its end";
 
-type Ways = { readonly box: Target; readonly child: Target; readonly init: Target | undefined };
+type Ways = {
+  readonly box: Target;
+  readonly child: Target;
+  readonly init: Target | undefined;
+  /** Of the processes that become hooks, in the order in which their parents make them. */
+  readonly hooks: { readonly box: readonly Target[]; readonly init: readonly Target[] };
+};
 
 /** The ways of box, of the child it makes, and of init where the child is a helper that makes it. */
 function linkPlan(steps: readonly PlannedStep[], started: boolean): Ways {
   const top = growTrees(steps);
   const sectionOf = (title: string): Tree[] => top.filter(({ step }) => step.section === title);
-  const stop = link(stageFails, "end", straight);
-  const failures = [stop, ...explained.map((title) => link(sectionOf(title), stop, straight))];
-  const inChild: Around = { failures, jumps: [] };
+  const stop = link(stageFails, "end", around());
+  const inChild = around(stop, ...explained.map((title) => link(sectionOf(title), stop, around())));
   const child = top.filter(({ step }) => step.actor !== "box" && !explained.includes(step.section));
   const clone = top.find(({ step }) => step.call === "clone3");
   const begin = [...(clone?.branches.get("in the child") ?? []), ...stageBegins];
   const makesInit = child.findIndex(({ step }) => step.call === "clone");
-  const afterClone = link(child.slice(makesInit + 1), stop, inChild);
   const inInit = child[makesInit]?.branches.get("in the child");
   const own = top.filter(({ step }) => step.actor === "box" && step.section !== supervised && step.section !== handedOver);
   // A start that failed is undone by TypeScript, which the plan says nothing about.
   const until = started ? own.length : own.findLastIndex(({ step }) => step.section === "let it run") + 1;
+  const childWay = link([...begin, ...child], stop, inChild);
   return {
-    box: link(withGaps(own.slice(0, until)), started ? linkSupervisor(sectionOf(supervised), sectionOf(handedOver)) : "end", straight),
-    child: link([...begin, ...child], stop, inChild),
-    init: inInit === undefined ? undefined : link(inInit, afterClone, inChild),
+    box: link(withGaps(own.slice(0, until)), started ? linkSupervisor(sectionOf(supervised), sectionOf(handedOver)) : "end", around()),
+    child: childWay,
+    init: inInit === undefined ? undefined : link(inInit, stop, inChild),
+    hooks: { box: hooksAmong(own), init: hooksAmong(child) },
   };
 }
+
+const isHook = ({ step }: Tree): boolean => step.call === "clone3" && step.origin.startsWith("hooks.");
+const hooksAmong = (trees: readonly Tree[]): Target[] =>
+  trees.filter(isHook).map(({ branches }) => {
+    const failure = link(branches.get("in the child, on failure") ?? [], "end", around());
+    return link(branches.get("in the child") ?? [], "end", around(failure));
+  });
 
 /** Between its sections box runs TypeScript, and Bun does its own work. */
 const withGaps = (trees: readonly Tree[]): Tree[] =>
@@ -327,16 +369,12 @@ const withGaps = (trees: readonly Tree[]): Tree[] =>
     return { ...tree, gap: before === undefined ? (call: Call) => !changesMachine(call) : isBuns };
   });
 
-/** A printed plan does not say where a loop's jumps lead, so that a computation may lead to every step. */
 function linkSupervisor(loop: readonly Tree[], handOver: readonly Tree[]): Target {
-  const jumps: Target[] = [];
   const failures: Target[] = [];
-  const around: Around = { failures, jumps };
-  const last = link(handOver, "end", around);
-  const entry = link(loop, last, around);
+  const tape: Around = { failures, labels: new Map() };
+  const last = link(handOver, "end", tape);
   failures.push(last);
-  for (let target = entry; target !== "end"; target = target.next) jumps.push(target);
-  return link(stageBegins, entry, straight);
+  return link(stageBegins, link(loop, last, tape), around());
 }
 
 const harmless = new Set([
@@ -454,12 +492,12 @@ function changesMachine({ name, args, text }: Call): boolean {
   return changing.has(name);
 }
 
-/** Without what Bun reads about its own memory now and then: the whole of each such file, from open to close. */
+/** Without what Bun reads about its own memory now and then, and box about init: the whole of each such file, from open to close. */
 function withoutReadings(calls: readonly Call[]): Call[] {
   let own: string | undefined;
   return calls.filter(({ name, args, result }) => {
     if (own === undefined) {
-      if (name !== "openat" || !/^"\/proc\/self\/(statm|maps|smaps)"$/.test(args[1] ?? "")) return true;
+      if (name !== "openat" || !/^"\/proc\/(self\/(statm|maps|smaps)|\d+\/status)"$/.test(args[1] ?? "")) return true;
       own = String(result);
       return false;
     }
@@ -480,10 +518,16 @@ function settle(states: readonly State[]): State[] {
     if (there.some((one) => isPartOf(one.known, known))) return;
     found.set(target, [...there.filter((one) => !isPartOf(known, one.known)), { target, known, trail }]);
     if (target === "end" || target.step.call !== "compute") return;
-    const { planned, next, branches, around } = target;
+    const { planned, branches, around: of } = target;
     const rest = new Map(known);
     if (planned.out !== undefined) rest.delete(planned.out);
-    for (const to of [next, ...branches.values(), ...around.failures, ...around.jumps]) add({ target: to, known: rest, trail });
+    const text = /^compute (".*") → /.exec(target.step.text)?.[1];
+    if (planned.out !== undefined && text !== undefined) rest.set(planned.out, text);
+    // What is computed of constants is known: a negative number is a failure, any other is none.
+    const fails = /^compute 0 - \d+$/.test(target.step.text);
+    const succeeds = /^compute (\d+|".*")( → .*)?$/.test(target.step.text);
+    const ways = [...(fails ? [] : [...nextOf(target), ...branches.values()]), ...(succeeds ? [] : of.failures)];
+    for (const to of ways) add({ target: to, known: rest, trail });
   };
   for (const state of states) add(state);
   return [...found.values()].flat().filter(({ target }) => target === "end" || target.step.call !== "compute");
@@ -494,14 +538,15 @@ const isPartOf = (less: Known, more: Known): boolean =>
 
 /** Where a step leads by the result of its call. */
 function waysOn(node: Node, { errno, result }: Call): readonly Target[] {
-  const { next, branches, around, step: planned } = node;
+  const { branches, around: of, step: planned } = node;
   if (errno !== undefined) {
     if (planned.againOn?.some((one) => one === errno) === true) return [node];
     const branch = branches.get(errno);
-    return branch === undefined ? [next, ...around.failures] : [branch];
+    return branch === undefined ? [...nextOf(node), ...of.failures] : [branch];
   }
   const equal = branches.get(`if ${result}`);
-  return [equal ?? branches.get("done") ?? next];
+  const way = equal ?? branches.get("done");
+  return way === undefined ? nextOf(node) : [way];
 }
 
 /** The program runs, or nothing does: either way the plan is done with. */
@@ -576,12 +621,25 @@ export function comparePlan(steps: readonly PlannedStep[], calls: readonly Call[
   const ways = linkPlan(steps, started);
   const walks = [walk("box", ways.box, withoutReadings(own)), walk(ways.init === undefined ? "init" : "stage", ways.child, child)];
   if (ways.init !== undefined) walks.push(walk("init", ways.init, init));
+  walks.push(
+    ...walkHooks(
+      "box",
+      ways.hooks.box,
+      own.slice(own.findIndex(({ name, text }) => name === "clone3" && !text.includes("CLONE_THREAD")) + 1),
+    ),
+  );
+  walks.push(...walkHooks("init", ways.hooks.init, ways.init === undefined ? child : init));
   const threads = threadsOf(calls, box);
   const stray = calls.filter((call) => threads.has(call.pid) && changesMachine(call));
   return {
     faults: [...walks.flatMap(({ fault }) => fault ?? []), ...stray.map((call) => `another thread of box: ${describe(call)}`)],
     made: walks.flatMap(({ made }) => made),
   };
+
+  function walkHooks(who: string, hooks: readonly Target[], parent: readonly Call[]): Walk[] {
+    const made = parent.filter(({ name, text }) => name === "clone3" && text.includes("CLONE_PIDFD"));
+    return made.map(({ result }, index) => walk(`hook ${index} of ${who}`, hooks[index] ?? "end", callsOf(result)));
+  }
 }
 
 function threadsOf(calls: readonly Call[], box: number | undefined): Set<number> {

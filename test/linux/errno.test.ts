@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Errno, errno, errnoName } from "../../src/linux/errno.ts";
+import { type Errno, errno } from "../../src/linux/errno.ts";
+import { errnoName } from "../../src/linux/errno-name.ts";
 import { errnoText } from "../../src/linux/errno-text.ts";
 import { ask, canAsk } from "./header-values.ts";
 

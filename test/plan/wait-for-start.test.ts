@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { structFields } from "../../src/linux/structs.ts";
 import { bufferBytes } from "../../src/plan/plan.ts";
-import { answer } from "../../src/plan/wait-for-start.ts";
+import { answer } from "../../src/plan/start-answer.ts";
 import type { Text } from "../../src/tape/step.ts";
 import { allowAll, type Changes, calls, planWith, section } from "./plan-for.ts";
 

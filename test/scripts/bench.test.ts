@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { readTotalCalls } from "../../scripts/bench-measures.ts";
+import { measureNames, readTotalCalls } from "../../scripts/bench-measures.ts";
+import { readProfile, seccompOf } from "../../scripts/bench-podman.ts";
 import { makeReport, makeRow, median, printReport, type Report } from "../../scripts/bench-report.ts";
 import { binary, cgroupsOf, execute, Running, until } from "../integration/harness.ts";
 
@@ -52,17 +53,36 @@ testBench("a quick run writes sane figures and leaves nothing", async () => {
   expect(Object.keys(report)).toEqual(expectedKeys);
   expect(report).toMatchObject({ rounds: 2, runsPerRound: 3, machine: { architecture: process.arch } });
   expect(Math.abs(Date.now() - Date.parse(report.date))).toBeLessThan(LIMIT_MS);
-  for (const measure of ["version", "first", "run", "rss", "held", "syscalls"]) {
-    const row = report.rows.find((one) => one.measure === measure && one.layout === "host");
-    const { box = 0, runc = 0, bubblewrap = 0 } = row?.medians ?? {};
-    const [least, most] = sane[row?.unit ?? ""] ?? [1, 0];
-    for (const value of [box, runc, bubblewrap]) expect(value).toBeWithin(least, most);
-    expect(row?.ratios["box/runc"]).toBeCloseTo(box / runc, 2);
+  const rows = report.rows.filter(({ layout }) => layout === "host");
+  expect(rows.map(({ measure }) => measure)).toEqual(
+    measureNames.filter((name) => name !== "hundred" && (name !== "podman" || readProfile() !== undefined)),
+  );
+  for (const { measure, unit, medians, ratios } of rows) {
+    const { box = Number.NaN, runc = Number.NaN, bubblewrap } = medians;
+    if (measure === "heldDetached") {
+      expect(medians).toEqual({ box: 0, runc: 0 });
+      continue;
+    }
+    const [least, most] = sane[unit] ?? [1, 0];
+    expect(bubblewrap !== undefined).toBe(["version", "first", "run", "rss", "held", "syscalls"].includes(measure));
+    for (const value of [box, runc, bubblewrap ?? least]) expect(value).toBeWithin(least, most);
+    expect(ratios["box/runc"]).toBeCloseTo(box / runc, 2);
   }
   expect(report.targets.map(({ ratio, limit }) => `${ratio} ${limit}`)).toContain("box/runc 0.4");
   const { box = 0, init = 0 } = report.steps.host ?? {};
   expect(box).toBeWithin(10, 1000);
   expect(init).toBeWithin(50, 1000);
+  expect(place.leftovers).toEqual([]);
+});
+
+testBench("a hundred containers at once are all removed again", async () => {
+  using place = new Place();
+  const words = [process.execPath, script, "--only", "hundred", "--rounds", "1", "--output", place.output];
+  const { exitCode, stderr } = await execute(words, { env: place.environment, limitMs: LIMIT_MS });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const { medians, ratios } = place.report.rows.find(({ layout }) => layout === "host") ?? { medians: {}, ratios: {} };
+  for (const value of [medians.box ?? 0, medians.runc ?? 0]) expect(value).toBeWithin(50, 60_000);
+  expect(ratios["box/runc"]).toBeCloseTo((medians.box ?? 0) / (medians.runc ?? 0), 2);
   expect(place.leftovers).toEqual([]);
 });
 
@@ -95,7 +115,11 @@ testBench("without root only --version is measured", async () => {
 const refusals = [
   { words: ["--rounds", "0"], message: "--rounds: expected a number from 1 to 9999, got 0" },
   { words: ["--rounds"], message: "--rounds: expected a number from 1 to 9999, got nothing" },
-  { words: ["--only", "speed"], message: "--only: expected one of version, first, run, rss, held, syscalls, steps, got speed" },
+  {
+    words: ["--only", "speed"],
+    message:
+      "--only: expected one of version, first, run, podman, exec, life, hundred, list, rss, held, heldDetached, heldExec, syscalls, steps, got speed",
+  },
   { words: ["--output"], message: "--output: expected a file, got nothing" },
   { words: ["fast"], message: "unknown flag fast (--help lists them)" },
 ];
@@ -123,6 +147,48 @@ test("the total of strace's summary, with errors and without", () => {
   expect(readTotalCalls([...lines, "100.00    0.001000          13        773        31 total", ""].join("\n"))).toBe(773);
   expect(readTotalCalls([...lines, "100.00    0.001000          13        42           total", ""].join("\n"))).toBe(42);
   expect(() => readTotalCalls("nothing")).toThrow(new Error("strace's summary has no total:\nnothing"));
+});
+
+test("podman's profile for a container", () => {
+  const rule = { names: ["read"], action: "SCMP_ACT_ALLOW", args: null, includes: {}, excludes: {} };
+  const profile = {
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 38,
+    defaultErrno: "ENOSYS",
+    archMap: [
+      { architecture: "SCMP_ARCH_X86_64", subArchitectures: ["SCMP_ARCH_X86"] },
+      { architecture: "SCMP_ARCH_AARCH64", subArchitectures: null },
+    ],
+    syscalls: [
+      rule,
+      { ...rule, names: ["bpf"], includes: { caps: ["CAP_SYS_ADMIN"] } },
+      { ...rule, names: ["bpf"], action: "SCMP_ACT_ERRNO", errnoRet: 1, errno: "EPERM", excludes: { caps: ["CAP_SYS_ADMIN"] } },
+      { ...rule, names: ["chroot"], includes: { caps: ["CAP_SYS_CHROOT"] } },
+      { ...rule, names: ["modify_ldt"], includes: { arches: ["amd64"] } },
+      { ...rule, names: ["clone"], args: [{ index: 0, value: 1, valueTwo: 2, op: "SCMP_CMP_MASKED_EQ" }], excludes: { arches: ["s390"] } },
+      { ...rule, names: ["personality"], args: [{ index: 0, value: 8, valueTwo: 0, op: "SCMP_CMP_EQ" }] },
+    ],
+  };
+  const allow = "SCMP_ACT_ALLOW";
+  const expected = {
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 38,
+    architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+    syscalls: [
+      { names: ["read"], action: allow },
+      { names: ["bpf"], action: "SCMP_ACT_ERRNO", errnoRet: 1 },
+      { names: ["chroot"], action: allow },
+      { names: ["modify_ldt"], action: allow },
+      { names: ["clone"], action: allow, args: [{ index: 0, value: 1, valueTwo: 2, op: "SCMP_CMP_MASKED_EQ" }] },
+      { names: ["personality"], action: allow, args: [{ index: 0, value: 8, op: "SCMP_CMP_EQ" }] },
+    ],
+  };
+  expect<unknown>(seccompOf(profile, ["CAP_SYS_CHROOT"], "x64")).toEqual(expected);
+  expect<unknown>(seccompOf(profile, ["CAP_SYS_CHROOT"], "arm64")).toEqual({
+    ...expected,
+    architectures: ["SCMP_ARCH_AARCH64"],
+    syscalls: expected.syscalls.filter(({ names }) => names[0] !== "modify_ldt"),
+  });
 });
 
 test("a row without a peer has no ratio for it", () =>
@@ -190,8 +256,8 @@ test("the report as text", () => {
     run of /bin/true again, cgroups as they are, ms  10.0  20.0     –         5.0      0.50         –            2.00
     run of /bin/true again, pure cgroup2, ms         10.0     –   8.0           –         –      1.25               –
 
-    target: box/runc of a run of /bin/true again, cgroups as they are: at most 0.4, is 0.5: missed
-    target: box/crun of a run of /bin/true again, pure cgroup2: at most 1.25, is 1.25: met
+    target: run of /bin/true again, cgroups as they are: box/runc at most 0.4, is 0.5: missed
+    target: run of /bin/true again, pure cgroup2: box/crun at most 1.25, is 1.25: met
     steps of box's plan, cgroups as they are: 7 (box 3, stage 0, init 4), and 5 only on a condition
     left out: crun, cgroups as they are: no
     note: made to run"

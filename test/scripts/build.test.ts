@@ -143,10 +143,13 @@ describe("chunks", () => {
   });
 
   /** The files whose code is loaded when those of `sources` run: their chunks, and what those import at once. */
-  function loadedWith(...sources: readonly string[]): string[] {
+  const loadedWith = (...sources: readonly string[]): string[] =>
+    [...chunksOf(...sources)].flatMap((name) => chunks.get(name)?.inputs ?? []).sort();
+
+  function chunksOf(...sources: readonly string[]): Set<string> {
     const loaded = new Set([...chunks].filter(([, { inputs }]) => inputs.some((path) => sources.includes(path))).map(([name]) => name));
     for (const name of loaded) for (const next of chunks.get(name)?.imports ?? []) if (chunks.has(next)) loaded.add(next);
-    return [...loaded].flatMap((name) => chunks.get(name)?.inputs ?? []).sort();
+    return loaded;
   }
 
   test("of a command are loaded by that command only", () => {
@@ -156,6 +159,20 @@ describe("chunks", () => {
     expect(loaded.filter((path) => commandFiles.includes(path))).toEqual([]);
     const shared = [...chunks.values()].map(({ inputs }) => inputs.filter((path) => commandFiles.includes(path)));
     expect(shared.filter((commands) => commands.length > 1)).toEqual([]);
+  });
+
+  test("are few, so that a command is loaded quickly", () => {
+    const count = (command: string): number => chunksOf("src/main.ts", `src/cli/${command}.ts`).size;
+    const counts = Object.fromEntries(
+      ["state", "kill", "start", "delete", "list", "run", "create", "exec"].map((one) => [one, count(one)]),
+    );
+    for (const [command, most] of Object.entries({ state: 6, kill: 6, start: 7, delete: 7, list: 7, run: 7, create: 11, exec: 9 }))
+      expect(counts[command]).toBeWithin(2, most + 1);
+  });
+
+  test("of a start hold no plan, and those of a quick command neither", () => {
+    for (const command of ["run", "state", "kill", "start", "delete", "list"])
+      expect(loadedWith("src/main.ts", `src/cli/${command}.ts`).filter((path) => path === "src/plan/plan-container.ts")).toEqual([]);
   });
 
   test("of --version hold no library, no plan and no native code", () => {

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errnoName } from "../../src/linux/errno.ts";
+import { errnoName } from "../../src/linux/errno-name.ts";
 import { numberOf } from "./read-profile.ts";
 
 const program = `

@@ -4,7 +4,7 @@
 import { closeSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as libc from "../../src/execute/libc.ts";
-import { errnoName } from "../../src/linux/errno.ts";
+import { errnoName } from "../../src/linux/errno-name.ts";
 import { flags } from "../../src/linux/flags.ts";
 import type { CallName } from "../../src/linux/syscalls.ts";
 import { newBoxVariables, sealStage } from "../../src/plan/box.ts";

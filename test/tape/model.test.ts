@@ -6,7 +6,7 @@ import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import * as libc from "../../src/execute/libc.ts";
-import { errnoName } from "../../src/linux/errno.ts";
+import { errnoName } from "../../src/linux/errno-name.ts";
 import { encodeTape } from "../../src/tape/encode.ts";
 import { header } from "../../src/tape/layout.ts";
 import { newVariables } from "../../src/tape/step.ts";

@@ -3,7 +3,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errnoName } from "../../src/linux/errno.ts";
+import { errnoName } from "../../src/linux/errno-name.ts";
 import type { Machine } from "../../src/linux/syscalls.ts";
 import { buildStage } from "../../src/stage/build-stage.ts";
 import { type Encoded, type EncodeOptions, encodeTape } from "../../src/tape/encode.ts";

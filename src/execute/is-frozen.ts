@@ -1,0 +1,26 @@
+// Whether a container is frozen, as its freezer says; to freeze and thaw it is freezer.ts.
+
+import type { State } from "../state/state.ts";
+import { readText } from "./files.ts";
+
+type Cgroups = { readonly box: Pick<State["box"], "cgroups"> };
+
+/**
+ * Whether the container itself was frozen; being below a frozen cgroup does not count, since no resume would help there. Of v1
+ * one hierarchy alone has a freezer, nearly always the one mounted under that name: it is asked first, for a list asks of many.
+ */
+export function isFrozen({ box: { cgroups } }: Cgroups): boolean {
+  let known: boolean | undefined;
+  for (const { version, path } of cgroups)
+    if (version === 2) {
+      if (says(`${path}/cgroup.freeze`) === true) return true;
+    } else if (path.includes("freezer")) known = known === true || says(`${path}/freezer.self_freezing`);
+  for (const { version, path } of cgroups) if (known === undefined && version === 1) known = says(`${path}/freezer.self_freezing`);
+  return known === true;
+}
+
+/** undefined where there is no such file. */
+function says(path: string): boolean | undefined {
+  const text = readText(path);
+  return typeof text === "string" ? text.startsWith("1") : undefined;
+}
