@@ -3,6 +3,7 @@
 import type { Hook, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
+import { allProcessors } from "./affinity.ts";
 import { hooksBeforePivot } from "./box.ts";
 import { type Building, newFd } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
@@ -53,7 +54,7 @@ export function planChild(building: Building): Section[] {
     list.push(["enter the cgroups", "init", enterCgroups(building)]);
     list.push(["mounts with other owners", "init", mapped.steps]);
   }
-  list.push(["namespaces", "init", [leaveSession(), ...namespaces.unshareCgroup(building)]]);
+  list.push(["namespaces", "init", [leaveSession(), allProcessors(), ...namespaces.unshareCgroup(building)]]);
   if (spaces.made.has("user")) list.push(["ids", "init", [...namespaces.askForIds(building), ...namespaces.becomeMappedRoot(building)]]);
   if (spaces.joined.has("user")) list.push(["ids", "init", namespaces.becomeRootThere(building)]);
   list.push([

@@ -7,6 +7,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import { allProcessors } from "./affinity.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
 import { enterCgroups } from "./cgroups.ts";
@@ -165,6 +166,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     section("identity", "init", [
       begin,
       leaveSession(),
+      ...(init.execCPUAffinity === undefined ? [allProcessors()] : []),
       ...(spaces.joined.has("user") ? namespaces.becomeRootThere(building) : []),
       becomeUntraceable(),
       ...process.joinKeyring(building),

@@ -2,7 +2,7 @@
 // the root of the mount namespace. Nothing here happens in the host's mount namespace.
 
 import type { Flag } from "../linux/flags.ts";
-import { type Slot, type Step, step } from "../tape/step.ts";
+import { compute, type Slot, type Step, step } from "../tape/step.ts";
 import { setAttributes, setPropagation } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
 
@@ -86,12 +86,15 @@ const pivotRoot = (): Step[] => [
 
 /**
  * For a root that pivot_root refuses, such as a ramdisk's (pivot_root(2), EINVAL): the container's root is laid over it. The
- * host's mounts stay below, out of reach but for a process that may mount or chroot, so the two that would serve it go.
+ * host's mounts stay below, out of reach but for a process that may mount or chroot, so the two that would serve it go. They
+ * may lie there several times over: the kernel lets a user namespace mount its own procfs while one is left in sight.
  */
 function moveRoot(): Step[] {
   const origin = "--no-pivot";
   const drop = (path: string): Step =>
     step("umount2", [path, ["MNT_DETACH"]], origin, `let go of the host's ${path}`, {
+      label: `drop ${path}`,
+      ok: [compute([0, 0, 0, -1], origin, `look for another ${path} below it`, { goto: `drop ${path}` })],
       onError: [
         ["EINVAL", []],
         ["ENOENT", []],

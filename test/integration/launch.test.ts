@@ -64,6 +64,34 @@ test("without pivot_root the root is the container's all the same, for exec too"
   expect(`${stdout}ready\n`).toBe(running.stdout);
 });
 
+test("the caller's own choice of processors is not the container's, nor an exec's", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sh", "-c", "grep Cpus_allowed_list /proc/self/status; echo ready; sleep 1000"];
+  });
+  const all = linesOf(readFileSync("/sys/fs/cgroup/cpuset/cpuset.cpus", "utf8"))[0];
+  const before = ["taskset", "--cpu-list", "0"];
+  using running = bundle.start(["run", bundle.id], { before });
+  await running.says("ready");
+  expect(running.stdout).toBe(`Cpus_allowed_list:\t${all}\nready\n`);
+  const { stdout } = await bundle.box(["exec", bundle.id, "grep", "Cpus_allowed_list", "/proc/self/status"], { before });
+  expect(stdout).toBe(`Cpus_allowed_list:\t${all}\n`);
+});
+
+test("without pivot_root no procfs of the host is left in sight, however often it is mounted", async () => {
+  using bundle = new Bundle((spec) => {
+    for (const set of ["bounding", "permitted", "effective"] as const) spec.process.capabilities[set]?.push("CAP_SETFCAP");
+  });
+  // A new procfs is refused to a user namespace that sees none whole (mount_namespaces(7)): that of the container has masks.
+  const twice = ["unshare", "-m", "sh", "-c", 'mount -t proc proc /proc && mount -t proc proc /proc && exec "$@"', "sh"];
+  const { exitCode, stdout, stderr } = await bundle.box(
+    ["run", "--no-pivot", bundle.id, "busybox", "unshare", "-Urmpf", "busybox", "mount", "-t", "proc", "proc", "/proc"],
+    {
+      before: twice,
+    },
+  );
+  expect([exitCode, stdout, stderr]).toEqual([1, "", "mount: permission denied (are you root?)\n"]);
+});
+
 test("no cgroup is made where the caller wants none", async () => {
   using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "echo ready; sleep 1000"]));
   using running = bundle.start(["--cgroup-manager", "disabled", "run", bundle.id]);

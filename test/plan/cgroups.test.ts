@@ -94,6 +94,7 @@ test("v1 is entered by the process itself, before its cgroup namespace is made",
     write(tasks, "0", 1)
     close(tasks)
     setsid()
+    sched_setaffinity(0, 1024, 1024 bytes)
     unshare(CLONE_NEWCGROUP)"
   `);
 });

@@ -29,7 +29,7 @@ describe("new ones", () => {
     const plan = planWith({ facts: { cgroups: cgroupLayouts.v1 } });
     expect([cloneFlags(plan), calls(plan, "init: namespaces")]).toEqual([
       "CLONE_VM|CLONE_VFORK|CLONE_NEWPID|CLONE_NEWNET|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWNS",
-      "setsid()\nunshare(CLONE_NEWCGROUP)",
+      "setsid()\nsched_setaffinity(0, 1024, 1024 bytes)\nunshare(CLONE_NEWCGROUP)",
     ]);
   });
   test("of users need a helper, ids from box, and only then are closed to tracing", () => {

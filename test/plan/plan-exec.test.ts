@@ -56,6 +56,7 @@ test("what the process does, from the stage to the program", () => {
     init: identity
     getpid()   (here: init)
     setsid()
+    sched_setaffinity(0, 1024, 1024 bytes)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring
 
@@ -118,9 +119,10 @@ describe("the namespaces", () => {
       spec: { hostname: "" },
     };
     const lines = calls(execWith(changes), "init: identity").split("\n");
-    expect(lines.slice(0, 5)).toEqual([
+    expect(lines.slice(0, 6)).toEqual([
       "getpid()   (here: init)",
       "setsid()",
+      "sched_setaffinity(0, 1024, 1024 bytes)",
       "setresgid(0, 0, 0)",
       "setresuid(0, 0, 0)",
       "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)",
