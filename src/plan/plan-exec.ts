@@ -82,6 +82,8 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
 
 function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Building {
   const { id, bundle, spec, seccomp, cgroups, launch } = exec;
+  const entered: Building["cgroups"][number][] = [];
+  for (const { version, path } of cgroups) entered.push({ version, path, controllers: [], mount: "", parts: [], present: 0 });
   const joined = new Map<string, string>();
   for (const { type } of spec.linux?.namespaces ?? []) joined.set(type, "");
   return {
@@ -103,7 +105,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
     namespaces: { made: new Set(), joined },
-    cgroups: cgroups.map(({ version, path }) => ({ version, path, controllers: [], mount: "", parts: [], present: 0 })),
+    cgroups: entered,
   };
 }
 
@@ -113,7 +115,8 @@ const origin = "exec";
 /** Stage, tape and line, and the clone: into the cgroup of version 2 from its first instruction on. */
 function prepare(building: Building, { init, cgroups, process: { execCPUAffinity: affinity } }: Exec, own: BoxVariables): Step[] {
   const { variables } = own;
-  const v2 = cgroups.find(({ version }) => version === 2);
+  let v2: Exec["cgroups"][number] | undefined;
+  for (const one of cgroups) if (v2 === undefined && one.version === 2) v2 = one;
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (v2 !== undefined) flags.push("CLONE_INTO_CGROUP");
   const clone = newBuffer(variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
@@ -151,7 +154,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const join = step("setns", [handed.init, flags], origin, "join the container's namespaces");
   const begin = step("getpid", [], "box", "begin as a process of the container", { label: "init" });
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
-  return [
+  const sections = [
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", [
       ...enterCgroups(building),
@@ -177,7 +180,10 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
       ...process.findProgram(building, init),
     ]),
     section("program", "init", [...process.filterSystemCalls(building), process.executeProgram(building, init)]),
-  ].filter(({ steps }) => steps.length > 0);
+  ];
+  const out: Section[] = [];
+  for (const one of sections) if (one.steps.length > 0) out.push(one);
+  return out;
 }
 
 /** Execve closes the child's end of the line, and so does a failure. */
