@@ -1,15 +1,23 @@
 // What a command line says before anything that it names is read: paths, the folder of all states, and whether its flags
 // change the container's description.
 
+import { hostReader } from "../execute/files.ts";
 import { currentFolder } from "../execute/folders.ts";
 import { systemCall } from "../execute/libc.ts";
 import { defaultStateRoot } from "../host/default-state-root.ts";
+import { mapsEverything } from "../host/maps-everything.ts";
 import type { Parsed } from "./arguments.ts";
 
-/** Without touching process.env where root makes it needless. */
+/**
+ * Without touching process.env where root makes it needless. Who is root in a user namespace alone, as below a user's podman,
+ * has the user's folder, unless USER says that this is root after all (as in a container that has made itself at home).
+ */
 export function rootOfStates(): string {
   const uid = systemCall("getuid");
-  return defaultStateRoot(uid, uid === 0 ? undefined : process.env.XDG_RUNTIME_DIR);
+  if (uid === 0 && mapsEverything(hostReader.read("/proc/self/uid_map") ?? "")) return defaultStateRoot(0, undefined);
+  const { XDG_RUNTIME_DIR, USER } = process.env;
+  const isGuest = uid === 0 && XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR !== "" && USER !== "root";
+  return isGuest ? `${XDG_RUNTIME_DIR}/box` : defaultStateRoot(uid, XDG_RUNTIME_DIR);
 }
 
 export function absolute(path: string): string {

@@ -2,7 +2,7 @@
 
 import type { Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
-import { systemCall } from "../execute/libc.ts";
+import { addressOf, cString, systemCall } from "../execute/libc.ts";
 import { modeOf, statusOf } from "../execute/status.ts";
 import { foreground, type Launch } from "../plan/launch.ts";
 import { longestSocketPath } from "../plan/send-descriptor.ts";
@@ -82,17 +82,32 @@ function refuseFolder(fd: number): void {
 /** From the flag, and those that systemd passes (sd_listen_fds(3)). */
 function preservedFds(flag: string | undefined, passed: number): number {
   const origin = "--preserve-fds";
-  const asked = Number(flag ?? "0");
-  if (!Number.isInteger(asked) || asked < 0 || asked > 1024)
-    throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
+  const asked = /^\d{1,4}$/.test(flag ?? "0") ? Number(flag ?? "0") : PRESERVED_MAX + 1;
+  if (asked > PRESERVED_MAX) throw new BoxError({ origin, what: `expected a number of descriptors, got ${JSON.stringify(flag)}` });
   const count = asked + passed;
   for (let fd = 3; fd < 3 + count; fd++) {
-    if (systemCall("fcntl", fd, F_GETFD, 0) < 0)
+    if (systemCall("fcntl", fd, F_GETFD, 0) < 0 || isBuns(fd))
       throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
     refuseFolder(fd);
   }
   return count;
 }
+
+/** More than anybody passes. */
+const PRESERVED_MAX = 1024;
+
+/**
+ * The first descriptor that Bun opens for itself is an epoll, at the first number that is free: so where the caller has
+ * passed too few, it stands in the place of the first that is missing.
+ */
+function isBuns(fd: number): boolean {
+  const bytes = new Uint8Array(64);
+  const name = cString(`/proc/self/fd/${fd}`);
+  const length = systemCall("readlinkat", AT_FDCWD, name.address, addressOf(bytes), bytes.length);
+  return new TextDecoder().decode(bytes.subarray(0, Math.max(0, length))) === "anon_inode:[eventpoll]";
+}
+
+const AT_FDCWD = -100;
 
 /** How many descriptors systemd has passed to this process; what is no number is none (sd_listen_fds(3)). */
 function listenFds(): number {

@@ -9,16 +9,18 @@ import { hintFor } from "./hints.ts";
 import type { Failed } from "./step-at.ts";
 
 /** Without where the result would have gone: there is none. An environment stays out of logs: it may hold secrets. */
-function printCall(step: Step): string {
+function printCall(step: Step, program?: string): string {
   const printed = printStep({ ...step, out: undefined });
   if (step.call !== "execve") return printed;
   const [path, args, env] = step.args;
-  return `execve(${quote(String(path))}, ${printArg(args as AnyArg, "argv")}, ${(env as readonly string[]).length} variables)`;
+  // The path is in a slot: which of PATH's folders the program is in was found out by the child.
+  const shown = typeof path === "string" ? path : (program ?? (args as readonly string[])[0]);
+  return `execve(${quote(String(shown))}, ${printArg(args as AnyArg, "argv")}, ${(env as readonly string[]).length} variables)`;
 }
 
-export function blame({ step, errno, explanation, before, refused }: Failed): BoxError {
+export function blame({ step, errno, explanation, before, refused, program }: Failed): BoxError {
   const name = errnoName(errno);
-  const flight = before.map(printCall);
+  const flight = before.map((one) => printCall(one));
   if (refused && step.expect !== undefined)
     return new BoxError({ what: `cannot ${step.why}: ${step.expect.refused}`, origin: step.origin, flight });
   if (step.failed === "search" && name === "ENOENT")
@@ -34,7 +36,7 @@ export function blame({ step, errno, explanation, before, refused }: Failed): Bo
     origin: step.origin,
     errno: name,
     flight,
-    ...(step.call === "compute" ? {} : { call: printCall(step) }),
+    ...(step.call === "compute" ? {} : { call: printCall(step, program) }),
     ...(hint === undefined ? {} : { hint }),
     ...(step.failed === "execute" || step.failed === "search"
       ? { exitCode: name === "ENOENT" ? exitCodes.notFound : exitCodes.cannotExecute }

@@ -16,10 +16,10 @@ export const sectionNames = [
   "writeIdMaps",
   "runtimeHooks",
   "record",
-  "becomeSupervisor",
   "release",
   "report",
   "waitHere",
+  "becomeSupervisor",
   "startSupervisor",
 ] as const;
 export type SectionName = (typeof sectionNames)[number];
@@ -68,7 +68,7 @@ export type BoxTape = Tape<
   readonly vfork: readonly number[];
 };
 
-export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "initPid" | "hookBegan" | "hookSiginfo"> & {
+export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "initPid" | "hookBegan" | "hookSiginfo" | "shownProgram"> & {
   /** Records below this address belong to explanations. */
   readonly begin: number;
   /**
@@ -178,6 +178,7 @@ function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
     initPid: encoded.addressOf(childVariables.initPid),
     hookBegan: encoded.addressOf(childVariables.hook.began),
     hookSiginfo: encoded.addressOf(childVariables.hook.siginfo),
+    shownProgram: encoded.addressOf(childVariables.shownProgram),
   };
   const last = plan.initWaits ? "execve" : "exit_group";
   const executes = recordsOf(encoded, (one) => (one.call === "execve" || one.call === last ? [one] : undefined));

@@ -8,7 +8,7 @@ import { hookFailed } from "./hook-failed.ts";
 import { stepAt } from "./step-at.ts";
 import type { TapeFailure } from "./tape-failed.ts";
 
-export function failureInWords({ tape, address, errno, explanation, hook }: TapeFailure, sources: Sources): BoxError {
+export function failureInWords({ tape, address, errno, explanation, program, hook }: TapeFailure, sources: Sources): BoxError {
   const at = stepAt(sources[tape], address);
   if (errno === 0) {
     const during = at === undefined ? "" : ` while it was to ${at.step.why}`;
@@ -21,5 +21,5 @@ export function failureInWords({ tape, address, errno, explanation, hook }: Tape
   if (at.step.failed === "hook" && hook !== undefined) return hookFailed(at.step, errno, hook, at.refused);
   // Only a refusal of the verifier fills its log, and only then is it about this step.
   const about = tape === "box" && at.step.call !== "bpf" ? "" : explanation;
-  return blame({ ...at, errno, explanation: about });
+  return blame({ ...at, errno, explanation: about, program });
 }

@@ -3,6 +3,7 @@
 
 import { BoxError } from "../errors.ts";
 import type { State } from "../state/state.ts";
+import { exists } from "./files.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
 import { removeContainer, removeStateFolder } from "./remove-container.ts";
 import { type Found, findContainer, lockFolder } from "./state-folder.ts";
@@ -27,15 +28,24 @@ const alreadyExists = (id: string): BoxError =>
  * "busy": another box holds the lock; undefined: there is nothing, or no longer.
  */
 export function takeOver(stateRoot: string, id: string): Found | "busy" | undefined {
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const found = findContainer(stateRoot, id);
     if (found === undefined) return undefined;
     const lock = lockFolder(found.folder);
+    if (lock === undefined && tries < TRIES && isOrphaned(found)) {
+      Bun.sleepSync(1);
+      continue;
+    }
     if (lock === undefined) return findContainer(stateRoot, id) === undefined ? undefined : "busy";
     if (!isRemoved(lock)) return findContainer(stateRoot, id);
     systemCall("close", lock);
   }
 }
+
+const TRIES = 1000;
+
+/** The box that took the lock is gone, and a child of it that shares the lock is about to drop it, or another box has just taken over. */
+const isOrphaned = ({ state }: Found): boolean => state !== undefined && !exists(`/proc/${state.box.supervisor}`);
 
 const AT_FDCWD = -100;
 const PATH_MAX = 4096;

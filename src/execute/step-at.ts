@@ -10,6 +10,8 @@ export type Failed = {
   readonly errno: number;
   /** What the child fetched about it: a mount context's message or the head of a script. */
   readonly explanation: string;
+  /** The path of the program, for an execve. */
+  readonly program?: string | undefined;
   /** The steps that led to it in the same tape, oldest first. */
   readonly before: readonly Step[];
   /** The call itself went well, but its result was not the one that the step expects. */

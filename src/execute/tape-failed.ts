@@ -8,6 +8,8 @@ export type TapeFailure = {
   readonly errno: number;
   /** What was fetched about it: a mount context's message, the head of a script, or a verifier's log. */
   readonly explanation: string;
+  /** The path of the program that could not be executed. The child's word. */
+  readonly program?: string;
   /** About the hook that ran last, when the record is one of a hook's. */
   readonly hook?: HookEnd;
 };

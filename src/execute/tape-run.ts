@@ -4,7 +4,7 @@
 import { BoxError } from "../errors.ts";
 import { structFields } from "../linux/structs.ts";
 import { bufferBytes } from "../plan/plan.ts";
-import { header, STATUS_ADDRESS, status } from "../tape/layout.ts";
+import { header, STATUS_ADDRESS, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Program, SectionName } from "./compile.ts";
 import * as libc from "./libc.ts";
 import { type HookEnd, TapeFailed } from "./tape-failed.ts";
@@ -87,7 +87,16 @@ function throwChildFailure(run: Run): void {
     address: shared(page, places.failedRecord - STATUS_ADDRESS),
     errno: shared(page, places.failedErrno - STATUS_ADDRESS),
     explanation: new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end)),
+    program: textOfTape(program.compiled.child.image, shared(page, places.shownProgram - STATUS_ADDRESS)),
   });
+}
+
+/** A text of the child's tape by its address there; empty where it has none. */
+function textOfTape(image: Uint8Array, address: number): string {
+  const from = address - TAPE_ADDRESS;
+  if (from < 0 || from >= image.length) return "";
+  const end = image.indexOf(0, from);
+  return new TextDecoder().decode(image.subarray(from, end < 0 ? image.length : end));
 }
 
 /** The vfork child failed before it was the stage: it shares box's memory, so it left its failure there. */

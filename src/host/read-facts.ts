@@ -6,6 +6,7 @@ import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import { defaultStateRoot } from "./default-state-root.ts";
 import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
+import { mapsEverything } from "./maps-everything.ts";
 
 /** How facts are read; src/execute/host-reader.ts does it with system calls, tests with plain data. */
 export type HostReader = {
@@ -59,12 +60,6 @@ function ignoredSignals(mask: string): number[] {
   if (signals.includes(SIGCANCEL) && !signals.includes(SIGSETXID)) signals.push(SIGSETXID);
   return signals;
 }
-
-/** The map of the first user namespace: each of the 2^32 - 1 ids is itself (user_namespaces(7)). */
-const mapsEverything = (map: string): boolean => {
-  const [inside, outside, size] = words(map);
-  return inside === "0" && outside === "0" && Number(size) === 4294967295;
-};
 
 /** What stands between blanks. */
 function words(text: string): string[] {

@@ -63,6 +63,7 @@ export function newChildVariables(): ChildVariables {
     initPid: newSlot(variables, "int", "init's pid", true),
     context: newSlot(variables, "fd", "mount context"),
     program: newSlot(variables, "int", "the program's name"),
+    shownProgram: newSlot(variables, "int", "the program's name, for box", true),
     attempt: newSlot(variables, "int", "what is attempted"),
     hook: newHookReport(variables, true),
   };

@@ -137,6 +137,8 @@ export type ChildVariables = {
   readonly context: Slot<"fd">;
   /** Address of the name of the program to be executed. */
   readonly program: Slot<"int">;
+  /** The same, where box can read it. */
+  readonly shownProgram: Slot<"int">;
   /** Address of a text that says what init is about to do, once only `box start` is there to hear of a failure. */
   readonly attempt: Slot<"int">;
   readonly hook: HookReport;

@@ -221,7 +221,8 @@ export function findProgram(building: Building, process: Process): Step[] {
   const args = process.args ?? [];
   const name = args[0] as string;
   const fail = (errno: number, failed: Failure): Step => compute([0, 0, errno, -1], programOrigin, `execute ${name}`, { failed });
-  const found = compute([0, 0, 0, -1], programOrigin, "the program is found", { label: "found" });
+  const { program, shownProgram } = building.child;
+  const found = compute([program, 0, 0, -1], programOrigin, "show box the program", { label: "found", out: shownProgram });
   if (name.includes("/")) return [mayExecute(name), ...takeFile(building, name), fail(EACCES, "execute"), found];
   const refused = newSlot(building.child.variables, "int", "refused");
   const remember = compute([0, 0, 0, -1], programOrigin, "remember a file that may not be executed", { out: refused });

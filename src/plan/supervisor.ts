@@ -84,19 +84,16 @@ export function waitHere(building: Building, box: BoxVariables): Step[] {
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
     ...(removesHere(building) ? [openStateRoot(building, box.kept.stateRoot)] : []),
     ...afterEnd(building, own),
-    ...(mayHandOver(building)
-      ? [
-          compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", {
-            label: "hand over",
-            out: box.outcome,
-            goto: "end of waiting",
-          }),
-        ]
-      : []),
-    compute([outcomes.patience, 0, 0, -1], origin, "it goes on for longer", { label: "patience", out: box.outcome }),
-    compute([0, 0, 0, -1], origin, "stop waiting here", { label: "end of waiting" }),
+    ...(mayHandOver(building) ? [leaveToBox(box.outcome), goesOn(box.outcome), stopWaiting()] : [goesOn(box.outcome)]),
   ];
 }
+
+const stop = "end of waiting";
+const leaveToBox = (out: Slot<"int">): Step =>
+  compute([outcomes.handOver, 0, 0, -1], origin, "box has to finish this", { label: "hand over", out, goto: stop });
+const goesOn = (out: Slot<"int">): Step =>
+  compute([outcomes.patience, 0, 0, -1], origin, "it goes on for longer", { label: "patience", out });
+const stopWaiting = (): Step => compute([0, 0, 0, -1], origin, "stop waiting here", { label: stop });
 
 /** Box's own variables as a supervisor's. */
 const asSupervisor = (own: BoxVariables): SupervisorVariables => ({

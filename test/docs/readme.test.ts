@@ -92,7 +92,8 @@ describe("a reader can do what it says in", () => {
         else if (block.language === "text" && (!block.follows || blocks[index - 1]?.language !== "sh"))
           throw new Error(`${place}: the output of no command`);
         // Configurations of other programs: test/clients runs those programs.
-        else if (!["sh", "text", "toml", "json"].includes(block.language)) throw new Error(`${place}: a block of ${block.language || "nothing"}`);
+        else if (!["sh", "text", "toml", "json"].includes(block.language))
+          throw new Error(`${place}: a block of ${block.language || "nothing"}`);
       }
       await checkTypes(sources.filter((source) => source.endsWith(".ts") && readFileSync(source, "utf8").includes("hooks/plugin.ts")));
       expect(readdirSync(reader.states).filter((name) => !name.startsWith("."))).toEqual([]);
@@ -188,7 +189,12 @@ describe("README.md lists", () => {
   plainTest("the commands that there are", () => {
     const listed = codeIn(sectionOf(readme, "Containers that run"));
     const visible = Object.entries(commands).filter(([, { hidden }]) => hidden !== true);
-    expect(listed.sort()).toEqual(visible.map(([name]) => name).filter((name) => name !== "plan").sort());
+    expect(listed.sort()).toEqual(
+      visible
+        .map(([name]) => name)
+        .filter((name) => name !== "plan")
+        .sort(),
+    );
     expect(codeIn(prose)).toContain("box plan");
   });
 

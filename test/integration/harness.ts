@@ -205,12 +205,20 @@ export async function until(condition: () => boolean, what: string, limitMs = LI
   }
 }
 
-/** Waits until a process has ended, whether or not anybody has waited for it. */
-export const ended = (pid: number): Promise<void> =>
-  until(() => {
+const P_PID = 1;
+const WEXITED_WNOHANG = 4 | 1;
+
+/**
+ * Waits until a process that the tests did not start themselves has ended, and lets go of it if it is theirs by now (see
+ * PR_SET_CHILD_SUBREAPER): a pid namespace ends only when nobody in it is left to be waited for (pid_namespaces(7)).
+ */
+export async function ended(pid: number): Promise<void> {
+  await until(() => {
     const stat = readOrEmpty(`/proc/${pid}/stat`);
     return stat === "" || stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
   }, `the end of ${pid}`);
+  systemCall("waitid", P_PID, pid, 0, WEXITED_WNOHANG, 0);
+}
 
 let specText: string | undefined;
 

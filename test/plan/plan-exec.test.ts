@@ -84,7 +84,7 @@ test("what the process does, from the stage to the program", () => {
     statx(AT_FDCWD, "/bin/true", 0, STATX_TYPE, &statx)
     compute (type of the file) & 0xf000
     compute 0 - 13
-    compute 0   (here: found)
+    compute the program's name → the program's name, for box   (here: found)
 
     init: program
     execve(the program's name, ["/bin/true"], ["A=1"])"
@@ -163,7 +163,7 @@ describe("its end", () => {
       compute (how init ended) & 0xffffffff
       compute (init's status + 128) & 0xff → exit code
       exit_group(exit code)
-      compute 0   (here: patience)"
+      compute 1 → what is left to do   (here: patience)"
     `);
     expect(plan.waitHere.steps.at(-1)?.label).toBe("patience");
     expect(plan.startSupervisor.steps.length).toBeGreaterThan(0);

@@ -482,6 +482,7 @@ const hooksRunAsAsked: Rule = (plan, container) => {
   const wanted = hooksOf(plan, container);
   const all = [...boxSteps(plan), ...childSteps(plan)];
   const { hookState, hookOutput } = handedIn(container);
+  const programEnv = childSteps(plan).findLast(({ step, hook }) => !hook && step.call === "execve")?.step.args[2];
   const faults: string[] = [];
   for (const actor of ["box", "init"] as const) {
     const started = (actor === "box" ? boxSteps(plan) : childSteps(plan)).filter(({ step }) => isHook(step)).map(({ step }) => step.origin);
@@ -502,7 +503,10 @@ const hooksRunAsAsked: Rule = (plan, container) => {
       say("gets descriptors of box");
     if (!takes(state, 0)) say("does not get the state");
     if (!takes(output, 1) || !takes(output, 2)) say("writes to the caller");
-    if (!same(own[end]?.args, [hook.path, hook.args ?? [hook.path], hook.env ?? []])) say("is executed otherwise than asked");
+    // Without an environment of its own, one that runs where the program will has the program's.
+    const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [];
+    const env = (hook.env ?? []).length > 0 ? hook.env : inherited;
+    if (!same(own[end]?.args, [hook.path, hook.args ?? [hook.path], env])) say("is executed otherwise than asked");
     if (!own.some((one) => one.call === "rt_sigprocmask" && (one.args[1] as unknown as Uint8Array).every((byte) => byte === 0)))
       say("has signals blocked");
     for (const signal of container.facts.ignoredSignals)
