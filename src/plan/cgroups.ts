@@ -27,9 +27,10 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
   const first = newBuffer(variables, "first process", 8);
   const statx = newBuffer(variables, "statx", structFields.statx.bytes);
   const links = slotIn("int", statx, structFields.statx.fields.nlink?.offset as number, "links of the cgroup");
-  return cgroups.map(({ path }) => {
+  const steps: Step[] = [];
+  for (const { path } of cgroups) {
     const why = `use the cgroup ${path}`;
-    return step(
+    const look = step(
       "openat",
       ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0],
       origin,
@@ -53,10 +54,18 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
         ],
       },
     );
-  });
+    steps.push(look);
+  }
+  return steps;
 }
 
 const UINT_MAX = 0xffffffff;
+
+/** The one of version 2. */
+export function v2Of<T extends { readonly version: 1 | 2 }>(cgroups: readonly T[]): T | undefined {
+  for (const one of cgroups) if (one.version === 2) return one;
+  return undefined;
+}
 
 /** Box makes every cgroup, and opens the v2 one for clone3 into `v2`. */
 export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Variables, v2: Slot<"fd">): Step[] {

@@ -9,7 +9,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
-import { enterCgroups } from "./cgroups.ts";
+import { enterCgroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
@@ -115,8 +115,7 @@ const origin = "exec";
 /** Stage, tape and line, and the clone: into the cgroup of version 2 from its first instruction on. */
 function prepare(building: Building, { init, cgroups, process: { execCPUAffinity: affinity } }: Exec, own: BoxVariables): Step[] {
   const { variables } = own;
-  let v2: Exec["cgroups"][number] | undefined;
-  for (const one of cgroups) if (v2 === undefined && one.version === 2) v2 = one;
+  const v2 = v2Of(cgroups);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (v2 !== undefined) flags.push("CLONE_INTO_CGROUP");
   const clone = newBuffer(variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
