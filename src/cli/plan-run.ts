@@ -8,6 +8,7 @@ import type { Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
+import type { State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
@@ -16,6 +17,7 @@ import { type Loaded, loadContainer } from "./load-container.ts";
 export type PlannedRun = {
   readonly id: string;
   readonly stateRoot: string;
+  readonly cgroups: State["box"]["cgroups"];
   readonly program: Program;
   /** Can be called again after a failure; plugins see the plan once. */
   readonly start: () => Promise<Started>;
@@ -51,6 +53,7 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
   return {
     id: container.id,
     stateRoot: facts.stateRoot,
+    cgroups: written.state.box.cgroups,
     program,
     start: () => startContainer(fresh(), written, `${facts.stateRoot}/${container.id}`, between),
     keep: (key) => {

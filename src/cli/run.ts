@@ -74,7 +74,8 @@ function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | u
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, compiled.child.image);
   const program = { compiled, explain };
   const start = (): Promise<Started> => startContainer(program, { state, config: kept.config }, `${key.stateRoot}/${key.id}`, {});
-  return { id: key.id, stateRoot: key.stateRoot, program, start, keep: () => {}, locate: undefined, warnings: [] };
+  const { cgroups } = state.box;
+  return { id: key.id, stateRoot: key.stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [] };
 }
 
 /** The facts are the same when all that they were made from is; else they are made and compared. */

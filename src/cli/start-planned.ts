@@ -23,11 +23,13 @@ async function warn(planned: PlannedRun): Promise<void> {
   for (const warning of planned.warnings) warnOf(await asError(warning, planned));
 }
 
-async function startOrReclaim({ start, stateRoot, id }: PlannedRun): Promise<Started> {
+async function startOrReclaim({ start, stateRoot, id, cgroups }: PlannedRun): Promise<Started> {
   for (;;) {
     try {
       return await start();
     } catch (error) {
+      // What is filled once is not found empty again.
+      if (mayLackCpus(error) && (await import("../execute/fill-cpusets.ts")).fillCpusets(cgroups)) continue;
       if (!isDuplicate(error)) throw error;
       // Throws when the container lives, so this goes round only while boxes of dead containers are in the way.
       await reclaimId(stateRoot, id);
@@ -49,3 +51,7 @@ function located(error: unknown, locate: PlannedRun["locate"]): unknown {
 /** EAGAIN: another box holds the lock. */
 const isDuplicate = (error: unknown): boolean =>
   error instanceof BoxError && error.facts.origin === "id" && (error.facts.errno === "EEXIST" || error.facts.errno === "EAGAIN");
+
+/** A cgroup of cpuset that has no cpus takes no process (ENOSPC), and none below it takes cpus (EACCES). */
+const mayLackCpus = (error: unknown): boolean =>
+  error instanceof BoxError && error.facts.origin?.startsWith("linux.") === true && ["ENOSPC", "EACCES"].includes(error.facts.errno ?? "");

@@ -20,7 +20,7 @@ export const containerCgroups = ({ facts, spec, id }: Pick<Building, "facts" | "
 /**
  * Stops when one of the cgroups holds processes, itself or below it: it is somebody else's, and what is in the
  * container's cgroup ends with the container. So this comes before the state names it as box's own. One that a dead
- * container left behind is empty, and may be used again.
+ * container left behind is empty, and may be used again; but not while it is frozen, since init would be so too.
  */
 export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables: Variables): Step[] {
   const procs = newSlot(variables, "fd", "cgroup.procs");
@@ -28,7 +28,8 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
   const statx = newBuffer(variables, "statx", structFields.statx.bytes);
   const links = slotIn("int", statx, structFields.statx.fields.nlink?.offset as number, "links of the cgroup");
   const steps: Step[] = [];
-  for (const { path } of cgroups) {
+  for (const cgroup of cgroups) {
+    const { path } = cgroup;
     const why = `use the cgroup ${path}`;
     const look = step(
       "openat",
@@ -51,12 +52,34 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
           ),
           // A folder's links are its name, its "." and a ".." for each folder in it: here, its child cgroups.
           expectEqual(links, UINT_MAX, 2, origin, why, "it exists already and has cgroups below it"),
+          ...refuseFrozen(cgroup, variables, why),
         ],
       },
     );
     steps.push(look);
   }
   return steps;
+}
+
+/** The first letter of what the freezer says: THAWED, FREEZING or FROZEN on v1, 0 or 1 on v2. */
+function refuseFrozen({ version, path, controllers }: ContainerCgroup, variables: Variables, why: string): Step[] {
+  if (version === 1 && !controllers.includes("freezer")) return [];
+  const file = newSlot(variables, "fd", "freezer");
+  const letter = newBuffer(variables, "state of the freezer", 8);
+  const thawed = (version === 1 ? "T" : "0").charCodeAt(0);
+  const name = version === 1 ? "freezer.state" : "cgroup.freeze";
+  return [
+    step("openat", ["AT_FDCWD", `${path}/${name}`, ["O_RDONLY", "O_CLOEXEC"], 0], origin, why, {
+      out: file,
+      // The root of a hierarchy has no such file, nor has v2 before Linux 5.2.
+      onError: [["ENOENT", []]],
+      ok: [
+        step("read", [file, pointerTo(letter), 1], origin, why),
+        step("close", [file], origin, "done with it"),
+        expectEqual(slotIn("int", letter, 0, "state of the freezer"), 0xff, thawed, origin, why, "it exists already and is frozen"),
+      ],
+    }),
+  ];
 }
 
 const UINT_MAX = 0xffffffff;

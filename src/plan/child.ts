@@ -9,6 +9,7 @@ import { enterCgroups } from "./cgroups.ts";
 import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
 import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
+import { openHostSources } from "./host-sources.ts";
 import { type MappedMounts, mapMounts } from "./mapped-mounts.ts";
 import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
@@ -31,6 +32,7 @@ export function planChild(building: Building): Section[] {
   if (spec.process.args.length === 0) refuse("process.args");
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
   const mapped = mapMounts(building);
+  const sources = openHostSources(building, mapped.sources);
   const begin = [...settle(building.handed), ...adjustOomScore(building, spec.process)];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
@@ -39,6 +41,7 @@ export function planChild(building: Building): Section[] {
     list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
     list.push(["enter the cgroups", "stage", enterCgroups(building)]);
     list.push(["mounts with other owners", "stage", mapped.steps]);
+    list.push(["sources of bind mounts", "stage", sources.steps]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
@@ -69,7 +72,7 @@ export function planChild(building: Building): Section[] {
     building.notes.push(joinedMountNote);
     list.push(["hooks", "init", awaitRuntimeHooks(building)]);
     list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
-  } else list.push(...planRoot(building, mapped));
+  } else list.push(...planRoot(building, sources.sources));
   list.push(...planProcess(building, spec.process as Process));
   const sections: Section[] = [];
   for (const [title, actor, steps] of list) if (steps.length > 0) sections.push({ title, actor, steps });
@@ -96,11 +99,11 @@ function names(spec: Spec): Step[] {
 
 type Parts = [title: string, actor: Actor, steps: readonly Step[]][];
 
-function planRoot(building: Building, mapped: MappedMounts): Parts {
+function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
   const { spec, root } = building;
   const mounts = spec.mounts ?? [];
   const masks = (spec.linux?.maskedPaths ?? []).length > 0;
-  const early = new Map<number, Slot<"fd">>(mapped.sources);
+  const early = new Map<number, Slot<"fd">>(sources);
   const earlySteps: Step[] = [];
   for (const [index, mount] of mounts.entries()) {
     if (early.has(index) || !keepsHostPeers(building, mount)) continue;

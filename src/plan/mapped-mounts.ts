@@ -14,7 +14,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import { mapText } from "./box.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
-import { keepsHostPeers, openBindSource } from "./mounts.ts";
+import { isBind, keepsHostPeers, openBindSource } from "./mounts.ts";
 import { verifyProcfs } from "./procfs.ts";
 import { sortOptions } from "./sort-options.ts";
 import { MOUNT_ATTR_BYTES, pointerTo } from "./steps.ts";
@@ -52,7 +52,7 @@ const isMapped = ({ options = [], uidMappings }: Mount): boolean =>
 
 /** As runc has it: bind mounts only, with root's rights, and some map there must be. */
 function checkMapped(building: Building, mount: Mount, origin: string): void {
-  const binds = mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined;
+  const binds = isBind(mount);
   const { made, joined } = building.namespaces;
   const problem = !binds
     ? "ids are mapped for bind mounts only"

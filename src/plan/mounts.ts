@@ -30,6 +30,8 @@ export const keepsHostPeers = ({ spec }: Building, mount: Mount): boolean => {
   return sorted.bind !== undefined && sorted.propagation.some(({ flag }) => flag === "MS_SHARED");
 };
 
+export const isBind = ({ type, options }: Mount): boolean => type === "bind" || sortOptions(options ?? []).bind !== undefined;
+
 /** The steps for one mount, and those that must wait until nothing more is made inside it. */
 export type PlannedMount = { readonly steps: readonly Step[]; readonly late: readonly Step[] };
 
@@ -40,7 +42,7 @@ export function planMount(building: Building, mount: Mount, index: number, sourc
   if (components(mount.destination).length === 0)
     refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
-  const binds = sorted.bind !== undefined || mount.type === "bind";
+  const binds = isBind(mount);
   const copies = mount.options?.indexOf("tmpcopyup") ?? -1;
   if (copies >= 0 && (binds || mount.type !== "tmpfs"))
     refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
@@ -80,12 +82,12 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
   let ownMode = type !== "tmpfs";
   for (const word of data) if (word.startsWith("mode=")) ownMode = true;
+  const keptMode = ownMode ? [] : keepMode(building, origin, destination, target, made);
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
       ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
-      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target),
-      ...(ownMode ? [] : keepMode(building, origin, destination, target, made)),
+      ensureInRoot(building.child, building.root, mount.destination, kind, origin, target, keptMode),
       ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),
       ...propagate(building, made, sorted, origin),
@@ -110,7 +112,10 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
 /** One such filesystem belongs to a namespace, so read-only is each mount of it, not the filesystem that others see too. */
 const ofNamespaces: ReadonlySet<string> = new Set(["proc", "sysfs", "mqueue", "devpts", "cgroup", "cgroup2"]);
 
-/** A tmpfs without `mode=` takes over the mode of the folder that it covers, as with other runtimes; its own would be 1777. */
+/**
+ * A tmpfs without `mode=` takes over the mode of the folder that it covers, as with other runtimes. Where there was none it
+ * keeps its own, 1777: clients ask for no mode and count on a folder that everyone can write to.
+ */
 function keepMode(building: Building, origin: string, destination: string, target: Slot<"fd">, made: Slot<"fd">): Step[] {
   const found = slotIn("int", building.statx, statxOffset("mode"), `mode of ${destination}`);
   const mode = newInt(building, `mode for ${destination}`);

@@ -59,7 +59,8 @@ const openAgain: ErrorTable = [["EAGAIN", "again"]];
 /**
  * Opens `path` inside `root`, making what is missing: folders 0755, and for a file an empty one. When it all exists,
  * that is one step; else a mkdirat and an open for each component, below a descriptor and never along a path. That one
- * exists is no error: it was there, or another container on the same root has just made it.
+ * exists is no error: it was there, or another container on the same root has just made it. `ok`: what follows when it
+ * was all there.
  */
 export function ensureInRoot(
   child: ChildVariables,
@@ -68,11 +69,12 @@ export function ensureInRoot(
   kind: Exclude<Kind, "any">,
   origin: string,
   out: Slot<"fd">,
+  ok: readonly Step[] = [],
 ): Step {
   const parts = components(path);
   const place = kind === "plain folder" ? "the container's root, without following a link" : "the container's root";
   const why = `open /${parts.join("/")} in ${place}`;
-  if (parts.length === 0) return openInRoot(root, ".", "folder", origin, why, out);
+  if (parts.length === 0) return openInRoot(root, ".", "folder", origin, why, out, { ok });
   const missing: Step[] = [];
   let parent = root;
   for (let depth = 1; depth <= parts.length; depth++) {
@@ -87,7 +89,7 @@ export function ensureInRoot(
     );
     parent = here;
   }
-  return openInRoot(root, parts.join("/"), kind, origin, why, out, { onError: [["ENOENT", missing]] });
+  return openInRoot(root, parts.join("/"), kind, origin, why, out, { ok, onError: [["ENOENT", missing]] });
 }
 
 const exists: ErrorTable = [["EEXIST", []]];

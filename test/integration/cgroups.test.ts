@@ -1,7 +1,7 @@
 // The container's cgroups on each layout of the host: made, entered in all hierarchies, shown inside, removed at the end.
 
 import { expect } from "bun:test";
-import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { Bundle, type CgroupLayout, cgroupsOf, execute, inLayout, linesOf, machine, testWith } from "./harness.ts";
 
 const test = testWith();
@@ -106,6 +106,43 @@ test("a cgroup that exists and has processes is refused, and left alone", async 
   expect(machine(other)).toEqual(before);
   expect(running.child.exitCode).toBe(null);
   expect(readFileSync(`/sys/fs/cgroup/pids/${other.id}/cgroup.procs`, "utf8")).toBe(`${other.initPid}\n`);
+});
+
+test("a cgroup that exists and is frozen is refused, since init would never run in it", async () => {
+  using bundle = new Bundle();
+  bundle.change((spec) => (spec.linux.cgroupsPath = `/${bundle.id}`));
+  const folder = `/sys/fs/cgroup/freezer/${bundle.id}`;
+  mkdirSync(folder);
+  writeFileSync(`${folder}/freezer.state`, "FROZEN");
+  try {
+    expect(await bundle.run(["true"])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: linux.cgroupsPath: cannot use the cgroup ${folder}: it exists already and is frozen\n`,
+    });
+    writeFileSync(`${folder}/freezer.state`, "THAWED");
+    expect((await bundle.run(["true"])).exitCode).toBe(0);
+  } finally {
+    if (existsSync(folder)) rmdirSync(folder);
+  }
+});
+
+test("a parent of v1 that has no cpus gets those of its own parent", async () => {
+  using bundle = new Bundle();
+  const parent = `/${bundle.id}-parent`;
+  bundle.change((spec) => (spec.linux.cgroupsPath = `${parent}/middle/${bundle.id}`));
+  const folder = `/sys/fs/cgroup/cpuset${parent}`;
+  mkdirSync(`${folder}/middle`, { recursive: true });
+  try {
+    expect(parse(await bundle.sh("cat /proc/self/cgroup")).cpuset).toBe(`${parent}/middle/${bundle.id}`);
+    for (const name of ["cpuset.cpus", "cpuset.mems"])
+      expect(readFileSync(`${folder}/middle/${name}`, "utf8")).toBe(readFileSync(`/sys/fs/cgroup/cpuset/${name}`, "utf8"));
+  } finally {
+    for (const left of cgroupsOf("/sys/fs/cgroup", `${bundle.id}-parent`)) {
+      rmdirSync(`${left}/middle`);
+      rmdirSync(left);
+    }
+  }
 });
 
 test("processes that the program leaves in its cgroup end with it, children of children too", async () => {

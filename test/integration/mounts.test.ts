@@ -70,6 +70,14 @@ for (const [options, seen] of tmpfs)
     expect(await optionsOf(bundle, { destination: "/tmp", type: "tmpfs", source: "tmpfs", options })).toBe(seen);
   });
 
+test("a tmpfs without a mode takes over that of the folder that it covers, and is for everyone where there was none", async () => {
+  using bundle = new Bundle((spec) => {
+    for (const destination of ["/new/folder", "/old"]) spec.mounts.push({ destination, type: "tmpfs", source: "tmpfs", options: [] });
+  });
+  mkdirSync(`${bundle.rootfs}/old`, { mode: 0o710 });
+  expect(await bundle.sh("stat -c '%n %a' /new /new/folder /old")).toEqual(["/new 755", "/new/folder 1777", "/old 710"]);
+});
+
 const binds: [options: string[], seen: RegExp][] = [
   [["bind"], /^rw,/],
   [["rbind", "ro"], /^ro,/],

@@ -14,6 +14,7 @@ test("v2: beside box's own, opened for clone3", () => {
   expect(made("v2")).toMatchInlineSnapshot(`
     "openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.procs", O_RDONLY|O_CLOEXEC, 0) → cgroup.procs
         [done] statx(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", AT_SYMLINK_NOFOLLOW, STATX_NLINK, &statx)
+        [done] openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.freeze", O_RDONLY|O_CLOEXEC, 0) → freezer
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 0755)
     openat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → the container's cgroup"
   `);
@@ -35,6 +36,7 @@ test("an absolute path is made from the top, in every hierarchy", () => {
         [done] statx(AT_FDCWD, "/sys/fs/cgroup/systemd/pods/web", AT_SYMLINK_NOFOLLOW, STATX_NLINK, &statx)
     openat(AT_FDCWD, "/sys/fs/cgroup/unified/pods/web/cgroup.procs", O_RDONLY|O_CLOEXEC, 0) → cgroup.procs
         [done] statx(AT_FDCWD, "/sys/fs/cgroup/unified/pods/web", AT_SYMLINK_NOFOLLOW, STATX_NLINK, &statx)
+        [done] openat(AT_FDCWD, "/sys/fs/cgroup/unified/pods/web/cgroup.freeze", O_RDONLY|O_CLOEXEC, 0) → freezer
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct/pods", 0755)
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct/pods/web", 0755)
     mkdirat(AT_FDCWD, "/sys/fs/cgroup/cpuset/pods", 0755)

@@ -16,13 +16,13 @@ test("between the new filesystem and its place, with every jump", () => {
     fsmount(mount context, FSMOUNT_CLOEXEC, 0) → /data
     close(mount context)
     openat2(root, "data", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /data   (again on EAGAIN)
+        [done] statx(place of /data, "", AT_EMPTY_PATH, STATX_MODE, &statx)
+        [done] compute (mode of /data) & 0xfff → mode for /data
+        [done] openat(/data, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → /data opened
+        [done] fchmod(/data opened, mode for /data)
+        [done] close(/data opened)
         [ENOENT] mkdirat(root, "data", 0755)
         [ENOENT] openat2(root, "data", {flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24) → place of /data   (again on EAGAIN)
-    statx(place of /data, "", AT_EMPTY_PATH, STATX_MODE, &statx)
-    compute (mode of /data) & 0xfff → mode for /data
-    openat(/data, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → /data opened
-    fchmod(/data opened, mode for /data)
-    close(/data opened)
     memfd_create("box-copy", MFD_CLOEXEC) → file to copy with
     ftruncate(file to copy with, 64)
     openat(place of /data, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0) → folder

@@ -42,7 +42,7 @@ test("the order, from a finished root to the program", () => {
     statx(AT_FDCWD, "/bin/true", 0, STATX_TYPE, &statx)
     compute (type of the file) & 0xf000
     compute 0 - 13
-    compute 0   (here: found)"
+    compute the program's name → the program's name, for box   (here: found)"
   `);
 });
 
@@ -178,8 +178,8 @@ describe("the program", () => {
                   process.args[0]: execute tool
       compute 0 - 2
               process.args[0]: execute tool
-      compute 0   (here: found)
-              process.args[0]: the program is found"
+      compute the program's name → the program's name, for box   (here: found)
+              process.args[0]: show box the program"
     `);
   });
 });

@@ -477,12 +477,15 @@ const hooksOf = (plan: Plan, { spec }: Container): { readonly origin: string; re
         })),
   );
 
-/** Hooks run in their order, each as a program that inherits nothing of box but the state, and must end well. */
+/**
+ * Hooks run in their order, each as a program that inherits nothing of box but the state, and must end well. Those of
+ * startContainer inherit the program's environment.
+ */
 const hooksRunAsAsked: Rule = (plan, container) => {
   const wanted = hooksOf(plan, container);
+  const programEnv = childSteps(plan).find(({ step }) => step.call === "execve" && step.origin === "process.args[0]")?.step.args[2];
   const all = [...boxSteps(plan), ...childSteps(plan)];
   const { hookState, hookOutput } = handedIn(container);
-  const programEnv = childSteps(plan).findLast(({ step, hook }) => !hook && step.call === "execve")?.step.args[2];
   const faults: string[] = [];
   for (const actor of ["box", "init"] as const) {
     const started = (actor === "box" ? boxSteps(plan) : childSteps(plan)).filter(({ step }) => isHook(step)).map(({ step }) => step.origin);
@@ -498,15 +501,14 @@ const hooksRunAsAsked: Rule = (plan, container) => {
         (one) =>
           one.call === "dup3" && one.args[1] === to && (typeof from === "number" ? one.args[0] === from : sameSlot(one.args[0], from)),
       );
+    const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [];
     const say = (fault: string): number => faults.push(`${origin}: ${fault}`);
     if (own[end - 1] === undefined || !same([own[end - 1]?.call, own[end - 1]?.args], ["close_range", [3, 0xffffffff, []]]))
       say("gets descriptors of box");
     if (!takes(state, 0)) say("does not get the state");
     if (!takes(output, 1) || !takes(output, 2)) say("writes to the caller");
-    // Without an environment of its own, one that runs where the program will has the program's.
-    const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [];
-    const env = (hook.env ?? []).length > 0 ? hook.env : inherited;
-    if (!same(own[end]?.args, [hook.path, hook.args ?? [hook.path], env])) say("is executed otherwise than asked");
+    if (!same(own[end]?.args, [hook.path, hook.args ?? [hook.path], hook.env?.length ? hook.env : inherited]))
+      say("is executed otherwise than asked");
     if (!own.some((one) => one.call === "rt_sigprocmask" && (one.args[1] as unknown as Uint8Array).every((byte) => byte === 0)))
       say("has signals blocked");
     for (const signal of container.facts.ignoredSignals)
