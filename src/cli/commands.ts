@@ -81,9 +81,9 @@ export const commands: Readonly<Record<string, Command>> = {
 
 /** Throws a BoxError when there is no command of that name. */
 export function commandNamed(name: string): Command {
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
-  return command;
+  // Own properties alone, without Object.hasOwn, whose first use costs more than the look at all of them.
+  for (const one in commands) if (one === name) return commands[one] as Command;
+  throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
 }
 
 /** How box exits when it fails at a command and the failure has no exit code of its own; undefined: before there is one. */

@@ -58,6 +58,8 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
 
 /** A living supervisor notices the end of its container and removes everything itself: then there is nothing to take. */
 async function endAndTakeOver(stateRoot: string, id: string, force: boolean): Promise<Found | undefined> {
+  const first = takeOver(stateRoot, id);
+  if (first !== "busy") return first;
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
     const taken = takeOver(stateRoot, id);

@@ -49,7 +49,8 @@ function environment(entries: readonly string[]): string[] {
 
 /** Numbers only, read to the letter (CVE-2026-30892). */
 function userOf(base: User, text: string | undefined, gids: readonly string[]): User {
-  const more = gids.map((gid) => parseId(gid, "--additional-gids"));
+  const more: number[] = [];
+  for (const gid of gids) more.push(parseId(gid, "--additional-gids"));
   const groups = more.length === 0 ? base.additionalGids : [...(base.additionalGids ?? []), ...more];
   const whole: User = { ...base, ...(groups === undefined ? {} : { additionalGids: groups }) };
   if (text === undefined) return whole;

@@ -18,7 +18,7 @@ import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
 import { type FactsAsked, factsFor } from "./host-facts.ts";
 import { rootOfStates } from "./invocation.ts";
-import { checkStdio, launchFlags, launchOf } from "./launch-flags.ts";
+import { checkStdio, handOnFlags, launchOf } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
 
 export const flags: readonly FlagRow[] = [
@@ -35,7 +35,7 @@ export const flags: readonly FlagRow[] = [
   { name: "process-label", value: "LABEL", help: "SELinux label for the process" },
   { name: "cgroup", value: "[CONTROLLERS:]PATH", repeats: true, help: "run in this cgroup below the container's" },
   { name: "ignore-paused", help: "do it in a paused container too" },
-  ...launchFlags.filter(({ name }) => name !== "no-pivot" && name !== "no-new-keyring"),
+  ...handOnFlags,
   { name: "help", short: "h", help: "show this help" },
 ];
 
@@ -95,7 +95,10 @@ function handleOn(state: State): number {
   return pidfd;
 }
 
-const hasLimitOnFiles = ({ rlimits }: Process): boolean => (rlimits ?? []).some(({ type }) => type === "RLIMIT_NOFILE");
+function hasLimitOnFiles({ rlimits }: Process): boolean {
+  for (const { type } of rlimits ?? []) if (type === "RLIMIT_NOFILE") return true;
+  return false;
+}
 
 /** The passwd file is the container's own as it is now. */
 function homeAsked({ env, user }: Process, { pid }: State): { root: string; uid: number } | undefined {

@@ -51,7 +51,7 @@ export function launchesPlainly({ values, switches }: Parsed): boolean {
 /** Whether the flags change what the description says. */
 export function needsChanges({ values, lists, switches }: Parsed, command: readonly string[]): boolean {
   if (command.length > 0) return true;
-  for (const name of switches) if (!notChanges.includes(name)) return true;
+  for (const name of switches.names) if (!notChanges.includes(name)) return true;
   for (const name in values) if (!notChanges.includes(name)) return true;
   for (const name in lists) if (!notChanges.includes(name)) return true;
   return false;

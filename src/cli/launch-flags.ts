@@ -9,11 +9,16 @@ import { longestSocketPath } from "../plan/send-descriptor.ts";
 import type { FlagRow, Parsed } from "./arguments.ts";
 import { absolute, launchesPlainly } from "./invocation.ts";
 
-export const launchFlags: readonly FlagRow[] = [
+/** Those of exec too. */
+export const handOnFlags: readonly FlagRow[] = [
   { name: "console-socket", value: "SOCKET", help: "send the terminal's master to this unix socket" },
   { name: "pidfd-socket", value: "SOCKET", help: "send a pidfd of the container's first process to this unix socket" },
   { name: "pid-file", value: "FILE", help: "write the pid of the container's first process to this file" },
   { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on, to the container" },
+];
+
+export const launchFlags: readonly FlagRow[] = [
+  ...handOnFlags,
   { name: "no-pivot", help: "use chroot instead of pivot_root, for a root on a ramdisk; less safe" },
   { name: "no-new-keyring", help: "keep the caller's session keyring instead of a new one" },
 ];

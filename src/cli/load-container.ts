@@ -41,10 +41,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const requests = [
-    ...source.plugins,
-    ...(parsed.lists.plugin ?? []).map((name) => ({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined })),
-  ];
+  const requests = [...source.plugins];
+  for (const name of parsed.lists.plugin ?? [])
+    requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
   const { container, plugins } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   checkSupported(container.spec);

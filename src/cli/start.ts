@@ -24,7 +24,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const lock = lockState(found.folder);
   const { state } = found;
   refuseUnlessCreated(found, state);
-  const notifies = process.env.NOTIFY_SOCKET !== undefined && exists(`${found.folder}/${notifyFolder}`);
+  const notifies = exists(`${found.folder}/${notifyFolder}`) && process.env.NOTIFY_SOCKET !== undefined;
   const readiness = notifies ? await import("./pass-readiness.ts") : undefined;
   const socket = readiness?.openSocket(found.folder);
   const answer = startCreated(found.folder, state);

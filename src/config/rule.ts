@@ -94,7 +94,7 @@ function checkValue(rule: Rule, value: unknown, parent: string, key: string | nu
       if (typeof value === "boolean") return;
       break;
     case "integer":
-      if (typeof value === "number" && value >= rule.min && value <= rule.max && Math.floor(value) === value) return;
+      if (typeof value === "number" && value >= rule.min && value <= rule.max && value % 1 === 0) return;
       break;
     case "list": {
       if (!Array.isArray(value) || value.length < (rule.least ?? 0)) break;

@@ -199,6 +199,10 @@ function executable(): string {
 function placeOf({ bundle, id }: KeptKey): string {
   let hash = 0x811c9dc5;
   const text = `${bundle}\0${id}`;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return `place-${(hash >>> 0) % PLACES}`;
+  for (let index = 0; index < text.length; index++) {
+    hash = (hash ^ text.charCodeAt(index)) >>> 0;
+    // Times 0x01000193, in parts that a double holds.
+    hash = ((hash << 24) + hash * 0x193) >>> 0;
+  }
+  return `place-${hash % PLACES}`;
 }

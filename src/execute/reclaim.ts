@@ -55,5 +55,5 @@ function isRemoved(folder: number): boolean {
   const bytes = new Uint8Array(PATH_MAX);
   const name = cString(`/proc/self/fd/${folder}`);
   const length = systemCall("readlinkat", AT_FDCWD, name.address, addressOf(bytes), bytes.length);
-  return new TextDecoder().decode(bytes.subarray(0, Math.max(0, length))).endsWith(" (deleted)");
+  return new TextDecoder().decode(bytes.subarray(0, length < 0 ? 0 : length)).endsWith(" (deleted)");
 }

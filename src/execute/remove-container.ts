@@ -71,7 +71,7 @@ function killCgroup(path: string): void {
 function removeCgroups(state: State, hadInit: boolean): void {
   const { cgroups } = state.box;
   const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
-  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+  for (let wait = 1; ; wait = wait < 25 ? wait * 2 : 50) {
     if (hadInit) for (const { path } of cgroups) killCgroup(path);
     const left = cgroups.filter(({ path }) => !(hadInit ? withChildren(path) : [path]).every(removeCgroup));
     if (left.length === 0) return;
@@ -86,6 +86,12 @@ function removeCgroups(state: State, hadInit: boolean): void {
     if (hadInit) thawAll(state);
     Bun.sleepSync(wait);
   }
+}
+
+/** Removes the cgroups of a container that has ended, which nothing is in; whether that is all there was to do. */
+function removeIdle({ box: { cgroups } }: State): boolean {
+  for (const { path } of cgroups) if (!removeCgroup(path)) return false;
+  return true;
 }
 
 /** Whether it is gone. */
@@ -105,8 +111,11 @@ function remove(path: string, flags: number): number {
  * ended and while the state still says that there is something to do.
  */
 export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>): Promise<void> {
-  killInit(state);
-  removeCgroups(state, state.pid > 0);
+  signalInit(state, SIGKILL);
+  if (!removeIdle(state)) {
+    thawAll(state);
+    removeCgroups(state, state.pid > 0);
+  }
   if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
 }

@@ -81,7 +81,8 @@ function thaw({ box: { cgroups } }: State): void {
 export function hasOwnPidNamespace(state: State): boolean {
   if (!initLives(state)) return false;
   const status = readText(`/proc/${state.pid}/status`);
+  if (typeof status !== "string") return false;
   // NSpid: its pid in each namespace, the innermost last.
-  const pids = typeof status === "string" ? /^NSpid:(.*)$/m.exec(status)?.[1] : undefined;
-  return pids?.endsWith("\t1") === true;
+  const at = status.indexOf("\nNSpid:");
+  return at >= 0 && status.slice(at, status.indexOf("\n", at + 1)).endsWith("\t1");
 }

@@ -19,5 +19,5 @@ function write(path: string, flags: number, text: string): number {
   const bytes = new TextEncoder().encode(text);
   const written = systemCall("write", fd, addressOf(bytes), bytes.length);
   systemCall("close", fd);
-  return Math.min(written, 0);
+  return written < 0 ? written : 0;
 }

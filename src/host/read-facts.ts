@@ -61,6 +61,13 @@ function ignoredSignals(mask: string): number[] {
   return signals;
 }
 
+/** What stands between blanks. */
+function words(text: string): string[] {
+  const out: string[] = [];
+  for (const word of text.split(" ")) if (word !== "") out.push(word);
+  return out;
+}
+
 /** Whether a release such as `6.1.0-18-amd64` is that version or a later one. */
 export function isKernel(release: string, major: number, minor: number): boolean {
   const has = Number.parseInt(release, 10);
@@ -89,17 +96,17 @@ export function bits(hex: string): number[] {
 function callersOpenFiles(reader: HostReader, parent: string): HostFacts["openFiles"] {
   const own = parseOpenFiles(reader.read("/proc/self/limits") ?? "");
   const before = parseOpenFiles(reader.read(`/proc/${parent}/limits`) ?? "");
-  return own === undefined || before === undefined ? own : { soft: Math.min(before.soft, own.hard), hard: own.hard };
+  return own === undefined || before === undefined ? own : { soft: before.soft < own.hard ? before.soft : own.hard, hard: own.hard };
 }
 
 /** `Max open files   1024   4096   files` of proc_pid_limits(5). */
 export function parseOpenFiles(limits: string): HostFacts["openFiles"] {
-  const line = limits.split("\n").find((one) => one.startsWith("Max open files"));
-  if (line === undefined) return undefined;
-  const [soft, hard] = line
-    .slice(14)
-    .split(" ")
-    .filter((word) => word !== "");
+  const title = "\nMax open files";
+  const at = limits.indexOf(title);
+  if (at < 0) return undefined;
+  const from = at + title.length;
+  const end = limits.indexOf("\n", from);
+  const [soft, hard] = words(limits.slice(from, end < 0 ? limits.length : end));
   const number = (word: string | undefined): number => Number(word);
   const limit = { soft: number(soft), hard: number(hard) };
   return Number.isNaN(limit.soft) || Number.isNaN(limit.hard) ? undefined : limit;

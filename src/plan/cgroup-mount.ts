@@ -6,9 +6,11 @@
 
 import type { Mount } from "../config/spec.ts";
 import { components } from "../linux/components.ts";
+import type { Flag } from "../linux/flags.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
 import { setAttributes } from "./attributes.ts";
 import { type Building, newFd } from "./builder.ts";
+import { v2Of } from "./cgroups.ts";
 import { makeFilesystem, propagate } from "./filesystem.ts";
 import { attach } from "./root.ts";
 import type { SortedOptions } from "./sort-options.ts";
@@ -58,7 +60,7 @@ function cgroup2(
   made: Slot<"fd">,
   open: Step,
 ): Step[] {
-  const own = building.cgroups.find(({ version }) => version === 2);
+  const own = v2Of(building.cgroups);
   if (building.namespaces.made.has("cgroup") || own === undefined) {
     const why = `mount cgroup2 on ${destination}`;
     const { set } = sorted.attributes;
@@ -102,7 +104,8 @@ function v1Hierarchy(
   const why = `mount the hierarchy ${name} on ${destination}/${name}`;
   const { controllers } = hierarchy;
   const data = controllers[0]?.startsWith("name=") === true ? ["none", ...controllers] : controllers;
-  const set = [...restricted, ...sorted.attributes.set.filter((name) => !restricted.some((one) => one === name))];
+  const set: Flag<"MOUNT_ATTR">[] = [...restricted];
+  for (const name of sorted.attributes.set) if (!set.includes(name)) set.push(name);
   const make = building.namespaces.made.has("cgroup")
     ? {
         steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }),
@@ -112,12 +115,9 @@ function v1Hierarchy(
         steps: [step("open_tree", ["AT_FDCWD", hierarchy.path, ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC"]], origin, why, { out: made })],
         after: setAttributes(building, made, { ...sorted.attributes, set }, origin, `set the options of ${destination}/${name}`),
       };
-  const links =
-    controllers.length < 2
-      ? []
-      : controllers.map((controller) =>
-          step("symlinkat", [name, parent, controller], origin, `link ${controller} to ${name}`, { onError: [["EEXIST", []]] }),
-        );
+  const links: Step[] = [];
+  for (const controller of controllers.length < 2 ? [] : controllers)
+    links.push(step("symlinkat", [name, parent, controller], origin, `link ${controller} to ${name}`, { onError: [["EEXIST", []]] }));
   return [
     step("mkdirat", [parent, name, 0o755], origin, `make the folder ${destination}/${name}`),
     step("openat", [parent, name, ["O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, `open ${destination}/${name}`, {

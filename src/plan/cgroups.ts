@@ -27,10 +27,11 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
   const first = newBuffer(variables, "first process", 8);
   const statx = newBuffer(variables, "statx", structFields.statx.bytes);
   const links = slotIn("int", statx, structFields.statx.fields.nlink?.offset as number, "links of the cgroup");
-  return cgroups.map((cgroup) => {
+  const steps: Step[] = [];
+  for (const cgroup of cgroups) {
     const { path } = cgroup;
     const why = `use the cgroup ${path}`;
-    return step(
+    const look = step(
       "openat",
       ["AT_FDCWD", `${path}/cgroup.procs`, ["O_RDONLY", "O_CLOEXEC"], 0],
       origin,
@@ -55,7 +56,9 @@ export function refuseUsedCgroups(cgroups: readonly ContainerCgroup[], variables
         ],
       },
     );
-  });
+    steps.push(look);
+  }
+  return steps;
 }
 
 /** The first letter of what the freezer says: THAWED, FREEZING or FROZEN on v1, 0 or 1 on v2. */
@@ -80,6 +83,12 @@ function refuseFrozen({ version, path, controllers }: ContainerCgroup, variables
 }
 
 const UINT_MAX = 0xffffffff;
+
+/** The one of version 2. */
+export function v2Of<T extends { readonly version: 1 | 2 }>(cgroups: readonly T[]): T | undefined {
+  for (const one of cgroups) if (one.version === 2) return one;
+  return undefined;
+}
 
 /** Box makes every cgroup, and opens the v2 one for clone3 into `v2`. */
 export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Variables, v2: Slot<"fd">): Step[] {

@@ -75,7 +75,9 @@ export function planChild(building: Building): Section[] {
     list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
   } else list.push(...planRoot(building, sources.sources));
   list.push(...planProcess(building, spec.process as Process));
-  return list.filter(([, , steps]) => steps.length > 0).map(([title, actor, steps]) => ({ title, actor, steps }));
+  const sections: Section[] = [];
+  for (const [title, actor, steps] of list) if (steps.length > 0) sections.push({ title, actor, steps });
+  return sections;
 }
 
 function refuse(path: string): never {
@@ -112,7 +114,13 @@ function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
   }
   const nullFile = openNull(building);
   const empty = keepEmptyFolder(building);
-  const planned = mounts.map((mount, index) => planMount(building, mount, index, early.get(index)));
+  const mountSteps: Step[] = [];
+  const lateSteps: Step[] = [];
+  for (let index = 0; index < mounts.length; index++) {
+    const { steps, late } = planMount(building, mounts[index] as (typeof mounts)[number], index, early.get(index));
+    mountSteps.push(...steps);
+    lateSteps.push(...late);
+  }
   return [
     [
       "root",
@@ -128,7 +136,7 @@ function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
         ...attachRoot(building),
       ],
     ],
-    ["mounts", "init", planned.flatMap(({ steps }) => steps)],
+    ["mounts", "init", mountSteps],
     ["devices", "init", planDevices(building)],
     ["hooks", "init", awaitRuntimeHooks(building)],
     ["terminal", "init", spec.process?.terminal === true ? openTerminal(building) : []],
@@ -137,7 +145,7 @@ function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
       "init",
       [
         ...process.ensureCwd(building, spec.process as Process),
-        ...planned.flatMap(({ late }) => late),
+        ...lateSteps,
         ...protectPaths(building),
         ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
       ],

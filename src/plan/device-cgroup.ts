@@ -10,6 +10,7 @@ import { BoxError } from "../errors.ts";
 import { structFields } from "../linux/structs.ts";
 import { compute, newBuffer, newSlot, type Slot, type Step, type StepOptions, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { v2Of } from "./cgroups.ts";
 import type { BoxVariables } from "./plan.ts";
 import { pointerTo } from "./steps.ts";
 
@@ -25,9 +26,9 @@ export function limitDevices(building: Building, box: BoxVariables, v2: Slot<"fd
   }
   const rules = spec.linux?.resources?.devices ?? [];
   // On a host with both, v1's controller is the one that others on the host look at.
-  const v1 = cgroups.find(({ version, controllers }) => version === 1 && controllers.includes("devices"));
-  if (v1 !== undefined) return writeLines(v1.path, rules, box);
-  if (cgroups.some(({ version }) => version === 2))
+  for (const { version, controllers, path } of cgroups)
+    if (version === 1 && controllers.includes("devices")) return writeLines(path, rules, box);
+  if (v2Of(cgroups) !== undefined)
     return attachFilter(building, areUsual(rules) ? usualFilter() : deviceFilter(deviceTable(rules)), box, v2);
   throw new BoxError({
     what: "cannot limit devices: this host has neither cgroup v2 nor the devices controller of cgroup v1",
@@ -43,11 +44,14 @@ function writeLines(cgroup: string, rules: readonly DeviceRule[], box: BoxVariab
   const file = newSlot(box.variables, "fd", "file of the devices controller");
   const into = (name: typeof first, all: readonly string[]): Step[] => {
     const verb = name === "devices.allow" ? "allow" : "deny";
+    const writes: Step[] = [];
+    for (const line of all)
+      writes.push(step("write", [file, line, line.length], origin, `${verb} the devices ${line === "a" ? "*:* rwm" : line}`));
     return [
       step("openat", ["AT_FDCWD", `${cgroup}/${name}`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, `open ${name} of the container's cgroup`, {
         out: file,
       }),
-      ...all.map((line) => step("write", [file, line, line.length], origin, `${verb} the devices ${line === "a" ? "*:* rwm" : line}`)),
+      ...writes,
       step("close", [file], origin, "done with it"),
     ];
   };

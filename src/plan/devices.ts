@@ -27,11 +27,11 @@ const links = [
 ] as const;
 
 /** A /dev that is bound from elsewhere is used as it is; in any other one box makes what is missing. */
-const makesDevices = (building: Building): boolean =>
-  !(building.spec.mounts ?? []).some(
-    (mount) =>
-      components(mount.destination).join("/") === "dev" && (mount.type === "bind" || sortOptions(mount.options ?? []).bind !== undefined),
-  );
+function makesDevices(building: Building): boolean {
+  for (const { destination, type, options } of building.spec.mounts ?? [])
+    if (components(destination).join("/") === "dev" && (type === "bind" || sortOptions(options ?? []).bind !== undefined)) return false;
+  return true;
+}
 
 const origin = "mounts";
 const exists: ErrorTable = [["EEXIST", []]];

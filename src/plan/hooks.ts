@@ -60,8 +60,10 @@ const TWO_32 = 4294967296;
 const UINT_MAX = 0xffff_ffff;
 const CLOCK_REALTIME = 0;
 
-export const hasHooks = (hooks: Hooks | undefined, ...points: readonly HookPoint[]): boolean =>
-  points.some((point) => (hooks?.[point] ?? []).length > 0);
+export function hasHooks(hooks: Hooks | undefined, ...points: readonly HookPoint[]): boolean {
+  for (const point of points) if ((hooks?.[point] ?? []).length > 0) return true;
+  return false;
+}
 
 /** All hooks of one point, in their order. `enter`: what each does first, such as to change its folder. */
 export function runHooks(run: HookRun, hooks: Hooks | undefined, point: HookPoint, enter: readonly Step[]): Step[] {

@@ -60,7 +60,7 @@ export type Handed = {
 };
 
 export function handedTo({ way, preserveFds }: Launch, needs: { readonly hooks: boolean; readonly init: boolean }): Handed {
-  let end = 4 + Math.max(0, preserveFds - 1);
+  let end = 4 + (preserveFds > 0 ? preserveFds - 1 : 0);
   const next = (needed: boolean): number => (needed ? end++ : -1);
   const sync = next(true);
   const wait = next(way === "created");

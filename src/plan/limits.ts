@@ -7,6 +7,7 @@ import { type LimitedCgroup, limitsOf, type PlacedLimit } from "../cgroup/limits
 import type { ContainerCgroup } from "../cgroup/paths.ts";
 import { type ErrorTable, newSlot, type Step, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { v2Of } from "./cgroups.ts";
 
 const prefix = "linux.resources.";
 
@@ -15,7 +16,7 @@ export function limitResources({ cgroups, facts, notes, spec }: Building, variab
   const limits = resources === undefined ? undefined : limitsOf(resources, cgroups, { prefix });
   if (limits !== undefined) notes.push(...limits.notes);
   const steps: Step[] = [];
-  const v2 = cgroups.find(({ version }) => version === 2);
+  const v2 = v2Of(cgroups);
   // On pure v2 without any limits too: what is not enabled is not counted either, and clients ask for statistics.
   if (v2 !== undefined && (facts.cgroups.v1.length === 0 || isIn(v2, limits?.writes ?? []))) enableControllers(steps, v2, variables);
   if (limits !== undefined) writeLimits(steps, limits.writes, variables, prefix);

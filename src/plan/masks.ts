@@ -94,10 +94,12 @@ export function protectPaths(building: Building): Step[] {
   const target = newFd(building, "read-only path");
   const copy = newFd(building, "copy");
   const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], reach: "below if possible" } as const;
-  return paths.map((path, index) => {
+  const steps: Step[] = [];
+  for (let index = 0; index < paths.length; index++) {
+    const path = paths[index] as string;
     const origin = `linux.readonlyPaths[${index}]`;
     const why = `make ${path} read-only`;
-    return openInRoot(building.root, belowRoot(path, origin), "any", origin, `look for ${path}`, target, {
+    const protect = openInRoot(building.root, belowRoot(path, origin), "any", origin, `look for ${path}`, target, {
       onError: nothingThere,
       ok: [
         step(
@@ -113,5 +115,7 @@ export function protectPaths(building: Building): Step[] {
         ...setAttributes(building, copy, readOnly, origin, why),
       ],
     });
-  });
+    steps.push(protect);
+  }
+  return steps;
 }

@@ -80,7 +80,8 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   const set = late ? attributes.set.filter((name) => name !== "MOUNT_ATTR_RDONLY") : attributes.set;
   const data = sorted.readOnlyFilesystem && !late && !ofNamespaces.has(type) ? [...sorted.data, "ro"] : sorted.data;
   const kind = type === "proc" || type === "sysfs" ? "plain folder" : "folder";
-  const ownMode = type !== "tmpfs" || data.some((word) => word.startsWith("mode="));
+  let ownMode = type !== "tmpfs";
+  for (const word of data) if (word.startsWith("mode=")) ownMode = true;
   const keptMode = ownMode ? [] : keepMode(building, origin, destination, target, made);
   const end = step("close", [made], origin, "done with it");
   return {

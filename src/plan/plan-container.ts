@@ -81,7 +81,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(building, own)),
-    poststartHooks: box.poststartHooks(building, own).map((steps) => section("hooks once it runs", steps)),
+    poststartHooks: sectionsOf("hooks once it runs", box.poststartHooks(building, own)),
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
     waitHere: section("wait for its end", supervised && spec.process?.terminal !== true ? supervisor.waitHere(building, own) : []),
@@ -104,6 +104,12 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
 
 /** Points whose hooks read the state from the file in memory and print into the other. */
 const hooksForFiles = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] as const;
+
+function sectionsOf(title: string, lists: readonly Section["steps"][]): Section[] {
+  const sections: Section[] = [];
+  for (const steps of lists) sections.push({ title, actor: "box", steps });
+  return sections;
+}
 
 /** `make`'s result, made when it is first asked for. */
 function once<T>(make: () => T): () => T {

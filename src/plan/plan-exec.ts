@@ -10,7 +10,7 @@ import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from 
 import { allProcessors } from "./affinity.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
-import { enterCgroups } from "./cgroups.ts";
+import { enterCgroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
@@ -83,6 +83,8 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
 
 function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Building {
   const { id, bundle, spec, seccomp, cgroups, launch } = exec;
+  const entered: Building["cgroups"][number][] = [];
+  for (const { version, path } of cgroups) entered.push({ version, path, controllers: [], mount: "", parts: [], present: 0 });
   const joined = new Map<string, string>();
   for (const { type } of spec.linux?.namespaces ?? []) joined.set(type, "");
   return {
@@ -104,7 +106,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
     namespaces: { made: new Set(), joined },
-    cgroups: cgroups.map(({ version, path }) => ({ version, path, controllers: [], mount: "", parts: [], present: 0 })),
+    cgroups: entered,
   };
 }
 
@@ -114,7 +116,7 @@ const origin = "exec";
 /** Stage, tape and line, and the clone: into the cgroup of version 2 from its first instruction on. */
 function prepare(building: Building, { init, cgroups, process: { execCPUAffinity: affinity } }: Exec, own: BoxVariables): Step[] {
   const { variables } = own;
-  const v2 = cgroups.find(({ version }) => version === 2);
+  const v2 = v2Of(cgroups);
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (v2 !== undefined) flags.push("CLONE_INTO_CGROUP");
   const clone = newBuffer(variables, "clone_args", structFields.clone_args.bytes, { struct: "clone_args", flags, exit_signal: SIGCHLD });
@@ -152,7 +154,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const join = step("setns", [handed.init, flags], origin, "join the container's namespaces");
   const begin = step("getpid", [], "box", "begin as a process of the container", { label: "init" });
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
-  return [
+  const sections = [
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", [
       ...enterCgroups(building),
@@ -179,7 +181,10 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
       ...process.findProgram(building, init),
     ]),
     section("program", "init", [...process.filterSystemCalls(building), process.executeProgram(building, init)]),
-  ].filter(({ steps }) => steps.length > 0);
+  ];
+  const out: Section[] = [];
+  for (const one of sections) if (one.steps.length > 0) out.push(one);
+  return out;
 }
 
 /** Execve closes the child's end of the line, and so does a failure. */

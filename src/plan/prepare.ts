@@ -6,7 +6,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, type ErrorTable, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { blockSignals, cloneStage, openLines, openMore, sealStage, writeState } from "./box.ts";
 import type { Building } from "./builder.ts";
-import { makeCgroups, refuseUsedCgroups } from "./cgroups.ts";
+import { makeCgroups, refuseUsedCgroups, v2Of } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
@@ -125,7 +125,7 @@ function keepConfig({ seccomp }: Building, box: BoxVariables): Step[] {
 function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
   const helper = needsHelper(building.namespaces);
   const { cgroups } = building;
-  const v2 = cgroups.some(({ version }) => version === 2);
+  const v2 = v2Of(cgroups) !== undefined;
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (!helper) flags.push(...newNamespaceFlags(building));
   if (v2) flags.push("CLONE_INTO_CGROUP");

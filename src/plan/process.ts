@@ -59,14 +59,16 @@ function enterCwd(building: Building, process: Process): { asRoot: Step[]; asUse
 function limitResources(building: Building, process: Process): Step[] {
   const steps: Step[] = [];
   const list = process.rlimits ?? [];
+  let limited = false;
   for (let index = 0; index < list.length; index++) {
     const limit = list[index] as NonNullable<(typeof list)[number]>;
+    if (limit.type === "RLIMIT_NOFILE") limited = true;
     const value: Struct = { struct: "rlimit64", rlim_cur: limit.soft, rlim_max: limit.hard };
     const why = `limit ${limit.type} to ${limit.soft}:${limit.hard}`;
     steps.push(step("prlimit64", [0, [limit.type as Flag<"RLIMIT">], value, null], `process.rlimits[${index}]`, why));
   }
   const files = building.facts.openFiles;
-  if (files !== undefined && !list.some(({ type }) => type === "RLIMIT_NOFILE")) {
+  if (files !== undefined && !limited) {
     const value: Struct = { struct: "rlimit64", rlim_cur: files.soft, rlim_max: files.hard };
     steps.push(
       step("prlimit64", [0, ["RLIMIT_NOFILE"], value, null], "process.rlimits", "give back the limit on open files that Bun raised"),
@@ -77,7 +79,7 @@ function limitResources(building: Building, process: Process): Step[] {
 
 /** Drops from the bounding set what the configuration does not list; without `process.capabilities`, everything. */
 function dropBoundingSet(building: Building, process: Process): Step[] {
-  const keep = new Set(process.capabilities?.bounding ?? []);
+  const keep: readonly string[] = process.capabilities?.bounding ?? [];
   const origin = "process.capabilities.bounding";
   const { made, joined } = building.namespaces;
   // A user namespace begins with the whole set, whatever box's own lacks (user_namespaces(7)), and every kernel has its own.
@@ -85,7 +87,7 @@ function dropBoundingSet(building: Building, process: Process): Step[] {
   const steps: Step[] = [];
   for (const name in capabilities) {
     const capability = name as CapabilityName;
-    if (keep.has(capability) || !(whole || building.facts.boundingSet.includes(capabilities[capability]))) continue;
+    if (keep.includes(capability) || !(whole || building.facts.boundingSet.includes(capabilities[capability]))) continue;
     steps.push(
       step("prctl", [["PR_CAPBSET_DROP"], capabilities[capability], 0, 0, 0], origin, `drop ${capability}`, {
         ...(whole ? { onError: [["EINVAL", []]] as const } : {}),
@@ -155,7 +157,8 @@ function setCapabilities(building: Building, process: Process): Step[] {
     step("prctl", [["PR_CAP_AMBIENT"], 4, 0, 0, 0], `${origin}.ambient`, "clear the ambient capabilities"),
   ];
   const grantable = (name: string): boolean => sets?.inheritable?.includes(name) === true && sets.permitted?.includes(name) === true;
-  const refused = (sets?.ambient ?? []).filter((name) => !grantable(name));
+  const refused: string[] = [];
+  for (const name of sets?.ambient ?? []) if (!grantable(name)) refused.push(name);
   if (refused.length > 0)
     building.notes.push(
       `process.capabilities.ambient: ${refused.join(", ")} stays off: only a permitted and inheritable capability can be ambient`,
@@ -169,9 +172,9 @@ function setCapabilities(building: Building, process: Process): Step[] {
 /** Signals as a fresh process has them: Bun and the caller of box ignore some, and box blocked all. */
 function resetSignals(building: Building): Step[] {
   const byDefault: Struct = { struct: "sigaction" };
-  const steps = building.facts.ignoredSignals.map((signal) =>
-    step("rt_sigaction", [signal, byDefault, null, 8], "process", `let signal ${signal} do what it does by default`),
-  );
+  const steps: Step[] = [];
+  for (const signal of building.facts.ignoredSignals)
+    steps.push(step("rt_sigaction", [signal, byDefault, null, 8], "process", `let signal ${signal} do what it does by default`));
   steps.push(step("rt_sigprocmask", [["SIG_SETMASK"], new Uint8Array(8), null, 8], "process", "block no signal"));
   return steps;
 }
@@ -199,8 +202,12 @@ export function environment(building: Building, process: Process): string[] {
 export function candidates(args: readonly string[], env: readonly string[]): string[] {
   const name = args[0] as string;
   if (name.includes("/")) return [name];
-  const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
-  return path === "" ? [] : path.split(":").map((folder) => `${folder === "" ? "." : folder}/${name}`);
+  let path = "";
+  for (let index = env.length - 1; index >= 0; index--)
+    if (env[index]?.startsWith("PATH=") === true) path = (env[index] as string).slice(5);
+  const out: string[] = [];
+  if (path !== "") for (const folder of path.split(":")) out.push(`${folder === "" ? "." : folder}/${name}`);
+  return out;
 }
 
 const EACCES = 13;

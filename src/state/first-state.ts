@@ -10,6 +10,8 @@ const stateVersion = "1.3.0";
 export function firstState(container: Container, facts: HostFacts, plugins: readonly PluginUse[] = []): State {
   const { id, bundle, spec } = container;
   const path = spec.root?.path ?? "rootfs";
+  const cgroups: State["box"]["cgroups"][number][] = [];
+  for (const one of containerCgroups({ facts, spec, id })) cgroups.push({ version: one.version, path: one.path });
   return {
     ociVersion: stateVersion,
     id,
@@ -24,7 +26,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       startTime: 0,
       supervisor: process.pid,
       stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
-      cgroups: containerCgroups({ facts, spec, id }).map(({ version, path: cgroup }) => ({ version, path: cgroup })),
+      cgroups,
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       plugins,
     },

@@ -50,24 +50,53 @@ export function parseState(text: string): State | undefined {
     typeof value.status === "string" &&
     Number.isSafeInteger(value.pid) &&
     Number.isSafeInteger(box.startTime) &&
-    Array.isArray(box.cgroups) &&
-    box.cgroups.every((one) => isRecord(one) && isCgroupPath(one.version, one.path)) &&
-    Array.isArray(box.plugins) &&
-    box.plugins.every((one) => isRecord(one) && typeof one.label === "string" && typeof one.name === "string");
+    areCgroups(box.cgroups) &&
+    arePlugins(box.plugins);
   return right ? (value as State) : undefined;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
+function areCgroups(list: unknown): boolean {
+  if (!Array.isArray(list)) return false;
+  for (let index = 0; index < list.length; index++) {
+    const one: unknown = list[index];
+    if (!isRecord(one) || !isCgroupPath(one.version, one.path)) return false;
+  }
+  return true;
+}
+
+function arePlugins(list: unknown): boolean {
+  if (!Array.isArray(list)) return false;
+  for (let index = 0; index < list.length; index++) {
+    const one: unknown = list[index];
+    if (!isRecord(one) || typeof one.label !== "string" || typeof one.name !== "string") return false;
+  }
+  return true;
+}
+
+const cgroups = "/sys/fs/cgroup/";
+
 /** Box ends all processes in these folders and removes them, so nothing but a cgroup below a hierarchy's root may stand here. */
 function isCgroupPath(version: unknown, path: unknown): boolean {
-  if (typeof path !== "string" || !path.startsWith("/sys/fs/cgroup/")) return false;
-  const parts = path.slice("/sys/fs/cgroup/".length).split("/");
-  const below = version === 1 ? 2 : version === 2 ? 1 : Number.POSITIVE_INFINITY;
-  return parts.length >= below && parts.every((part) => part !== "" && part !== "." && part !== "..");
+  if (typeof path !== "string" || !path.startsWith(cgroups) || (version !== 1 && version !== 2)) return false;
+  let parts = 0;
+  for (let from = cgroups.length; ; parts++) {
+    const slash = path.indexOf("/", from);
+    const part = path.slice(from, slash < 0 ? path.length : slash);
+    if (part === "" || part === "." || part === "..") return false;
+    if (slash < 0) return parts + 1 >= (version === 1 ? 2 : 1);
+    from = slash + 1;
+  }
 }
 
 /** Field 22 of proc_pid_stat(5). The name in field 2 may hold spaces and parentheses, so fields are counted from its end. */
 export function startTimeOf(stat: string): number {
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+  // Before field 3 is one blank, before field 22 are twenty.
+  let at = stat.lastIndexOf(")");
+  for (let field = 3; field <= 22; field++) {
+    at = stat.indexOf(" ", at + 1);
+    if (at < 0) return Number.NaN;
+  }
+  return Number(stat.slice(at, stat.indexOf(" ", at + 1)));
 }

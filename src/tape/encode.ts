@@ -129,7 +129,11 @@ function encodeOnce(
   const structs = state.structs - structsOffset;
   const strings = (state.texts - textsOffset + 31) & ~31;
   if (structs > room.structs || strings > room.strings)
-    return { structs: Math.max(structs, room.structs), strings: Math.max(strings, room.strings), exactLengths: room.exactLengths };
+    return {
+      structs: structs > room.structs ? structs : room.structs,
+      strings: strings > room.strings ? strings : room.strings,
+      exactLengths: room.exactLengths,
+    };
   if (!writeStrings(state, textsOffset)) return { ...room, exactLengths: true };
   const bytes = recordsOffset + state.owners.length * record.bytes;
   if (bytes > TAPE_BYTES_MAX) throw new Error(`tape: ${bytes} bytes, more than ${TAPE_BYTES_MAX}`);
@@ -173,7 +177,9 @@ function writeLists(state: State, lists: readonly (readonly Step[])[], { failure
 /** Only `next` can end a tape by itself: a match without a target is none, an error without one stops with that error. */
 function endList(state: State, steps: readonly Step[], end: Patch): void {
   const first = state.recordsOffset >>> 2;
-  if (end.every((word) => (word - first) % RECORD_WORDS === NEXT)) return;
+  let byNext = true;
+  for (const word of end) if ((word - first) % RECORD_WORDS !== NEXT) byNext = false;
+  if (byNext) return;
   resolve(state, end, nextAddress(state));
   const at = newRecord(state, steps[steps.length - 1] as Step);
   state.words[at] = -1;
@@ -188,7 +194,7 @@ function put(words: Uint32Array, byte: number, value: number): void {
 function putHigh(words: Uint32Array, at: number, value: number): void {
   // JSON's 18446744073709551615, "no limit", is 2^64 as a double, of which 64 bits would keep nothing.
   if (value >= 2 ** 64) words[at] = TWO_32 - 1;
-  words[at + 1] = value >= 2 ** 64 ? TWO_32 - 1 : Math.floor(value / TWO_32);
+  words[at + 1] = value >= 2 ** 64 ? TWO_32 - 1 : (value - (value >>> 0)) / TWO_32;
 }
 
 const addressOf = (where: Where, of: Slot | Buffer): number =>
@@ -397,7 +403,7 @@ function writeCall(state: State, one: Step, at: number): void {
     const arg = args[index] as AnyArg;
     if (typeof arg === "number") {
       words[word] = arg;
-      if (arg < 0) words[word + 1] = arg < -TWO_32 ? Math.floor(arg / TWO_32) : ALL_BITS;
+      if (arg < 0) words[word + 1] = arg < -TWO_32 ? (arg - (arg >>> 0)) / TWO_32 : ALL_BITS;
       else if (arg > ALL_BITS) putHigh(words, word, arg);
     } else if (typeof arg === "string") {
       // In the order of how often they occur, and slots last but one: looking for `slot` in another kind of object is slow.

@@ -35,7 +35,7 @@ for (const [argv, expected] of cases)
     const words = [
       ...Object.entries(values).map(([name, value]) => `${name}=${value}`),
       ...Object.entries(lists).map(([name, list]) => `${name}=[${list.join(",")}]`),
-      ...switches,
+      ...switches.names,
       ...(separated ? ["--"] : []),
     ];
     expect(`${[...words, "|"].join(" ")} ${rest.join(" ")}`).toBe(expected);
@@ -51,7 +51,7 @@ const anywhere: [argv: string, rest: string[], switches: string[]][] = [
 for (const [argv, rest, switches] of anywhere)
   test(`flags behind other words: ${argv}`, () => {
     const parsed = parseFlags(argv.split(" "), rows, "delete", true);
-    expect([parsed.rest, [...parsed.switches], parsed.separated]).toEqual([rest, switches, false]);
+    expect([parsed.rest, [...parsed.switches.names], parsed.separated]).toEqual([rest, switches, false]);
   });
 
 test("a flag behind other words must be known too", () => {
