@@ -1,7 +1,7 @@
 // The process that exec runs: the container's own with other arguments and what the flags change, or that of a file.
 
 import type { Capabilities, Process, Spec, User } from "../config/spec.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, type ConfigFault } from "../errors.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import { capabilities } from "../linux/capabilities.ts";
 import type { Parsed } from "./arguments.ts";
@@ -38,7 +38,12 @@ async function fromFile(path: string): Promise<Process> {
     throw new BoxError({ origin: "--process", what: `${path} is not JSON: ${(error as Error).message}` });
   }
   const { checkProcess } = await import("../config/check-spec.ts");
-  return checkProcess(value);
+  const process = checkProcess(value);
+  const faults: ConfigFault[] = [];
+  for (const field of ["apparmorProfile", "selinuxLabel"] as const)
+    if (process[field] !== undefined && process[field] !== "") faults.push({ path: `process.${field}`, problem: "not supported yet" });
+  if (faults.length > 0) throw new BoxError({ what: path, faults });
+  return process;
 }
 
 function environment(entries: readonly string[]): string[] {

@@ -57,8 +57,10 @@ function killCgroup(path: string): void {
   // Where there is no such file it is a v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
   if (writeText(`${path}/cgroup.kill`, "1") === 0) return;
   for (const cgroup of withChildren(path)) {
+    // 0 stands for a process that is not in this pid namespace; to kill(2) it would be box's own group.
     const pids = readText(`${cgroup}/cgroup.procs`);
-    for (const pid of typeof pids === "string" ? pids.split("\n") : []) if (pid !== "") systemCall("kill", Number(pid), SIGKILL);
+    for (const pid of typeof pids === "string" ? pids.split("\n") : [])
+      if (pid !== "" && pid !== "0") systemCall("kill", Number(pid), SIGKILL);
     thawToDie(cgroup);
   }
 }
