@@ -1,6 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { errorLines } from "../../src/cli/report-error.ts";
 import { hookFailed, howEnded } from "../../src/execute/hook-failed.ts";
 import { compute, type StepOptions } from "../../src/tape/step.ts";
@@ -36,7 +34,7 @@ test.each([
 ])("code %i, status %i: %s", (code, status, words) => expect(howEnded(siginfo(code, status))).toBe(words));
 
 describe("in words", () => {
-  const ended = { began: timespec(1_700_000_000_250), endedMs: 1_700_000_000_262, output: -1 };
+  const ended = { began: timespec(1_700_000_000_250), endedMs: 1_700_000_000_262, output: "" };
 
   test("how it ended, and after how long", () =>
     expect(errorLines(hookFailed(hookStep(), 1, { ...ended, siginfo: siginfo(CLD_EXITED, 3) }, true))).toEqual([
@@ -55,23 +53,8 @@ describe("in words", () => {
       "box: hooks.createRuntime[1]: cannot run the hook /bin/hook: ENOENT (no such file or directory)",
     ]));
 
-  test("with what it printed, cut short", () => {
-    const folder = mkdtempSync(`${tmpdir()}/box-hook-`);
-    writeFileSync(`${folder}/short`, "\n said \x1b[1m\n\n");
-    writeFileSync(`${folder}/long`, "x".repeat(100_000));
-    const lines = (name: string): string[] => {
-      const output = openSync(`${folder}/${name}`, "r");
-      try {
-        return errorLines(hookFailed(hookStep(), 1, { ...ended, output, siginfo: siginfo(CLD_EXITED, 3) }, true));
-      } finally {
-        closeSync(output);
-      }
-    };
-    try {
-      expect(lines("short")).toEqual(["box: hooks.createRuntime[1]: /bin/hook: exit 3 after 12 ms", "hint: it printed: said \\u{1b}[1m"]);
-      expect(lines("long")[1]).toBe(`hint: it printed: ${"x".repeat(4096)}`);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
+  test("with what it printed, which cannot write to the terminal", () =>
+    expect(
+      errorLines(hookFailed(hookStep(), 1, { ...ended, output: "\n said \x1b[1m\n\n", siginfo: siginfo(CLD_EXITED, 3) }, true)),
+    ).toEqual(["box: hooks.createRuntime[1]: /bin/hook: exit 3 after 12 ms", "hint: it printed: said \\u{1b}[1m"]));
 });

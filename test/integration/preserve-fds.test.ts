@@ -92,7 +92,7 @@ describe("refused", () => {
   test("a folder of the host, by which the container's root could be left", async () =>
     expect(await refusal(opening("3</dev/null", "4</"), "2")).toEqual([
       125,
-      "box: descriptor 4: it is a folder, and a container must get none of the host's\n",
+      "box: --preserve-fds: descriptor 4 is a folder, and a container must get none of the host's\n",
     ]));
   test("one that is not open, before anything is made", async () =>
     expect(await refusal(opening("3<&-"), "1")).toEqual([125, "box: --preserve-fds: descriptor 3 of 1 to preserve is not open\n"]));
