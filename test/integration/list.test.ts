@@ -18,7 +18,7 @@ function plant(bundle: Bundle, id: string, change: Partial<State> = {}): void {
     rootfs: bundle.rootfs,
     created: "2026-01-02T03:04:05.678Z",
     owner: "root",
-    box: { startTime: 0, supervisor: 0, stays: false, cgroups: [], plugins: [] },
+    box: { startTime: 0, supervisor: 0, stays: false, ownPids: true, cgroups: [], plugins: [] },
     ...change,
   };
   mkdirSync(`${bundle.states}/${id}`, { recursive: true, mode: 0o700 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Namespace } from "../../src/config/spec.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import { firstState } from "../../src/state/first-state.ts";
 import { parseState } from "../../src/state/state.ts";
@@ -23,6 +24,7 @@ test("names all that may have to be undone, before anything is made", () => {
     startTime: 0,
     supervisor: process.pid,
     stays: false,
+    ownPids: true,
     cgroups: [
       { version: 1, path: "/sys/fs/cgroup/cpu,cpuacct/web" },
       { version: 1, path: "/sys/fs/cgroup/cpuset/web" },
@@ -42,6 +44,16 @@ test("says whether the container stays when it has ended", () => {
     true,
     true,
     true,
+  ]);
+});
+
+test("says whether the container has pids of its own", () => {
+  const owns = (namespaces: Namespace[]): boolean =>
+    firstState({ ...container, spec: specWith({ linux: { namespaces } }) }, plainFacts).box.ownPids;
+  expect([owns([{ type: "pid" }]), owns([{ type: "pid", path: "/proc/7/ns/pid" }]), owns([{ type: "mount" }])]).toEqual([
+    true,
+    false,
+    false,
   ]);
 });
 

@@ -10,7 +10,14 @@ const state: State = {
   rootfs: "/srv/web/rootfs",
   created: "2026-01-01T00:00:00.000Z",
   owner: "root",
-  box: { startTime: 12345, supervisor: 76, stays: false, cgroups: [{ version: 2, path: "/sys/fs/cgroup/web" }], plugins: [] },
+  box: {
+    startTime: 12345,
+    supervisor: 76,
+    stays: false,
+    ownPids: true,
+    cgroups: [{ version: 2, path: "/sys/fs/cgroup/web" }],
+    plugins: [],
+  },
 };
 const parse = (changes: object): State | undefined => parseState(JSON.stringify({ ...state, ...changes }));
 const withCgroup = (version: unknown, path: unknown): boolean =>
