@@ -41,10 +41,14 @@ const controllersOf = ({ version, path }: Cgroups[number]): string[] => (version
 export function cgroupsOfInit({ pid, box: { cgroups } }: State): Cgroups {
   const text = readText(`/proc/${pid}/cgroup`);
   const line = typeof text === "string" ? text.split("\n").find((one) => one.startsWith("0::")) : undefined;
+  const now = line?.slice("0::".length) ?? "";
   return cgroups.map((one) => {
-    const inside = one.version === 2 && line !== undefined ? line.indexOf(one.path.slice(one.path.lastIndexOf("/"))) : -1;
-    return inside < 0 || line === undefined
-      ? one
-      : { ...one, path: `${one.path.slice(0, one.path.lastIndexOf("/"))}${line.slice(inside)}` };
+    if (one.version !== 2) return one;
+    const mount = one.path.startsWith(`${hybridMount}/`) ? hybridMount : v2Mount;
+    return now.startsWith(`${one.path.slice(mount.length)}/`) ? { ...one, path: `${mount}${now}` } : one;
   });
 }
+
+/** Where the v2 hierarchy is, alone or beside those of v1. */
+const v2Mount = "/sys/fs/cgroup";
+const hybridMount = "/sys/fs/cgroup/unified";

@@ -21,7 +21,7 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
     terminal: switches.has("tty"),
     args: [...command],
     env: [...(base.env ?? []), ...environment(lists.env ?? [])],
-    cwd: values.cwd ?? base.cwd,
+    cwd: absoluteCwd(values.cwd) ?? base.cwd,
     user: userOf(base.user, values.user, lists["additional-gids"] ?? []),
     ...(lists.cap === undefined ? {} : { capabilities: withMore(base.capabilities ?? {}, lists.cap) }),
     ...(switches.has("no-new-privs") ? { noNewPrivileges: true } : {}),
@@ -44,6 +44,12 @@ async function fromFile(path: string): Promise<Process> {
     if (process[field] !== undefined && process[field] !== "") faults.push({ path: `process.${field}`, problem: "not supported yet" });
   if (faults.length > 0) throw new BoxError({ what: path, faults });
   return process;
+}
+
+function absoluteCwd(path: string | undefined): string | undefined {
+  if (path !== undefined && !path.startsWith("/"))
+    throw new BoxError({ origin: "--cwd", what: `expected an absolute path, got ${JSON.stringify(path)}` });
+  return path;
 }
 
 function environment(entries: readonly string[]): string[] {

@@ -5,6 +5,7 @@ import { BoxError } from "../errors.ts";
 import { type Log, setLog } from "../log.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { absolute } from "./invocation.ts";
 
 export function readGlobals({ values, switches, rest: [command] }: Parsed): Globals {
   const format = oneOf("log-format", values["log-format"], ["text", "json"] as const);
@@ -20,7 +21,7 @@ export function readGlobals({ values, switches, rest: [command] }: Parsed): Glob
     if (switches.has("systemd-cgroup")) throw notYet("--systemd-cgroup", "box makes cgroups itself: leave it out");
     if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: --cgroup-manager cgroupfs");
   }
-  return { root: values.root, debug, cgroupManager };
+  return { root: values.root === undefined ? undefined : absolute(values.root), debug, cgroupManager };
 }
 
 const notYet = (origin: string, hint: string): BoxError => new BoxError({ origin, what: "not supported yet", hint });

@@ -46,7 +46,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
 /** A container that runs, but whose supervisor could not begin, ends with box. */
 async function endUnsupervised({ state, poststop }: Started, { stateRoot, id }: PlannedRun): Promise<void> {
   const { undoStart } = await import("../execute/undo.ts");
-  await undoStart(state, `${stateRoot}/${id}`, [state.pid], poststop);
+  await undoStart(state, `${stateRoot}/${id}`, [state.pid], true, poststop);
 }
 
 /** What a program would be kept under; undefined when the start depends on more than config.json and the host. */

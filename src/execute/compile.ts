@@ -45,6 +45,7 @@ export type BoxTape = Tape<
   | "pidTextLength"
   | "hookOutput"
   | "siginfo"
+  | "sync"
   | "outcome"
   | "hookBegan"
   | "hookSiginfo"
@@ -139,6 +140,7 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     pidText: at(box.pidText.address),
     pidTextLength: at(box.pidText.length),
     siginfo: at(box.siginfo),
+    sync: at(box.sync),
     outcome: at(box.outcome),
     hookOutput: at(box.hookFiles.output),
     hookBegan: at(box.hook.began),

@@ -9,7 +9,9 @@ import { listFolder } from "./list-folder.ts";
 
 /** Pids in ascending order; none when the container has ended. */
 export function processesOf(state: State): number[] {
-  const { cgroups } = state.box;
+  const { cgroups, ownPids } = state.box;
+  // By now somebody else's processes may be in the same cgroups.
+  if (ownPids && !initLives(state)) return [];
   // A process is in the container's cgroup of every hierarchy, so the first that is there will do.
   for (let index = 0; index < cgroups.length; index++) {
     const found = new Set<number>();

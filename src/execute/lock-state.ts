@@ -5,17 +5,39 @@ import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { stateFile } from "../plan/state-files.ts";
 import { cString, systemCall } from "./libc.ts";
+import { statusOf } from "./status.ts";
 
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const LOCK_EX = 2;
+const ENOENT = 2;
 
 /** Waits for the lock on the container whose state folder this is; it lasts until this process ends or closes what it returns. */
 export function lockState(folder: string): number {
-  const path = `${folder}/${stateFile}`;
-  const name = cString(path);
-  const fd = systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC, 0);
-  const result = fd < 0 ? fd : systemCall("flock", fd, LOCK_EX);
-  if (result < 0) throw new BoxError({ what: "cannot lock", object: path, errno: errnoName(-result), exitCode: 1 });
-  return fd;
+  for (;;) {
+    const fd = open(folder);
+    if (fd === -ENOENT)
+      throw new BoxError({ what: `the container ${folder.slice(folder.lastIndexOf("/") + 1)} does not exist`, origin: "id" });
+    const result = fd < 0 ? fd : systemCall("flock", fd, LOCK_EX);
+    if (result < 0) throw new BoxError({ what: "cannot lock", object: `${folder}/${stateFile}`, errno: errnoName(-result), exitCode: 1 });
+    if (isStateOf(folder, fd)) return fd;
+    systemCall("close", fd);
+  }
 }
+
+/** Whether the file that was locked is the folder's state still: each change of state puts another file there. */
+export function isStateOf(folder: string, lock: number): boolean {
+  const now = open(folder);
+  if (now < 0) return false;
+  const same = inodeOf(now) === inodeOf(lock);
+  systemCall("close", now);
+  return same;
+}
+
+function open(folder: string): number {
+  const name = cString(`${folder}/${stateFile}`);
+  return systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC, 0);
+}
+
+/** stx_ino, at byte 32. */
+const inodeOf = (fd: number): string => String(statusOf(fd)?.subarray(16, 20));

@@ -21,14 +21,12 @@ export function openNotifySocket(stateFolder: string): number {
   const socket = systemCall("socket", AF_UNIX, DATAGRAMS, 0);
   if (socket < 0) return socket;
   const place = socketAddress(path);
+  const umask = systemCall("umask", 0);
   const bound = systemCall("bind", socket, addressOf(place), place.length);
-  if (bound < 0) {
-    systemCall("close", socket);
-    return bound;
-  }
-  const again = cString(path);
-  systemCall("fchmodat", AT_FDCWD, again.address, 0o777);
-  return socket;
+  systemCall("umask", umask);
+  if (bound === 0) return socket;
+  systemCall("close", socket);
+  return bound;
 }
 
 /**

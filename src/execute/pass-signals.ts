@@ -9,8 +9,11 @@ const noTime = new Uint8Array(16);
 /** Box blocks all signals, so they wait until they are asked for (rt_sigtimedwait(2)). */
 export function passSignals(pid: number): void {
   for (;;) {
-    const signal = systemCall("rt_sigtimedwait", addressOf(every), 0, addressOf(noTime), every.length);
+    const signal = pendingSignal();
     if (signal <= 0) return;
     if (signal !== SIGCHLD) systemCall("kill", pid, signal);
   }
 }
+
+/** Takes one of those that wait; negative when there is none. */
+export const pendingSignal = (): number => systemCall("rt_sigtimedwait", addressOf(every), 0, addressOf(noTime), every.length);

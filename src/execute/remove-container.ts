@@ -3,7 +3,7 @@
 
 import { BoxError } from "../errors.ts";
 import { errnoName } from "../linux/errno-name.ts";
-import { notifyFolder, notifySocket } from "../plan/notify.ts";
+import { notifyFolder } from "../plan/notify.ts";
 import {
   answerFifo,
   exitFile,
@@ -17,6 +17,7 @@ import {
 } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { readText } from "./files.ts";
+import { initLives } from "./init-lives.ts";
 import { cString, systemCall } from "./libc.ts";
 import { listFolder } from "./list-folder.ts";
 import { signalInit } from "./signal-container.ts";
@@ -57,27 +58,49 @@ function killCgroup(path: string): void {
   // Where there is no such file it is a v1 cgroup, or v2 before Linux 5.14: one process at a time, until none is left.
   if (writeText(`${path}/cgroup.kill`, "1") === 0) return;
   for (const cgroup of withChildren(path)) {
-    // 0 stands for a process that is not in this pid namespace; to kill(2) it would be box's own group.
-    const pids = readText(`${cgroup}/cgroup.procs`);
-    for (const pid of typeof pids === "string" ? pids.split("\n") : [])
-      if (pid !== "" && pid !== "0") systemCall("kill", Number(pid), SIGKILL);
+    killMembers(`${cgroup}/cgroup.procs`);
     thawToDie(cgroup);
   }
 }
 
+/** A pid that is still in the list after its pidfd was opened means the process that the pidfd means, or that one is dead. */
+function killMembers(procs: string): void {
+  for (const pid of pidsIn(procs)) {
+    const pidfd = systemCall("pidfd_open", pid, 0);
+    if (pidfd < 0) continue;
+    if (pidsIn(procs).includes(pid)) systemCall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+    systemCall("close", pidfd);
+  }
+}
+
+/** 0 in the list stands for a process that is not in this pid namespace. */
+function pidsIn(procs: string): number[] {
+  const text = readText(procs);
+  const pids: number[] = [];
+  for (const line of typeof text === "string" ? text.split("\n") : []) if (line !== "" && line !== "0") pids.push(Number(line));
+  return pids;
+}
+
+/** What there may be in the cgroups of a container that is to be removed. */
+type Remains = {
+  /** Processes of the container, which are killed again and again: a fork may be faster than one look. */
+  readonly processes: boolean;
+  /** Cgroups below the container's own. */
+  readonly children: boolean;
+};
+
 /**
- * Removes the cgroups; processes in them are killed again and again, since a fork may be faster than one look. Before
- * there was an init, nothing in them can be the container's but a child that ends by itself: what else is there came
- * from someone who took the same cgroup at the same moment, and stays.
+ * Removes the cgroups. Where no process in them can be the container's but one that is about to end, what stays there is
+ * somebody else's, who took them when they were empty; then they stay too.
  */
-function removeCgroups(state: State, hadInit: boolean): void {
+function removeCgroups(state: State, { processes, children }: Remains): void {
   const { cgroups } = state.box;
-  const until = performance.now() + (hadInit ? PATIENCE_MS : CHILD_PATIENCE_MS);
+  const until = performance.now() + (processes ? PATIENCE_MS : CHILD_PATIENCE_MS);
   for (let wait = 1; ; wait = wait < 25 ? wait * 2 : 50) {
-    if (hadInit) for (const { path } of cgroups) killCgroup(path);
-    const left = cgroups.filter(({ path }) => !(hadInit ? withChildren(path) : [path]).every(removeCgroup));
+    if (processes) for (const { path } of cgroups) killCgroup(path);
+    const left = cgroups.filter(({ path }) => !(children ? withChildren(path) : [path]).every(removeCgroup));
     if (left.length === 0) return;
-    if (performance.now() > until && !hadInit) return;
+    if (performance.now() > until && !processes) return;
     if (performance.now() > until)
       throw new BoxError({
         what: "cannot remove the cgroup",
@@ -85,12 +108,12 @@ function removeCgroups(state: State, hadInit: boolean): void {
         errno: "EBUSY",
         hint: "a process in it cannot be killed; it may be waiting for a device",
       });
-    if (hadInit) thawAll(state);
+    if (processes) thawAll(state);
     Bun.sleepSync(wait);
   }
 }
 
-/** Removes the cgroups of a container that has ended, which nothing is in; whether that is all there was to do. */
+/** The usual case, without a look into any of them. */
 function removeIdle({ box: { cgroups } }: State): boolean {
   for (const { path } of cgroups) if (!removeCgroup(path)) return false;
   return true;
@@ -110,13 +133,16 @@ function remove(path: string, flags: number): number {
 
 /**
  * Ends and removes everything of the container; `folder` is its state folder. `poststop` runs when all processes have
- * ended and while the state still says that there is something to do.
+ * ended and while the state still says that there is something to do. `begun`: for a start that failed, whether there was a
+ * child.
  */
-export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>): Promise<void> {
+export async function removeContainer(state: State, folder: string, poststop?: () => Promise<void>, begun?: boolean): Promise<void> {
+  // All of a pid namespace ends with its init (pid_namespaces(7)): when that is dead, the container has nobody left.
+  const processes = begun ?? (state.pid > 0 && (!state.box.ownPids || initLives(state)));
   signalInit(state, SIGKILL);
   if (!removeIdle(state)) {
-    thawAll(state);
-    removeCgroups(state, state.pid > 0);
+    if (processes) thawAll(state);
+    removeCgroups(state, { processes, children: begun ?? state.pid > 0 });
   }
   if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
@@ -126,7 +152,9 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 export function removeStateFolder(folder: string): void {
   for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
     removeOrThrow(`${folder}/${name}`, 0);
-  removeOrThrow(`${folder}/${notifyFolder}/${notifySocket}`, 0);
+  // The container may have put more into the folder of the socket.
+  const notify = listFolder(`${folder}/${notifyFolder}`);
+  for (const { name } of typeof notify === "number" ? [] : notify) remove(`${folder}/${notifyFolder}/${name}`, 0);
   removeOrThrow(`${folder}/${notifyFolder}`, AT_REMOVEDIR);
   removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
   removeOrThrow(folder, AT_REMOVEDIR);

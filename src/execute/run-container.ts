@@ -11,6 +11,7 @@ import { readText } from "./files.ts";
 import * as libc from "./libc.ts";
 import { TapeFailed } from "./tape-failed.ts";
 import {
+  childrenOf,
   encoder,
   initPid,
   placeOf,
@@ -71,7 +72,7 @@ export async function startContainer(program: Program, written: Written, folder:
   } catch (error) {
     // Without the state folder it was not ours to make, and nothing else was made before it.
     if (word(run, "stateFolder") >= 0)
-      await (await import("./undo.ts")).undoStart(written.state, folder, childrenOf(run), between.poststop);
+      await (await import("./undo.ts")).undoStart(written.state, folder, childrenOf(run), run.page !== undefined, between.poststop);
     throw await inWords(error, program);
   }
 }
@@ -79,14 +80,6 @@ export async function startContainer(program: Program, written: Written, folder:
 /** The error that a person is told. */
 export const inWords = async (error: unknown, program: Program): Promise<unknown> =>
   error instanceof TapeFailed ? (await import("./failure.ts")).failureInWords(error.failure, await program.explain()) : error;
-
-function childrenOf(run: Run): number[] {
-  const [pid, init] = [word(run, "pid"), word(run, "initPid")];
-  const children: number[] = [];
-  if (pid > 0) children.push(pid);
-  if (init > 0 && init !== pid) children.push(init);
-  return children;
-}
 
 async function start(run: Run, { state: first, config }: Written, between: Between): Promise<Started> {
   const { child, way } = run.program.compiled;

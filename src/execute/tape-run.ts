@@ -109,13 +109,29 @@ export function throwVforkFailure(run: Run): void {
 
 /** init's pid: what clone3 returned, or what the helper reported, which counts only if it is our own child. */
 export function initPid(run: Run): number {
-  const { helper, child } = run.program.compiled;
-  if (!helper) return word(run, "pid");
-  const pid = run.page?.[(child.places.initPid - STATUS_ADDRESS) >>> 2] ?? 0;
+  if (!run.program.compiled.helper) return word(run, "pid");
+  const pid = reportedPid(run);
+  if (pid === 0) throw new BoxError({ what: "the helper ended without making init" });
+  return pid;
+}
+
+/** What the helper has reported, if it is a child of box that nobody has waited for yet; else 0. */
+function reportedPid({ page, program }: Run): number {
+  const pid = page?.[(program.compiled.child.places.initPid - STATUS_ADDRESS) >>> 2] ?? 0;
   const info = new Uint8Array(128);
   const own = libc.systemCall("waitid", P_PID, pid, libc.addressOf(info), WEXITED_WNOHANG_WNOWAIT, 0);
-  if (pid === 0 || own < 0) throw new BoxError({ what: "the helper ended without making init" });
-  return pid;
+  return pid > 0 && own >= 0 ? pid : 0;
+}
+
+/** Box's children of a start that failed, none of which has been waited for: also one that was reported and not yet noted. */
+export function childrenOf(run: Run): number[] {
+  const [pid, init] = [word(run, "pid"), word(run, "initPid")];
+  const children: number[] = [];
+  if (pid > 0) children.push(pid);
+  if (init > 0 && init !== pid) children.push(init);
+  const reported = init > 0 || !run.program.compiled.helper ? 0 : reportedPid(run);
+  if (reported > 0) children.push(reported);
+  return children;
 }
 
 const P_PID = 1;

@@ -7,21 +7,19 @@ import { mergeResources } from "../config/merge-resources.ts";
 import type { Resources, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { controllersOf, readCgroups } from "../host/read-facts.ts";
-import { errnoName } from "../linux/errno-name.ts";
 import { writeLimits } from "../plan/limits.ts";
 import { keptConfig, newConfig } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
-import { cString, systemCall } from "./libc.ts";
 import { liveStatus } from "./live-status.ts";
+import { isStateOf, lockState } from "./lock-state.ts";
 import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
-import { statusOf } from "./status.ts";
 
 /** Returns what was asked for and is of no effect. */
 export function updateContainer(stateRoot: string, id: string, asked: Resources): readonly string[] {
-  lockState(living(stateRoot, id).folder);
+  const lock = lockState(living(stateRoot, id).folder);
   // What was read before the lock may be of the past.
   const { folder, state } = living(stateRoot, id);
   const spec = readConfig(folder);
@@ -35,7 +33,8 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources)
   const steps: Step[] = [];
   writeLimits(steps, writes, variables, "");
   runSteps(steps, variables);
-  if (spec !== undefined) writeConfig(folder, { ...spec, linux: { ...spec.linux, resources: kept } });
+  // Another container may have its id and folder by now.
+  if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, { ...spec, linux: { ...spec.linux, resources: kept } });
   return notes;
 }
 
@@ -48,36 +47,6 @@ function living(stateRoot: string, id: string): Found & { readonly state: State 
     throw new BoxError({ what: `the container ${id} is ${status === "creating" ? "still being made" : "not running"}`, origin: "id" });
   return { folder, state };
 }
-
-const AT_FDCWD = -100;
-const O_CLOEXEC = 0o2000000;
-const LOCK_EX = 2;
-
-/** Waits for the lock on the state's file, which lasts until box ends. The folder's own lock is the supervisor's. */
-function lockState(folder: string): void {
-  const path = cString(`${folder}/state.json`);
-  const fail = (what: string, errno: number): never => {
-    throw new BoxError({ what, object: `${folder}/state.json`, origin: "id", errno: errnoName(-errno) });
-  };
-  const open = (): number => {
-    const fd = systemCall("openat", AT_FDCWD, path.address, O_CLOEXEC, 0);
-    return fd < 0 ? fail("cannot open the state", fd) : fd;
-  };
-  for (;;) {
-    const fd = open();
-    const locked = systemCall("flock", fd, LOCK_EX);
-    if (locked < 0) fail("cannot lock the state", locked);
-    // Every change of state puts another file there.
-    const now = open();
-    const same = inodeOf(now) === inodeOf(fd);
-    systemCall("close", now);
-    if (same) return;
-    systemCall("close", fd);
-  }
-}
-
-/** The inode's number, at byte 32 of what statx tells. */
-const inodeOf = (fd: number): string => (statusOf(fd) ?? new Uint16Array()).subarray(16, 20).join(" ");
 
 /** The controllers that each of the container's cgroups has. */
 function cgroupsOf({ box }: State): LimitedCgroup[] {

@@ -261,6 +261,8 @@ export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>
           "linux.namespaces",
           "wait until the helper has made init",
         ),
+        // From now on the number may be anybody's, and what fails later must not end a stranger.
+        compute([0, 0, 0, -1], "box", "forget the helper's pid", { out: box.pid }),
       ]
     : [];
 
@@ -358,9 +360,11 @@ export function report(building: Building, box: BoxVariables): Step[] {
     const before = `${pidFile.slice(0, slash + 1)}.${pidFile.slice(slash + 1)}`;
     const origin = "--pid-file";
     steps.push(
+      // Whatever is there under that name: one that somebody put there may be a FIFO, or another's file.
+      step("unlinkat", ["AT_FDCWD", before, []], origin, `write the file ${pidFile}`, { onError: [["ENOENT", []]] }),
       step(
         "openat",
-        ["AT_FDCWD", before, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o644],
+        ["AT_FDCWD", before, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o644],
         origin,
         `write the file ${pidFile}`,
         {

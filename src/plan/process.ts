@@ -21,6 +21,7 @@ import {
 import type { Building } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
 import { setScheduling } from "./scheduling.ts";
+import { becomeUntraceable } from "./settle.ts";
 import { ownStdio } from "./stdio.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
 
@@ -305,6 +306,8 @@ export function becomeProcess(building: Building, process: Process): Step[] {
     ...(building.ownStdio && process.terminal !== true ? ownStdio(building, process.user.uid) : []),
     ...changeUser(building, process),
     ...setCapabilities(building, process),
+    // Another user's process is as open as fs.suid_dumpable says (proc_sys_fs(5)).
+    ...(process.user.uid === 0 ? [] : [becomeUntraceable()]),
     ...cwd.asUser,
     ...(process.noNewPrivileges === true
       ? [step("prctl", [["PR_SET_NO_NEW_PRIVS"], 1, 0, 0, 0], "process.noNewPrivileges", "gain no privileges by execve")]

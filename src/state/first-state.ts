@@ -2,6 +2,7 @@
 
 import type { HostFacts } from "../host/facts.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
+import { sortNamespaces } from "../plan/namespaces.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { PluginUse, State } from "./state.ts";
 
@@ -25,6 +26,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
     box: {
       startTime: 0,
       supervisor: process.pid,
+      ownPids: sortNamespaces(spec).made.has("pid"),
       stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
       cgroups,
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),

@@ -24,6 +24,8 @@ export type State = {
     readonly supervisor: number;
     /** After its end the container stays until it is deleted; else it is gone with its supervisor. */
     readonly stays: boolean;
+    /** It has a pid namespace of its own, so that nothing of it outlives its init (pid_namespaces(7)). */
+    readonly ownPids: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
     /** With which seccomp(2) loads the kept filter. */
     readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
