@@ -74,7 +74,9 @@ function withoutCgroups(container: Container): Container {
 
 async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;
-  return (await import("../seccomp/compile-seccomp.ts")).compileSeccomp(linux.seccomp, machine);
+  const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
+  const { allows, callsOfInit } = await import("../seccomp/allows.ts");
+  return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
 }
 
 async function withPlugins(

@@ -43,6 +43,8 @@ export type SeccompFilter = {
   /** struct sock_filter[] */
   readonly filter: Uint8Array;
   readonly flags: readonly Flag<"SECCOMP_FILTER">[];
+  /** It allows all that init still calls once it waits for start, and to give up a capability (src/seccomp/allows.ts). */
+  readonly early?: boolean;
   /** What of the profile does not apply here, and why. */
   readonly notes: readonly string[];
 };

@@ -189,6 +189,8 @@ function planProcess(building: Building, init: Process): Parts {
     const { path } = (spec.hooks?.startContainer ?? [])[index] as Hook;
     hooks.push(...(start?.attempt(`hooks.startContainer[${index}]`, `run the hook ${path}`) ?? []), ...(each[index] as Step[]));
   }
+  const attempt = start?.attempt(programOrigin, execution(spec)) ?? [];
+  const early = process.isFilteredEarly(building);
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
     [
@@ -199,6 +201,9 @@ function planProcess(building: Building, init: Process): Parts {
         ...closeDescriptors(handed, launch.preserveFds),
         ...process.becomeProcess(building, init),
         ...process.findProgram(building, init),
+        // Nothing can be noted once system calls are filtered, so the program's name is noted before.
+        ...(early ? attempt : []),
+        ...process.filterEarly(building, init),
       ],
     ],
     ["wait for start", "init", waitForStart(building)],
@@ -207,9 +212,8 @@ function planProcess(building: Building, init: Process): Parts {
       "program",
       "init",
       [
-        // Nothing can be noted once system calls are filtered, so the program's name is noted before.
-        ...(start?.attempt(programOrigin, execution(spec)) ?? []),
-        ...process.filterSystemCalls(building, start?.explain),
+        ...(early ? [] : attempt),
+        ...(early ? [] : process.filterSystemCalls(building, start?.explain)),
         process.executeProgram(building, init, start?.explain),
       ],
     ],

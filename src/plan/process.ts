@@ -141,20 +141,26 @@ function words(names: readonly string[] | undefined): readonly [number, number] 
 
 const CAPABILITY_VERSION_3 = 0x20080522;
 
-function setCapabilities(building: Building, process: Process): Step[] {
-  const sets = process.capabilities;
-  // For the filter of system calls (filterSystemCalls).
-  const more = building.seccomp !== undefined && process.noNewPrivileges !== true ? ["CAP_SYS_ADMIN"] : [];
+/** What loading a filter takes without no_new_privs (seccomp(2)), and the configuration may not give. */
+const filterTakes = ({ seccomp }: Building, { noNewPrivileges }: Process): readonly string[] =>
+  seccomp !== undefined && noNewPrivileges !== true ? ["CAP_SYS_ADMIN"] : [];
+
+function setSets(sets: Process["capabilities"], more: readonly string[], why: string): Step {
   const effective = words([...(sets?.effective ?? []), ...more]);
   const permitted = words([...(sets?.permitted ?? []), ...more]);
   const inheritable = words(sets?.inheritable);
-  const origin = "process.capabilities";
   const head: Struct = { struct: "cap_user_header", version: CAPABILITY_VERSION_3, pid: 0 };
   const data = new Uint8Array(
     new Uint32Array([effective[0], permitted[0], inheritable[0], effective[1], permitted[1], inheritable[1]]).buffer,
   );
+  return step("capset", [head, data], "process.capabilities", why);
+}
+
+function setCapabilities(building: Building, process: Process): Step[] {
+  const sets = process.capabilities;
+  const origin = "process.capabilities";
   const steps = [
-    step("capset", [head, data], origin, "set the permitted, effective and inheritable capabilities"),
+    setSets(sets, filterTakes(building, process), "set the permitted, effective and inheritable capabilities"),
     step("prctl", [["PR_CAP_AMBIENT"], 4, 0, 0, 0], `${origin}.ambient`, "clear the ambient capabilities"),
   ];
   const grantable = (name: string): boolean => sets?.inheritable?.includes(name) === true && sets.permitted?.includes(name) === true;
@@ -280,6 +286,23 @@ export function filterSystemCalls({ seccomp, child, notes }: Building, more?: Ex
   const program: Struct = { struct: "sock_fprog", len: seccomp.filter.length / 8, filter };
   return [step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", more)];
 }
+
+/**
+ * The filter before init waits for start, which may be long: else it would stand there without one and with a capability that
+ * the configuration does not give, for whoever may trace it. Empty where the filter does not allow what init does afterwards.
+ */
+export function filterEarly(building: Building, process: Process): Step[] {
+  if (!isFilteredEarly(building)) return [];
+  const more = filterTakes(building, process);
+  return [
+    ...filterSystemCalls(building),
+    ...(more.length === 0 ? [] : [setSets(process.capabilities, [], "give up what the filter took")]),
+  ];
+}
+
+/** Hooks that init runs make more calls than a profile needs to allow. */
+export const isFilteredEarly = ({ seccomp, launch, spec }: Building): boolean =>
+  launch.way === "created" && seccomp?.early === true && (spec.hooks?.startContainer ?? []).length === 0;
 
 /**
  * Becomes the program. If execve says ENOENT, the file is there and something that it names is not, so the head of the
