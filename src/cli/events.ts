@@ -71,7 +71,10 @@ function follow(state: State, intervalMs: number): void {
     if (oom !== undefined && (ended || killed) && oom.happened() && !writeLine(JSON.stringify({ type: "oom", id: state.id }))) return;
     if (ended || unread) return;
     if (performance.now() < next) continue;
-    if (!writeLine(statisticsLine(state))) return;
+    const line = statisticsLine(state);
+    // What was read while the container was being removed is only a part.
+    if (waitFor(polls, 0)[0]) continue;
+    if (!writeLine(line)) return;
     next = Math.max(next + intervalMs, performance.now());
   }
 }

@@ -73,10 +73,11 @@ export function checkStdio(): void {
 }
 
 /** Through an open folder of the host everything there is within reach, whatever the root (CVE-2024-21626). */
-function refuseFolder(fd: number): void {
+function refuseFolder(fd: number, origin?: string): void {
   const status = statusOf(fd);
   if (status === undefined || (modeOf(status) & S_IFMT) !== S_IFDIR) return;
-  throw new BoxError({ origin: `descriptor ${fd}`, what: "it is a folder, and a container must get none of the host's" });
+  const what = `descriptor ${fd} is a folder, and a container must get none of the host's`;
+  throw new BoxError({ what, ...(origin === undefined ? {} : { origin }) });
 }
 
 /** From the flag, and those that systemd passes (sd_listen_fds(3)). */
@@ -88,7 +89,7 @@ function preservedFds(flag: string | undefined, passed: number): number {
   for (let fd = 3; fd < 3 + count; fd++) {
     if (systemCall("fcntl", fd, F_GETFD, 0) < 0 || isBuns(fd))
       throw new BoxError({ origin, what: `descriptor ${fd} of ${count} to preserve is not open` });
-    refuseFolder(fd);
+    refuseFolder(fd, origin);
   }
   return count;
 }

@@ -8,6 +8,7 @@ import { encodeTape } from "../tape/encode.ts";
 import { header } from "../tape/layout.ts";
 import { newVariables, step } from "../tape/step.ts";
 import { failureInWords } from "./failure.ts";
+import { readHookOutput } from "./hook-output.ts";
 import * as libc from "./libc.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
 
@@ -37,7 +38,12 @@ export function runHooksOf(
     if (result === 0) continue;
     const bytes = (of: Parameters<typeof encoded.addressOf>[0] & { bytes: number }): Uint8Array =>
       libc.bytesAt(encoded.addressOf(of), of.bytes).slice();
-    const hook = { began: bytes(run.report.began), siginfo: bytes(run.report.siginfo), endedMs: Date.now(), output: files.output };
+    const hook = {
+      began: bytes(run.report.began),
+      siginfo: bytes(run.report.siginfo),
+      endedMs: Date.now(),
+      output: readHookOutput(files.output),
+    };
     const address = libc.readWord(libc.tapeMemory.address + header.lastRecord);
     failed(failureInWords({ tape: "box", address, errno: -result, explanation: "", hook }, { box: encoded, child: encoded }));
   }

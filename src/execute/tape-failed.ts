@@ -21,8 +21,8 @@ export type HookEnd = {
   readonly siginfo: Uint8Array;
   /** Since the epoch. */
   readonly endedMs: number;
-  /** Box's descriptor of the file in memory that it printed into; negative without. */
-  readonly output: number;
+  /** What it printed, as far as it helps: the file that it printed into is the next hook's too. */
+  readonly output: string;
 };
 
 export class TapeFailed extends Error {

@@ -6,6 +6,7 @@ import { structFields } from "../linux/structs.ts";
 import { bufferBytes } from "../plan/plan.ts";
 import { header, STATUS_ADDRESS, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Program, SectionName } from "./compile.ts";
+import { readHookOutput } from "./hook-output.ts";
 import * as libc from "./libc.ts";
 import { type HookEnd, TapeFailed } from "./tape-failed.ts";
 
@@ -61,9 +62,9 @@ export function throwOwnFailure(run: Run, errno: number): never {
 const timespecBytes = structFields.timespec.bytes;
 export const siginfoBytes = structFields.siginfo.bytes;
 
-/** What is known of the hook that ran last; its output is read when somebody asks. */
+/** What is known of the hook that ran last. */
 function hookEnd(run: Run, began: Uint8Array, siginfo: Uint8Array): HookEnd {
-  return { began: began.slice(), siginfo: siginfo.slice(), endedMs: Date.now(), output: word(run, "hookOutput") };
+  return { began: began.slice(), siginfo: siginfo.slice(), endedMs: Date.now(), output: readHookOutput(word(run, "hookOutput")) };
 }
 
 function throwChildFailure(run: Run): void {

@@ -24,7 +24,7 @@ import { becomeUntraceable, closeDescriptors, leaveSession, settle } from "./set
 import { refuseHostNetwork, writeSysctls } from "./sysctls.ts";
 import { openTerminal, takeTerminal, terminalThere } from "./terminal.ts";
 import { makeTimeNamespace } from "./time-namespace.ts";
-import { startFailures, waitForStart } from "./wait-for-start.ts";
+import { execution, programOrigin, startFailures, waitForStart } from "./wait-for-start.ts";
 
 /** Sections in order; the stage's, if there are any, end by making the process that runs the rest. */
 export function planChild(building: Building): Section[] {
@@ -208,7 +208,7 @@ function planProcess(building: Building, init: Process): Parts {
       "init",
       [
         // Nothing can be noted once system calls are filtered, so the program's name is noted before.
-        ...(start?.attempt("process.args[0]", `execute ${init.args[0]}`) ?? []),
+        ...(start?.attempt(programOrigin, execution(spec)) ?? []),
         ...process.filterSystemCalls(building, start?.explain),
         process.executeProgram(building, init, start?.explain),
       ],

@@ -58,7 +58,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     observe: none,
     writeIdMaps: none,
     runtimeHooks: none,
-    record: section("terminal", receiveTerminal(building, own)),
+    record: section("terminal", terminal ? [...receiveTerminal(building, own), letGoOn(own)] : []),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.keepForSupervisor(building, own) : []),
     release: section("wait for execve", release(own)),
     poststartHooks: [],
@@ -173,7 +173,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
       becomeUntraceable(),
       ...process.joinKeyring(building),
     ]),
-    section("terminal", "init", init.terminal === true ? terminalThere(building) : []),
+    section("terminal", "init", init.terminal === true ? [...terminalThere(building), waitForTerminal(building)] : []),
     section("process", "init", [
       ...(init.terminal === true ? takeTerminal(building) : []),
       ...closeDescriptors(handed, launch.preserveFds),
@@ -186,6 +186,11 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   for (const one of sections) if (one.steps.length > 0) out.push(one);
   return out;
 }
+
+/** Before the program can ask for its terminal's size, box has set it. */
+const waitForTerminal = (building: Building): Step => namespaces.waitForBox(building, "wait until box has the terminal");
+const letGoOn = (own: BoxVariables): Step =>
+  step("write", [own.sync, "g", 1], "process.terminal", "let the process go on", { onError: [["EPIPE", []]] });
 
 /** Execve closes the child's end of the line, and so does a failure. */
 const release = (own: BoxVariables): Step[] => [

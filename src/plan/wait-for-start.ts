@@ -1,9 +1,10 @@
 // Between create and start: init waits on a FIFO of the state folder, and tells on another what became of it. By then the
 // box that made it is gone, so this is the only way for a failure to be heard.
 
-import { address, compute, type Explanation, lastErrno, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
+import type { Spec } from "../config/spec.ts";
+import { address, compute, type Explanation, lastErrno, newBuffer, newSlot, type Slot, type Step, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
-import { bufferBytes } from "./plan.ts";
+import { bufferBytes, type ChildVariables } from "./plan.ts";
 import { answer } from "./start-answer.ts";
 import { pointerTo } from "./steps.ts";
 
@@ -26,15 +27,28 @@ export function startFailures({ child }: Building): {
   return {
     explain: { explain: "start" },
     attempt: (origin, what) => [
-      compute([{ text: `${origin}\n${what}` }, 0, 0, -1], origin, "remember what comes, to tell start of a failure", {
+      compute([{ text: attemptOf(origin, what) }, 0, 0, -1], origin, "remember what comes, to tell start of a failure", {
         out: child.attempt,
       }),
     ],
   };
 }
 
+/** What the program is as an attempt, the one whose failure is explained by the file that it is in. */
+export const programOrigin = "process.args[0]";
+export const execution = ({ process }: Spec): string => `execute ${process?.args[0]}`;
+
+const attemptOf = (origin: string, what: string): string => `${origin}\n${what}`;
+
+const lookIntoProgram = ({ program, explanation }: ChildVariables, file: Slot<"fd">): Step =>
+  step("openat", ["AT_FDCWD", program, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], "box", "look into the program's file", {
+    out: file,
+    onError: "ignore",
+    ok: [step("read", [file, pointerTo(explanation), 255], "box", "read its first line", { onError: "ignore" })],
+  });
+
 /** The list that runs on such a failure. */
-export function tellStart({ child, handed, launch }: Building): Step[] {
+export function tellStart({ child, handed, launch, spec }: Building): Step[] {
   if (launch.way !== "created") return [];
   const origin = "box";
   const file = newSlot(child.variables, "fd", "program");
@@ -53,11 +67,9 @@ export function tellStart({ child, handed, launch }: Building): Step[] {
     tell(address(errno), 8, "tell start the errno"),
     tell(address(child.hook.siginfo), child.hook.siginfo.bytes, "tell it how the last hook ended"),
     tell(child.attempt, answer.attemptBytes, "tell it what was attempted"),
-    ...output,
-    step("openat", ["AT_FDCWD", child.program, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look into the program's file", {
-      out: file,
-      onError: "ignore",
-      ok: [step("read", [file, pointerTo(child.explanation), 255], origin, "read its first line", { onError: "ignore" })],
+    compute([child.attempt, 0, { text: attemptOf(programOrigin, execution(spec)) }, -1], origin, "was it the program?", {
+      equal: { value: 0, steps: [lookIntoProgram(child, file)] },
+      ok: output,
     }),
     tell(address(child.explanation), bufferBytes.explanation, "tell what was read"),
     compute([0, 0, errno, -1], origin, "end with that errno"),

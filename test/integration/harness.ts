@@ -171,7 +171,9 @@ export class Running implements Disposable {
 
   /** Waits until box is no more than the container's supervisor. */
   async supervises(): Promise<void> {
-    await until(() => readlinkOrEmpty(`/proc/${this.pid}/exe`) !== binary, "box to become the supervisor", this.#limitMs);
+    const name = (): string => readFileSync(`/proc/${this.pid}/comm`, "utf8");
+    const supervises = (): boolean => readlinkOrEmpty(`/proc/${this.pid}/exe`) !== binary && name() === "box\n";
+    await until(supervises, "box to become the supervisor", this.#limitMs);
   }
 
   /** Waits for its end. `exitCode` is 128 and the signal for one that a signal ended, as a shell says it. */

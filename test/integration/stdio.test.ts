@@ -84,8 +84,8 @@ for (const fd of [0, 1, 2])
     using bundle = new Bundle();
     // A folder cannot be opened for writing, so any descriptor is opened for reading.
     const before = ["sh", "-c", `exec 9>&2 && exec "$@" ${fd}</etc`, "sh"];
-    const words = "it is a folder, and a container must get none of the host's";
+    const words = "is a folder, and a container must get none of the host's";
     const { exitCode, stderr } = await bundle.run(["true"], { before });
-    expect([exitCode, fd === 2 ? "" : stderr]).toEqual([125, fd === 2 ? "" : `box: descriptor ${fd}: ${words}\n`]);
+    expect([exitCode, fd === 2 ? "" : stderr]).toEqual([125, fd === 2 ? "" : `box: descriptor ${fd} ${words}\n`]);
     expect(readdirSync(bundle.folder)).not.toContain("states");
   });
