@@ -23,10 +23,12 @@ const groups: readonly (readonly string[])[] = [
     ...["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
     ...["execute/kept-config.ts", "cli/shown-state.ts"],
   ],
+  // What is left of one, removed.
+  ["execute/remove-container.ts", "execute/reclaim.ts"],
   // Tapes, and what the plans of a container and of exec have in common.
   [
     ...["execute/compile.ts", "plan/box.ts", "plan/supervise-terminal.ts", "plan/process.ts", "plan/settle.ts", "plan/terminal.ts"],
-    ...["plan/receive-terminal.ts", "plan/explain.ts", "plan/oom-score.ts", "plan/namespaces.ts", "plan/cgroups.ts"],
+    ...["plan/receive-terminal.ts", "plan/affinity.ts", "plan/explain.ts", "plan/oom-score.ts", "plan/namespaces.ts", "plan/cgroups.ts"],
   ],
   // The plan of a container.
   ["plan/plan-container.ts", "config/unsupported.ts"],

@@ -9,6 +9,7 @@ import { type Found, findContainer } from "../execute/state-folder.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
+import { poststop } from "./poststop.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "force", short: "f", help: "end the container first if it still runs; say nothing if there is none" },
@@ -53,7 +54,7 @@ async function deleteOne(stateRoot: string, id: string, force: boolean): Promise
   if (taken === undefined) return;
   const { folder, state } = taken;
   if (state === undefined) removeStateFolder(folder);
-  else await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, stateRoot));
+  else await removeContainer(state, folder, () => poststop(state, stateRoot));
 }
 
 /** A living supervisor notices the end of its container and removes everything itself: then there is nothing to take. */

@@ -1,6 +1,6 @@
 // Rows as columns, laid out as runc does it: a column is as wide as its widest cell and three blanks, at least twelve.
 
-import { escapeControls } from "../tape/print.ts";
+import { escapeControls } from "../tape/escape-controls.ts";
 
 const LEAST_WIDTH = 12;
 const GAP = 3;

@@ -1,22 +1,15 @@
 // What runs after a container has ended, whoever removes it: the OCI hooks of its configuration, and its plugins. None of
 // their failures keeps it from being removed (runtime.md, "Lifecycle").
 
-import { BoxError } from "../errors.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
 import type { State } from "../state/state.ts";
-import { reportWarning } from "./report-error.ts";
 
 export async function poststop(state: State, stateRoot: string, exitCode?: number): Promise<void> {
   const config = readKeptConfig(`${stateRoot}/${state.id}`);
   if (config?.hooks?.poststop !== undefined) {
     const { runHooksOf } = await import("../execute/run-hooks.ts");
+    const { warnOf } = await import("./warn-of.ts");
     runHooksOf(config.hooks, "poststop", { ...state, status: "stopped" }, warnOf);
   }
   if (state.box.plugins.length > 0) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot, exitCode);
-}
-
-/** Throws what is no BoxError: a bug. */
-export function warnOf(error: unknown): void {
-  if (!(error instanceof BoxError)) throw error;
-  reportWarning(error);
 }

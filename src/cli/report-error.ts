@@ -4,7 +4,7 @@ import type { BoxError, ConfigFault } from "../errors.ts";
 import { tell } from "../execute/tell.ts";
 import type { Errno } from "../linux/errno.ts";
 import { errnoText } from "../linux/errno-text.ts";
-import { escapeControls } from "../tape/print.ts";
+import { escapeControls } from "../tape/escape-controls.ts";
 
 /** The lines to print, without a newline at the end. Names from a bundle cannot write to the terminal through them. */
 export const errorLines = (error: BoxError): string[] => wordsOf(error).map(escapeControls);

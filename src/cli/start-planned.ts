@@ -19,7 +19,7 @@ export const asError = async (error: unknown, { program, locate }: PlannedRun): 
   located(await inWords(error, program), locate);
 
 async function warn(planned: PlannedRun): Promise<void> {
-  const { warnOf } = await import("./poststop.ts");
+  const { warnOf } = await import("./warn-of.ts");
   for (const warning of planned.warnings) warnOf(await asError(warning, planned));
 }
 

@@ -80,7 +80,7 @@ async function afterStart(folder: string, state: State): Promise<void> {
   const running: State = { ...state, status: "running" };
   if (config?.hooks?.poststart !== undefined) {
     const { runHooksOf } = await import("../execute/run-hooks.ts");
-    const { warnOf } = await import("./poststop.ts");
+    const { warnOf } = await import("./warn-of.ts");
     runHooksOf(config.hooks, "poststart", running, warnOf);
   }
   if (state.box.plugins.length > 0)

@@ -2,7 +2,7 @@
 // which processes, and whether ps(1) is there, is known to src/cli/ps.ts.
 
 import { startTimeOf } from "../state/state.ts";
-import { escapeControls } from "../tape/print.ts";
+import { escapeControls } from "../tape/escape-controls.ts";
 
 /** The text of a file below /proc or of /etc/passwd; undefined when there is none. */
 export type ReadFile = (path: string) => string | undefined;

@@ -2,7 +2,8 @@
 // from and why. Alternatives are shown below the step that they belong to.
 
 import type { Errno } from "../linux/errno.ts";
-import { escapeControls, printStep } from "../tape/print.ts";
+import { escapeControls } from "../tape/escape-controls.ts";
+import { printStep } from "../tape/print.ts";
 import type { Step } from "../tape/step.ts";
 import type { Actor, Plan, Section } from "./plan.ts";
 

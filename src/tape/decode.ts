@@ -8,8 +8,9 @@ import { type FlagGroup, flagNames } from "../linux/flags.ts";
 import { type StructName, structFields } from "../linux/structs.ts";
 import { type ArgKind, type CallName, type Machine, syscalls } from "../linux/syscalls.ts";
 import type { Where } from "./encode.ts";
+import { escapeControls } from "./escape-controls.ts";
 import { header, MASK_NEXT, ON_ERROR_IGNORE, ON_ERROR_STOP, record, status } from "./layout.ts";
-import { escapeControls, printNumber, printSum, quote } from "./print.ts";
+import { printNumber, printSum, quote } from "./print.ts";
 import type { Variables } from "./step.ts";
 import { structFieldGroup } from "./struct-flags.ts";
 

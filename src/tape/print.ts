@@ -3,6 +3,7 @@
 
 import { signalName } from "../linux/signals.ts";
 import { type ArgKind, syscalls } from "../linux/syscalls.ts";
+import { escapeControls } from "./escape-controls.ts";
 import type { Address, AnyArg, Buffer, Slot, Step, Struct, Text } from "./step.ts";
 
 /** `openat2(root, "proc", {flags: O_PATH|O_CLOEXEC, resolve: RESOLVE_IN_ROOT}, 24) → target` */
@@ -84,19 +85,3 @@ function printStruct(value: Struct): string {
 
 /** A string in C's quotes, control characters escaped, so that hostile names cannot write to a terminal. */
 export const quote = (text: string): string => `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
-
-export function escapeControls(text: string): string {
-  let out = "";
-  for (const char of text) {
-    const code = char.codePointAt(0) as number;
-    if (char === "\n") out += "\\n";
-    else if (char === "\t") out += "\\t";
-    else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || isBidiControl(code)) out += `\\u{${code.toString(16)}}`;
-    else out += char;
-  }
-  return out;
-}
-
-/** Characters that reorder the text around them on a terminal (Unicode's property Bidi_Control). */
-const isBidiControl = (code: number): boolean =>
-  (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x061c || code === 0x200e || code === 0x200f;
