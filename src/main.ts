@@ -3,7 +3,7 @@
 
 import { parseFlags } from "./cli/arguments.ts";
 import { type Command, commandNamed, failureOf, globalFlags } from "./cli/commands.ts";
-import { readGlobals } from "./cli/globals.ts";
+import { readGlobals, withWholeRoot } from "./cli/globals.ts";
 import { BoxError } from "./errors.ts";
 import { currentLog } from "./log.ts";
 
@@ -17,7 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (name === undefined || parsed.switches.has("help") || name === "help") return (await import("./cli/help.ts")).printHelp(rest[0]);
   command = commandNamed(name);
   const { run } = await command.load();
-  return await run(rest, globals);
+  return await run(rest, await withWholeRoot(globals));
 }
 
 try {

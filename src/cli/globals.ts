@@ -5,7 +5,6 @@ import { BoxError } from "../errors.ts";
 import { type Log, setLog } from "../log.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { absolute } from "./invocation.ts";
 
 export function readGlobals({ values, switches, rest: [command] }: Parsed): Globals {
   const format = oneOf("log-format", values["log-format"], ["text", "json"] as const);
@@ -21,7 +20,14 @@ export function readGlobals({ values, switches, rest: [command] }: Parsed): Glob
     if (switches.has("systemd-cgroup")) throw notYet("--systemd-cgroup", "box makes cgroups itself: leave it out");
     if (cgroupManager === "systemd") throw notYet("--cgroup-manager systemd", "box makes cgroups itself: --cgroup-manager cgroupfs");
   }
-  return { root: values.root === undefined ? undefined : absolute(values.root), debug, cgroupManager };
+  return { root: values.root, debug, cgroupManager };
+}
+
+/** The folder of all states by its whole path: state and mounts name it. Rarely needed, so what it takes is loaded late. */
+export async function withWholeRoot(globals: Globals): Promise<Globals> {
+  if (globals.root === undefined || globals.root.startsWith("/")) return globals;
+  const { absolute } = await import("./invocation.ts");
+  return { ...globals, root: absolute(globals.root) };
 }
 
 const notYet = (origin: string, hint: string): BoxError => new BoxError({ origin, what: "not supported yet", hint });

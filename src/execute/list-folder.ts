@@ -28,7 +28,7 @@ export function listFolder(path: string): Entry[] | number {
 }
 
 /** The same of an open folder, which is read to its end. */
-export function listDescriptor(fd: number): Entry[] | number {
+function listDescriptor(fd: number): Entry[] | number {
   const entries: Entry[] = [];
   const bytes = new Uint8Array(32768);
   let got = 0;

@@ -36,7 +36,7 @@ export function textAt(address: number, bytes: number): string {
 }
 
 /** 64 bits of the child's page, of which it may have written anything. */
-export const shared = (page: Uint32Array, byte: number): number =>
+const shared = (page: Uint32Array, byte: number): number =>
   (page[byte >>> 2] as number) + ((page[(byte >>> 2) + 1] as number) | 0) * 2 ** 32;
 
 /** Runs one section. A failure of the child explains more than box's own, which often only notices it. */

@@ -188,7 +188,7 @@ export const cloneStage = (building: Building, box: BoxVariables, clone: Buffer,
   });
 
 /** What the child gets, at the numbers where it looks for it. */
-export function handOver({ handed, launch }: Building, box: BoxVariables): Step[] {
+function handOver({ handed, launch }: Building, box: BoxVariables): Step[] {
   const preserved: Step[] = [];
   // Whoever opened them or Bun may have marked them close-on-exec.
   for (let fd = ARENA_FD + 1; fd < ARENA_FD + launch.preserveFds; fd++)

@@ -171,7 +171,7 @@ describe("--pid-file", () => {
       expect(await bundle.box(["run", "--detach", "--pid-file", file, bundle.id])).toEqual({
         exitCode: 125,
         stdout: "",
-        stderr: `box: --pid-file: cannot write the file ${file}: openat(AT_FDCWD, "${bundle.folder}/nowhere/.pid", O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW|O_CLOEXEC, 0644): ENOENT (no such file or directory)\n`,
+        stderr: `box: --pid-file: cannot write the file ${file}: openat(AT_FDCWD, "${bundle.folder}/nowhere/.pid", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0644): ENOENT (no such file or directory)\n`,
       }),
     );
   });
