@@ -26,8 +26,8 @@ export function readGlobals({ values, switches, rest: [command] }: Parsed): Glob
 /** The folder of all states by its whole path: state and mounts name it. Rarely needed, so what it takes is loaded late. */
 export async function withWholeRoot(globals: Globals): Promise<Globals> {
   if (globals.root === undefined || globals.root.startsWith("/")) return globals;
-  const { absolute } = await import("./invocation.ts");
-  return { ...globals, root: absolute(globals.root) };
+  const { wholeRoot } = await import("./whole-root.ts");
+  return { ...globals, root: wholeRoot(globals.root) };
 }
 
 const notYet = (origin: string, hint: string): BoxError => new BoxError({ origin, what: "not supported yet", hint });
