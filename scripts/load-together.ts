@@ -21,10 +21,10 @@ const groups: readonly (readonly string[])[] = [
   // What a container is doing, and signals to it.
   [
     ...["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
-    ...["execute/kept-config.ts", "cli/shown-state.ts"],
+    ...["execute/kept-config.ts", "cli/shown-state.ts", "execute/poll.ts", "execute/pass-signals.ts", "execute/end-child.ts"],
   ],
   // What is left of one, removed.
-  ["execute/remove-container.ts", "execute/reclaim.ts"],
+  ["execute/remove-container.ts", "execute/take-over.ts"],
   // Tapes, and what the plans of a container and of exec have in common.
   [
     ...["execute/compile.ts", "plan/box.ts", "plan/supervise-terminal.ts", "plan/process.ts", "plan/settle.ts", "plan/terminal.ts"],

@@ -3,9 +3,9 @@
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError, exitCodes } from "../errors.ts";
 import { liveStatus } from "../execute/live-status.ts";
-import { takeOver } from "../execute/reclaim.ts";
 import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
+import { takeOver } from "../execute/take-over.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
