@@ -16,6 +16,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -338,7 +339,9 @@ export class Bundle implements Disposable {
 
   [Symbol.dispose](): void {
     const ids = statesIn(this.states);
-    if (ids.length > 0) Bun.spawnSync([binary, "--root", this.states, "delete", "--force", ...ids], { timeout: LIMIT_MS });
+    // Only their owner may say what is to become of states.
+    const before = existsSync(this.states) && statSync(this.states).uid === userId ? asUser : [];
+    if (ids.length > 0) Bun.spawnSync([...before, binary, "--root", this.states, "delete", "--force", ...ids], { timeout: LIMIT_MS });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
