@@ -31,6 +31,7 @@ test("a priority of I/O", async () => {
   expect(await bundle.sh("busybox ionice -p 1")).toEqual(["best-effort: prio 6"]);
 });
 
+if (process.arch !== "x64") console.warn("SKIPPED: a 32-bit personality: its name for the machine is known for x86-64 alone");
 test.skipIf(process.arch !== "x64")("a 32-bit machine", async () => {
   using bundle = new Bundle((spec) => (spec.linux.personality = { domain: "LINUX32" }));
   expect(await bundle.sh("uname -m; cat /proc/1/personality")).toEqual(["i686", "00000008"]);

@@ -46,6 +46,7 @@ test("not for a run in the foreground, nor with a terminal", () => {
   expect(planned(true, true)).not.toMatch(/statx\([012],/);
 });
 
+if (process.getuid?.() !== 0) console.warn("SKIPPED: stdio that changes hands: this needs root's rights (run the tests as root)");
 test.skipIf(process.getuid?.() !== 0)("really: a file changes hands, the null device does not, nor what is the user's", () => {
   const spec = specWith({ process: { user: { uid: 1234, gid: 44 } } });
   const plan = planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot: false, ownStdio: true }, plainFacts);
