@@ -3,6 +3,7 @@
 import type { ContainerState, Hooks } from "../../hooks/hooks.ts";
 import type { Spec } from "../config/spec.ts";
 import type { Between } from "../execute/run-container.ts";
+import { usualPath } from "../plan/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planToJson } from "../plan/print-plan.ts";
 import type { PluginUse, State } from "../state/state.ts";
@@ -46,8 +47,6 @@ export async function poststartFromState(state: State, stateRoot: string): Promi
   await hooks.poststart.promise(shownState(state));
 }
 
-const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /** Poststop for a container that another box process started: its plugins are loaded anew from what the state says. */
 export async function poststopFromState(state: State, stateRoot: string, exitCode?: number): Promise<void> {
   const { hooks } = await pluginsOf(state, stateRoot);
@@ -56,7 +55,7 @@ export async function poststopFromState(state: State, stateRoot: string, exitCod
 
 async function pluginsOf(state: State, stateRoot: string): Promise<Plugins> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
-  process.env.PATH ??= USUAL_PATH;
+  process.env.PATH ??= usualPath;
   const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));
   return await loadPlugins(requests, { stateRoot, container: undefined, tolerate: reportWarning });
 }

@@ -39,11 +39,17 @@ export type HookRun = HookFiles & {
   readonly report: HookReport;
   /** Signals to give their default back. */
   readonly ignoredSignals: readonly number[];
-  /** What a hook gets that says nothing of its own. */
+  /** What a hook gets that says nothing of its own, instead of the usual. */
   readonly environment?: readonly string[];
   /** Where a failure leads, instead of stopping the tape. */
   readonly explain?: Explanation;
 };
+
+/** Where programs of a host are. */
+export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Hooks call the tools beside them by name. Nothing of the caller's environment is in it: it may hold secrets, and a plan has to stay the same. */
+const usualEnvironment: readonly string[] = [`PATH=${usualPath}`];
 
 export const newHookReport = (variables: Variables, shared: boolean): HookReport => ({
   began: newBuffer(variables, "when the hook began", structFields.timespec.bytes, undefined, shared),
@@ -143,7 +149,7 @@ function startHook(
         step("close_range", [3, UINT_MAX, []], origin, "leave it no other descriptor"),
         step(
           "execve",
-          [path, args ?? [path], env === undefined || env.length === 0 ? (environment ?? []) : env],
+          [path, args ?? [path], env === undefined || env.length === 0 ? (environment ?? usualEnvironment) : env],
           origin,
           `execute ${path}`,
         ),

@@ -192,6 +192,15 @@ describe("what a hook is told and where it stands", () => {
     expect(linesOf(read(`${log}/out`))).toEqual(["zero one a b", "A=a b", `PWD=${bundle.folder}`]);
   });
 
+  test("without an environment of its own a hook of the host finds programs by name, and has nothing of the caller's", async () => {
+    const { bundle, log } = bundleWith((folder) => ({
+      createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", `tr '\\0' '\\n' </proc/$$/environ >${folder}/usual`] }],
+    }));
+    using _ = bundle;
+    expect(await bundle.box(["run", bundle.id], { env: { SECRET: "of the caller" } })).toEqual(quiet);
+    expect(linesOf(read(`${log}/usual`))).toEqual(["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);
+  });
+
   test("the environment of startContainer, where it has none of its own, is the container's", async () => {
     const { bundle, log } = bundleWith(() => ({ startContainer: [script('echo "$OF $HOME" >/log/own')] }));
     using _ = bundle;

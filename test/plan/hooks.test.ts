@@ -49,9 +49,11 @@ test("a hook, from its beginning to its end", () => {
   `);
 });
 
-test("what it does not say: its path alone as arguments, and an empty environment", () => {
+test("what it does not say: its path alone as arguments, and where programs are as environment", () => {
   const executed = lines(hooksOf({ prestart: [{ path: "/bin/hook" }] })).filter((line) => line.includes("execve("));
-  expect(executed).toEqual(['  [in the child] execve("/bin/hook", ["/bin/hook"], [])']);
+  expect(executed).toEqual([
+    '  [in the child] execve("/bin/hook", ["/bin/hook"], ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])',
+  ]);
 });
 
 test("one with a timeout is killed when that has passed, and fails", () => {
@@ -163,7 +165,7 @@ describe("in a plan", () => {
     ]);
   });
 
-  test("startContainer has the process's environment unless it has its own, the others have none", () => {
+  test("startContainer has the process's environment unless it has its own, the others have a path to programs", () => {
     const points = ["createContainer", "startContainer"] as const;
     const hooks: Hooks = {};
     for (const point of points) hooks[point] = [{ path: "/bin/a" }, { path: "/bin/b", env: [] }, { path: "/bin/c", env: ["B=2"] }];
@@ -171,8 +173,9 @@ describe("in a plan", () => {
     const [created, started] = plan.child.filter(({ title }) => title === "hooks");
     const environments = (hooked: typeof created): string[] =>
       lines(hooked?.steps ?? []).flatMap((line) => /execve\("\/bin\/.", \["\/bin\/."\], (.*)\)/.exec(line)?.[1] ?? []);
+    const usual = '["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]';
     expect([environments(created), environments(started)]).toEqual([
-      ["[]", "[]", '["B=2"]'],
+      [usual, usual, '["B=2"]'],
       ['["HOME=/", "A=1"]', '["HOME=/", "A=1"]', '["B=2"]'],
     ]);
   });

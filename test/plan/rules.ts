@@ -8,6 +8,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { type CapabilityName, capabilities } from "../../src/linux/capabilities.ts";
 import { filesystemMagic } from "../../src/linux/magic.ts";
 import { type ArgKind, syscalls } from "../../src/linux/syscalls.ts";
+import { usualPath } from "../../src/plan/hooks.ts";
 import { foreground, type Handed, handedTo, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { ARENA_FD } from "../../src/tape/layout.ts";
@@ -479,7 +480,7 @@ const hooksOf = (plan: Plan, { spec }: Container): { readonly origin: string; re
 
 /**
  * Hooks run in their order, each as a program that inherits nothing of box but the state, and must end well. Those of
- * startContainer inherit the program's environment.
+ * startContainer inherit the program's environment, the others have the usual PATH and no more.
  */
 const hooksRunAsAsked: Rule = (plan, container) => {
   const wanted = hooksOf(plan, container);
@@ -501,7 +502,7 @@ const hooksRunAsAsked: Rule = (plan, container) => {
         (one) =>
           one.call === "dup3" && one.args[1] === to && (typeof from === "number" ? one.args[0] === from : sameSlot(one.args[0], from)),
       );
-    const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [];
+    const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [`PATH=${usualPath}`];
     const say = (fault: string): number => faults.push(`${origin}: ${fault}`);
     if (own[end - 1] === undefined || !same([own[end - 1]?.call, own[end - 1]?.args], ["close_range", [3, 0xffffffff, []]]))
       say("gets descriptors of box");
