@@ -11,7 +11,7 @@ import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
 import { resourceFlags, resourcesFromFlags } from "./resources-from-flags.ts";
 
-/** Taken as runc takes them, and refused for now. */
+/** Taken as runc takes them, and refused by name. */
 const later = ["l3-cache-schema", "mem-bw-schema"] as const;
 
 export const flags: readonly FlagRow[] = [

@@ -3,7 +3,7 @@
 // (kill processes that outlive init, run hooks) it hands over by becoming box again.
 
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
-import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { notifyFolder, notifySocket } from "./notify.ts";
 import { type BoxVariables, outcomes, type SupervisorVariables } from "./plan.ts";
@@ -35,25 +35,30 @@ const TRIES = 400;
 const PAUSE_NS = 2_000_000;
 
 /** The loop without a terminal: wait for a signal, pass it on, and look whether init has ended. */
-export function supervise(building: Building, own: SupervisorVariables): Step[] {
+export const supervise = (building: Building, own: SupervisorVariables): Step[] => [
+  ...takeName(own),
+  ...passSignals(building, own, null, "wait for a signal", "wait"),
+  ...afterEnd(building, own),
+];
+
+/** Until init has ended; `late`: where to go when the time is over. */
+function passSignals(building: Building, own: SupervisorVariables, atMost: Struct | null, why: string, late: string): Step[] {
   const signal = newSlot(own.variables, "int", "signal");
   const everySignal = new Uint8Array(8).fill(0xff);
   return [
-    ...takeName(own),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
     ...lookForEnd(building, own, "wait"),
-    step("rt_sigtimedwait", [everySignal, null, null, 8], origin, "wait for a signal", {
+    step("rt_sigtimedwait", [everySignal, null, atMost, 8], origin, why, {
       label: "wait",
       out: signal,
       onError: [
         ["EINTR", [again("wait")]],
-        ["EAGAIN", [again("wait")]],
+        ["EAGAIN", [again(late)]],
       ],
     }),
     compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
     step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
     compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
-    ...afterEnd(building, own),
   ];
 }
 
@@ -66,22 +71,9 @@ const PATIENCE_MS = 50;
  */
 export function waitHere(building: Building, box: BoxVariables): Step[] {
   const own = asSupervisor(box);
-  const signal = newSlot(own.variables, "int", "signal");
-  const everySignal = new Uint8Array(8).fill(0xff);
-  const patience = { struct: "timespec", tv_sec: 0, tv_nsec: PATIENCE_MS * 1_000_000 } as const;
+  const patience: Struct = { struct: "timespec", tv_sec: 0, tv_nsec: PATIENCE_MS * 1_000_000 };
   return [
-    ...lookForEnd(building, own, "wait"),
-    step("rt_sigtimedwait", [everySignal, null, patience, 8], origin, `wait ${PATIENCE_MS} ms for a signal`, {
-      label: "wait",
-      out: signal,
-      onError: [
-        ["EINTR", [again("wait")]],
-        ["EAGAIN", [again("patience")]],
-      ],
-    }),
-    compute([signal, 0, 0, -1], origin, "has a child ended?", { equal: { value: SIGCHLD, steps: lookForEnd(building, own, "wait") } }),
-    step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore", goto: "wait" }),
-    compute([0, 0, 0, -1], origin, "init has ended", { label: "ended" }),
+    ...passSignals(building, own, patience, `wait ${PATIENCE_MS} ms for a signal`, "patience"),
     ...(removesHere(building) ? [openStateRoot(building, box.kept.stateRoot)] : []),
     ...afterEnd(building, own),
     ...(mayHandOver(building) ? [leaveToBox(box.outcome), goesOn(box.outcome), stopWaiting()] : [goesOn(box.outcome)]),
