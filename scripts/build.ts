@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { devDependencies, version } from "../package.json" with { type: "json" };
+import { addFront } from "./add-front.ts";
 import { alignElf } from "./align-elf.ts";
 import { FetchError, fetchBun } from "./fetch-bun.ts";
 import { loadTogether } from "./load-together.ts";
@@ -32,6 +33,9 @@ export const targets = {
     machine: "aarch64",
   },
 } as const satisfies Record<string, Target>;
+
+/** The target that has the front (src/front): the others could not be tried. */
+const FRONTED = "linux-x64";
 
 export type TargetName = keyof typeof targets;
 const targetNames = Object.keys(targets) as TargetName[];
@@ -87,6 +91,7 @@ export function bundleOptions(name: TargetName) {
       BOX_VERSION: JSON.stringify(version),
       BOX_COMMIT: JSON.stringify(readCommit(root)),
       BOX_TARGET: JSON.stringify(name),
+      BOX_FRONTED: JSON.stringify(name === FRONTED),
       BOX_LIBC: JSON.stringify(targets[name].libc),
     },
   } as const satisfies Bun.BuildConfig;
@@ -117,7 +122,8 @@ export async function build(name: TargetName, path: string): Promise<void> {
       throw: false,
     });
     if (!result.success) throw new BuildError(result.logs.map(String).join("\n"));
-    replaceFile(path, alignElf(readFileSync(outfile)));
+    const aligned = alignElf(readFileSync(outfile));
+    replaceFile(path, name === FRONTED ? addFront(aligned) : aligned);
   } finally {
     rmSync(folder, { recursive: true });
   }

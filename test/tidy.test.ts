@@ -126,6 +126,7 @@ const order = [
   "src/linux",
   "src/tape",
   "src/stage",
+  "src/front",
   "src/config",
   "src/host",
   "src/cgroup",

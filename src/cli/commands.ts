@@ -19,6 +19,8 @@ export type Command = {
   readonly hidden?: true;
   /** It ends with the exit code of the container's program, so box's own failures have others. */
   readonly endsAsProgram?: true;
+  /** Machines that run it run more of the kind, so that a start is worth keeping (src/execute/consider-keeping.ts). */
+  readonly keepsStart?: true;
   readonly load: () => Promise<{ readonly run: Run; readonly flags: readonly FlagRow[] }>;
 };
 
@@ -27,14 +29,21 @@ export const commands: Readonly<Record<string, Command>> = {
     synopsis: "run [flags] ID [COMMAND…] | run [flags] -- COMMAND…",
     help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
     endsAsProgram: true,
+    keepsStart: true,
     load: () => import("./run.ts"),
   },
-  create: { synopsis: "create [flags] ID", help: "make a container that waits for start", load: () => import("./create.ts") },
+  create: {
+    synopsis: "create [flags] ID",
+    help: "make a container that waits for start",
+    keepsStart: true,
+    load: () => import("./create.ts"),
+  },
   start: { synopsis: "start ID", help: "let a created container's program run", load: () => import("./start.ts") },
   exec: {
     synopsis: "exec [flags] ID COMMAND…",
     help: "run one more process in a container",
     endsAsProgram: true,
+    keepsStart: true,
     load: () => import("./exec.ts"),
   },
   plan: {

@@ -20,10 +20,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "delete", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("delete");
   if (parsed.rest.length === 0) throw new BoxError({ what: "a container id is missing", hint: "box delete [--force] ID…" });
+  const stateRoot = globals.root ?? rootOfStates();
+  // What has been removed cannot be removed again.
+  if (parsed.rest.some((id) => hasPlugins(stateRoot, id))) (await import("../execute/begin-plainly.ts")).beginPlainly();
   let exitCode = 0;
   for (const id of parsed.rest) {
     try {
-      await deleteOne(globals.root ?? rootOfStates(), checkContainerId(id), parsed.switches.has("force"));
+      await deleteOne(stateRoot, checkContainerId(id), parsed.switches.has("force"));
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
       (await import("./report-error.ts")).reportError(error);
@@ -31,6 +34,15 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     }
   }
   return exitCode;
+}
+
+function hasPlugins(stateRoot: string, id: string): boolean {
+  try {
+    return (findContainer(stateRoot, checkContainerId(id))?.state?.box.plugins.length ?? 0) > 0;
+  } catch {
+    // Told when its turn comes.
+    return false;
+  }
 }
 
 /** How long a supervisor may take to end once its container is dead. */

@@ -10,6 +10,7 @@ import { checkSpec } from "../config/check-spec.ts";
 import { nearest } from "../config/faults.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
+import { beginPlainly } from "../execute/begin-plainly.ts";
 import type { Container } from "../plan/plan-container.ts";
 import { sortOptions } from "../plan/sort-options.ts";
 import type { PluginUse } from "../state/state.ts";
@@ -53,6 +54,7 @@ export type LoadOptions = {
 };
 
 export async function loadPlugins(requests: readonly PluginRequest[], options: LoadOptions): Promise<Plugins> {
+  beginPlainly();
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
   // As data, so that what a plugin keeps of it or hides in it does not matter.

@@ -9,13 +9,14 @@
 // Most containers are started once in their life, and keeping costs more than a start can spare. So the first start
 // only leaves a mark in the place, and the second, which finds it, keeps the program.
 //
-// Whoever could write one could make box do anything, so only root keeps any, in a folder that is only root's.
+// Only root keeps any (kept-folder.ts).
 
 import type { State } from "../state/state.ts";
 import type { Compiled } from "./compile.ts";
 import { readText } from "./files.ts";
-import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
-import { modeOf, ownerOf, statusOf } from "./status.ts";
+import { isOwn, keptFolder, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
+import { cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { statusOf } from "./status.ts";
 
 /** What the kept program was made from, besides the facts. */
 export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
@@ -47,16 +48,11 @@ type Header = Made & {
 
 export type Kept = Made & { readonly compiled: Compiled };
 
-const FOLDER = ".kept";
 const PLACES = 64;
 const LENGTHS_BYTES = 20;
 const AT_FDCWD = -100;
-const O_FOLDER = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
 const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
-const O_MAKE = { x64: 0o1 | 0o100 | 0o200 | 0o400000 | 0o2000000, arm64: 0o1 | 0o100 | 0o200 | 0o100000 | 0o2000000 };
-const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
 /** Longer than any tape that is worth keeping. */
 const BYTES_MAX = 4 * 1024 * 1024;
 const PROT_READ = 1;
@@ -65,7 +61,7 @@ const MAP_PRIVATE_POPULATE = 0x8002;
 
 /** The program that was kept for `key`, if there is one and nothing tells against it. */
 export function readKept(key: KeptKey): Kept | undefined {
-  const folder = openFolder(key.stateRoot);
+  const folder = openKeptFolder(key.stateRoot);
   if (folder < 0) return undefined;
   const name = cString(placeOf(key));
   const file = systemCall("openat", folder, name.address, O_READ[machine], 0);
@@ -114,7 +110,7 @@ type Five = readonly [number, number, number, number, number];
 export function keepProgram(key: KeptKey, kept: () => { made: Kept; box: Uint8Array }): void {
   const whole = wholeKey(key);
   const mark = Bun.hash(whole).toString(36);
-  if (readText(`${key.stateRoot}/${FOLDER}/${placeOf(key)}`) === mark) writeKept(key, encodeKept(whole, kept()));
+  if (readText(`${keptFolder(key.stateRoot)}/${placeOf(key)}`) === mark) writeKept(key, encodeKept(whole, kept()));
   else writeKept(key, new TextEncoder().encode(mark));
 }
 
@@ -139,36 +135,11 @@ function encodeKept(key: string, { made: kept, box }: { made: Kept; box: Uint8Ar
 
 function writeKept(key: KeptKey, bytes: Uint8Array): void {
   if (bytes.length > BYTES_MAX) return;
-  const path = cString(`${key.stateRoot}/${FOLDER}`);
-  systemCall("mkdirat", AT_FDCWD, path.address, 0o700);
-  const folder = openFolder(key.stateRoot);
+  const folder = makeKeptFolder(key.stateRoot);
   if (folder < 0) return;
-  // Whole or not at all: under a name of this process's own first.
-  const made = cString(`${process.pid}`);
-  const name = cString(placeOf(key));
-  const file = systemCall("openat", folder, made.address, O_MAKE[machine], 0o600);
-  if (file >= 0) {
-    const written = systemCall("write", file, addressOf(bytes), bytes.length);
-    systemCall("close", file);
-    const renamed = written === bytes.length ? systemCall("renameat2", folder, made.address, folder, name.address, 0) : -1;
-    if (renamed < 0) systemCall("unlinkat", folder, made.address, 0);
-  }
+  replaceKept(folder, placeOf(key), bytes);
   systemCall("close", folder);
 }
-
-/** The folder, if it is root's alone; else a negative number. */
-function openFolder(stateRoot: string): number {
-  const path = cString(`${stateRoot}/${FOLDER}`);
-  const folder = systemCall("openat", AT_FDCWD, path.address, O_FOLDER[machine], 0);
-  if (folder < 0) return folder;
-  if (isOwn(statusOf(folder), S_IFDIR)) return folder;
-  systemCall("close", folder);
-  return -1;
-}
-
-/** Of that type, root's, and nobody else may read or write it. */
-const isOwn = (status: Uint16Array | undefined, type: number): boolean =>
-  status !== undefined && ownerOf(status) === 0 && (modeOf(status) & (S_IFMT | 0o077)) === type;
 
 function readOwn(file: number): Uint8Array | undefined {
   const status = statusOf(file);

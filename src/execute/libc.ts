@@ -125,6 +125,13 @@ export const mappedBytes = (address: number, length: number): ArrayBuffer => toA
 /** The address of bytes that JavaScript holds; they must stay referenced while the kernel may use it. */
 export const addressOf = (bytes: Uint8Array): number => ptr(bytes);
 
+/** Calls a C function of one pointer at an address that holds one; only for code of box's own (src/front/program.ts). */
+export function callAddress(address: number, argument: number): number {
+  const code = linkSymbols({ call: { ptr: address, args: ["ptr"], returns: "i32" } });
+  if (code instanceof Error) throw code;
+  return code.symbols.call(argument) as number;
+}
+
 /** One system call. Arguments are numbers or addresses; the result is the kernel's: an errno is negative. */
 export function systemCall(name: CallName, ...args: readonly number[]): number {
   put(header.status, region + STATUS);

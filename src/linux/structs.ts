@@ -116,6 +116,7 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
       ino: { offset: 32, bytes: 8 },
       size: { offset: 40, bytes: 8 },
       attributes_mask: { offset: 56, bytes: 8 },
+      ctime: { offset: 96, bytes: 16 },
       rdev_major: { offset: 128, bytes: 4 },
       rdev_minor: { offset: 132, bytes: 4 },
       dev_major: { offset: 136, bytes: 4 },

@@ -2,6 +2,7 @@
 // of Bun. It passes signals on, waits for init, removes what was made, and ends as init ended. What a tape cannot do
 // (kill processes that outlive init, run hooks) it hands over by becoming box again.
 
+import { PLAIN_NAME } from "../front/layout.ts";
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
@@ -255,7 +256,7 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
     ),
     step(
       "execveat",
-      [own.box, "", ["box", "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]],
+      [own.box, "", [PLAIN_NAME, "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]],
       origin,
       "become box again",
     ),

@@ -44,7 +44,7 @@ export function stageProgram(machine: Machine, assembler: Assembler): Block[] {
  * From `run` to the jump to `done` nothing touches the stack: after clone(CLONE_VM | CLONE_VFORK) the child goes on
  * here, on its parent's stack, and what it wrote there the parent would read when it goes on.
  */
-function interpret(asm: Assembler): Block[] {
+export function interpret(asm: Assembler): Block[] {
   return [
     block(
       interpretLabel,

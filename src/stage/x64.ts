@@ -120,9 +120,12 @@ export function moveConstant(register: Register, value: number): Instruction {
   };
 }
 
+/** What the C ABI makes a callee keep, besides rsp: all of it, also what plays no role in the stage. */
+export const calleeSaved = { rbx: 3, rbp: 5, r12: 12, r13: 13, r14: 14, r15: 15 } as const;
+
 // [REX.B][50 + register]   [REX.B][58 + register]
-export function pushOrPop(form: "push" | "pop", register: Register): Instruction {
-  const rm = registers[register];
+export function pushOrPop(form: "push" | "pop", register: Register | keyof typeof calleeSaved): Instruction {
+  const rm = { ...registers, ...calleeSaved }[register];
   return { text: `${form} ${register}`, bytes: [...rex(false, 0, rm), (form === "push" ? 0x50 : 0x58) | (rm & 7)] };
 }
 
@@ -150,6 +153,24 @@ export function call(target: string): Instruction {
   return { text: `call ${target}`, target, encode: (distance) => [0xe8, ...signedBytesOf(distance - 5)] };
 }
 
+const RSP = 4;
+
+// [REX.W][89][ModRM reg=rsp rm=to]   the stack pointer as a number
+export function readStackPointer(to: Register): Instruction {
+  return { text: `mov ${to}, rsp`, bytes: [...rex(true, RSP, registers[to]), registerForms.mov, modRm(3, RSP, registers[to])] };
+}
+
+// [REX.W][89][ModRM reg=from rm=rsp]
+export function setStackPointer(from: Register): Instruction {
+  return { text: `mov rsp, ${from}`, bytes: [...rex(true, registers[from], RSP), registerForms.mov, modRm(3, registers[from], RSP)] };
+}
+
+// [REX.B][ff][ModRM reg=4 rm=register]   to the address in the register
+export function jumpTo(register: Register): Instruction {
+  const rm = registers[register];
+  return { text: `jmp ${register}`, bytes: [...rex(false, 0, rm), 0xff, modRm(3, 4, rm)] };
+}
+
 // [0f][05]   destroys rcx and r11 besides rax
 export const syscall: Instruction = { text: "syscall", bytes: [0x0f, 0x05] };
 // [0f][0b]
@@ -158,7 +179,7 @@ export const ud2: Instruction = { text: "ud2", bytes: [0x0f, 0x0b] };
 export const ret: Instruction = { text: "ret", bytes: [0xc3] };
 
 /** The kernel fixes a0 to a5, nr and result; the others must survive a call, and all that do must be saved. */
-const roles = {
+export const roles = {
   a0: "rdi",
   a1: "rsi",
   a2: "rdx",

@@ -45,7 +45,7 @@ type Value<K extends ArgKind> = K extends "fd"
   : K extends "string"
     ? string | Address | Slot<"int"> | null
     : K extends "argv"
-      ? readonly string[] | Address
+      ? readonly string[] | Address | Slot<"int">
       : K extends "pointer"
         ? Struct | Uint8Array | string | Address | Slot<"int"> | null
         : K extends "dev"

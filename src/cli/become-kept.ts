@@ -1,0 +1,34 @@
+// The hidden command keep-start: loads all that a container's life needs and stops to be kept (src/execute/keep-start.ts).
+// What returns from here is a process that begins there.
+
+import { beginPlainly, hasKeptStart } from "../execute/begin-plainly.ts";
+import { systemCall } from "../execute/libc.ts";
+import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
+import { parseFlags } from "./arguments.ts";
+import { commands, globalFlags } from "./commands.ts";
+
+/** The commands that go on from a kept start, as long as there is no plugin (begin-plainly.ts). Others never do. */
+const kept = ["run", "create", "start", "exec", "state", "list", "kill", "delete", "pause", "resume", "update"];
+
+/** The command line of this process; undefined when nobody has kept the start. */
+export async function becomeKept(parent: number): Promise<readonly string[] | undefined> {
+  for (const name of kept) await commands[name]?.load();
+  await import("./plan-run.ts");
+  await import("./finish.ts");
+  if (!waitToBeKept(parent)) return undefined;
+  const argv = ownArguments();
+  Object.defineProperty(process, "pid", { value: systemCall("getpid") });
+  hasKeptStart(argv);
+  if (!staysKept(argv)) beginPlainly();
+  return argv;
+}
+
+function staysKept(argv: readonly string[]): boolean {
+  try {
+    const [name] = parseFlags(argv, globalFlags, "").rest;
+    return name === undefined || kept.includes(name);
+  } catch {
+    // What is wrong with it is told by whoever reads it next.
+    return true;
+  }
+}

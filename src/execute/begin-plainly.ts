@@ -1,0 +1,48 @@
+// From a kept start back to one of its own: for what may want of the engine that which a kept one has settled for another
+// process, such as its random numbers, or where PATH leads. So code that is not box's own always runs in a plain start.
+
+import { FRONT_DATA_ADDRESS, PLAIN_NAME, words } from "../front/layout.ts";
+import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
+
+/** The command line of this process, if it goes on from a kept start. */
+let own: readonly string[] | undefined;
+
+export function hasKeptStart(argv: readonly string[]): void {
+  own = argv;
+}
+
+/**
+ * Makes sure that this process has begun by itself: one with a kept start begins anew, as the same process with the same
+ * command line. So it must not have done anything yet that cannot be done again.
+ */
+export function beginPlainly(): void {
+  if (own === undefined) return;
+  keepOpen(preservedOf(own));
+  const strings = [PLAIN_NAME, ...own].map(cString);
+  const pointers = new BigUint64Array([...strings.map(({ address }) => BigInt(address)), 0n]);
+  const environment = new DataView(mappedBytes(FRONT_DATA_ADDRESS, words.bytes)).getBigUint64(words.environment, true);
+  const failed = systemCall("execve", cString("/proc/self/exe").address, addressOf(new Uint8Array(pointers.buffer)), Number(environment));
+  throw new Error(`box: cannot begin again: errno ${-failed}`);
+}
+
+/** How many descriptors behind stdio the caller hands on, at most: by --preserve-fds, or as sd_listen_fds(3) has it. */
+function preservedOf(argv: readonly string[]): number {
+  const at = argv.findIndex((word) => word.startsWith("--preserve-fds"));
+  const given = at < 0 ? "" : (argv[at]?.split("=")[1] ?? argv[at + 1] ?? "");
+  return Math.max(
+    0,
+    ...[given, process.env.LISTEN_FDS ?? ""].map(Number).filter((count) => Number.isInteger(count) && count <= PRESERVED_MAX),
+  );
+}
+
+const PRESERVED_MAX = 1024;
+const FIRST = 3;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/** The front has marked all of the caller's descriptors but the first to be closed by execve, as Bun does when it starts. */
+function keepOpen(count: number): void {
+  for (let fd = FIRST; fd < FIRST + count; fd++)
+    if (systemCall("fcntl", fd, F_GETFD, 0) === FD_CLOEXEC) systemCall("fcntl", fd, F_SETFD, 0);
+}

@@ -1,0 +1,50 @@
+// Where the front lies in box's own process, and the few words that its machine code and its tapes share. The front is
+// what the kernel starts when it starts box: see program.ts. All addresses are fixed when box is built.
+//
+//   0x00200000 ┌─────────────────────────┐
+//              │ Bun, and box's program  │  as Bun has linked it
+//   0x0f000000 ├─────────────────────────┤
+//              │ code                    │  program.ts
+//   0x0f100000 ├─────────────────────────┤
+//              │ words, tape             │  `words` below; boot.ts, interpreter.ts
+//   0x0f200000 ├─────────────────────────┤
+//              │ restore tape            │  from the kept start, if there is one: restore.ts
+//              └─────────────────────────┘
+//
+// It stands close behind Bun's last segment, since the kernel places the heap up to 1 GiB above the last segment of all,
+// and box's own tapes want what lies above that (src/execute/libc.ts).
+
+import { status } from "../tape/layout.ts";
+
+export const FRONT_CODE_ADDRESS = 0x0f00_0000;
+export const FRONT_DATA_ADDRESS = 0x0f10_0000;
+export const RESTORE_ADDRESS = 0x0f20_0000;
+export const RESTORE_BYTES_MAX = 0x40_0000;
+
+/** The words, by offset; the front's tape follows. Each is 64 bits. */
+export const words = {
+  stack: 0, // address of argc, as the kernel has started the process: argv, the environment and the auxiliary vector follow
+  environment: 8, // address of the first pointer of the environment
+  baseAt: 16, // where the auxiliary vector has AT_BASE, …
+  entryAt: 24, // … AT_ENTRY, …
+  headersAt: 32, // … and AT_PHDR
+  vdso: 40, // AT_SYSINFO_EHDR
+  plain: 48, // the record that a plain start begins with; set when box is built
+  entry: 56, // Bun's own entry point; set when box is built
+  headers: 64, // the program headers as Bun has linked them; set when box is built
+  base: 72, // where the plain start has put the program interpreter
+  target: 80, // where to go on after a tape
+  restore: 88, // address of the restore tape's header; 0: there is none
+  file: 96, // descriptor of the kept start
+  resumeStack: 104, // stack pointer of the process that was kept
+  thread: 112, // its thread pointer (FS base)
+  status: 120, // what a tape reports (src/tape/layout.ts)
+  bytes: 120 + status.bytes,
+} as const;
+
+/** The folder of all states where nobody names another; what is kept is in a folder below it, root's alone. */
+export const KEPT_STATE_ROOT = "/run/box";
+export const KEPT_FOLDER = `${KEPT_STATE_ROOT}/.kept`;
+export const KEPT_START = "start";
+/** argv[0] of a box that is not to begin from a kept start. */
+export const PLAIN_NAME = "BOX";

@@ -1,0 +1,219 @@
+// A start that is kept from one box for the next (src/front): goes on with what is this process's own, is refused wherever
+// it does not fit, and leaves nothing behind. All in a /run of the tests' own.
+
+import { describe, expect } from "bun:test";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Bundle, binary, execute, linesOf, type Outcome, testWith } from "./harness.ts";
+
+const test = testWith("strace");
+const kept = "/run/box/.kept";
+
+/** A shell in which /run is empty and `box` is box; two runs have kept a start unless `fresh`. */
+async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boolean; limitMs?: number } = {}): Promise<Outcome> {
+  const run = `"$BOX" --root ${bundle.states} run --bundle ${bundle.folder} ${bundle.id}`;
+  const begin = ["mount -t tmpfs run /run", ...(options.fresh === true ? [] : [run, run])].join(" && ");
+  const argv = ["unshare", "--mount", "bash", "-c", `set -e; ${begin}\n${script}`];
+  return execute(argv, {
+    env: { BOX: binary, ID: bundle.id, STATES: bundle.states, BUNDLE: bundle.folder },
+    limitMs: options.limitMs ?? 30_000,
+  });
+}
+
+/** The dynamic linker says so when it has loaded something: then the start was a plain one. */
+const howItBegan = `began() { if LD_DEBUG=files "$@" 2>&1 >/dev/null | grep -q 'calling init'; then echo plain; else echo kept; fi; }
+list() { began "$BOX" --root "$STATES" list; }
+`;
+
+const nothing = (spec: Bundle["spec"]): void => {
+  if (spec.process) spec.process.args = ["true"];
+};
+
+describe("the third start", () => {
+  test("goes on from what the second has kept", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `${howItBegan}
+      run() { began "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+      ls -A ${kept} 2>/dev/null || echo none
+      run; cat ${kept}/start-mark | cut -d ' ' -f 1; test -e ${kept}/start || echo not yet
+      run; cat ${kept}/start-mark | cut -d ' ' -f 1; stat -c %a ${kept} ${kept}/start
+      run; list; ls ${kept}`,
+      { fresh: true },
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual([
+      ...["none", "plain", "started", "not yet", "plain", "kept", "700", "600", "kept", "kept"],
+      ...["start", "start-mark"],
+    ]);
+  });
+
+  test("has arguments, environment, folder and descriptors of its own", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `cd "$BUNDLE"/..
+      box() { "$BOX" --root "$STATES" "$@"; }
+      echo typed | WHAT=own box run -e WHAT --bundle "$(basename "$BUNDLE")" "$ID" sh -c 'echo $WHAT $0 $(cat)' argument
+      unset BOX_TEST_NOTHING; box run -e BOX_TEST_NOTHING --bundle "$BUNDLE" "$ID" env | grep -c BOX_TEST || true
+      box run --bundle "$BUNDLE" "$ID" sh -c 'ls /proc/self/fd | wc -l'
+      box state nobody 2>&1 || echo "ended with $?"
+      box run --bundle "$BUNDLE" "$ID" sh -c 'exit 5' || echo "ended with $?"`,
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual([
+      ...["own argument typed", "0", "4", "box: id: the container nobody does not exist", "ended with 1"],
+      "ended with 5",
+    ]);
+  });
+
+  test("of an ordinary user is a plain one", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout } = await inOwnRun(
+      bundle,
+      `${howItBegan}
+      list; began setpriv --reuid 65534 --regid 65534 --clear-groups "$BOX" list`,
+    );
+    expect(linesOf(stdout)).toEqual(["kept", "plain"]);
+  });
+
+  test("of a command that is no part of a container's life is a plain one", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout } = await inOwnRun(
+      bundle,
+      `${howItBegan} list; began "$BOX" --version; began "$BOX" spec --bundle /tmp/none; began "$BOX" features`,
+    );
+    expect(linesOf(stdout)).toEqual(["kept", "kept", "plain", "plain"]);
+  });
+
+  test("with a plugin is a plain one, at every point of its container's life, and hands on what it was handed", async () => {
+    using bundle = new Bundle(nothing);
+    const plugin = `${bundle.folder}/plugin.ts`;
+    writeFileSync(
+      plugin,
+      "export default { name: 'p', apply(hooks) { for (const at of ['prestart', 'poststart', 'poststop']) hooks[at].tap('p', () => console.log(at)); } };\n",
+      { mode: 0o644 },
+    );
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `${howItBegan} list
+      life() { began "$BOX" --root "$STATES" "$@"; }
+      exec 5<"$BUNDLE"/config.json 4</dev/null 3</dev/null
+      life run --plugin "$BUNDLE"/plugin.ts --preserve-fds 3 --bundle "$BUNDLE" "$ID"
+      "$BOX" --root "$STATES" run --plugin "$BUNDLE"/plugin.ts --preserve-fds 3 --bundle "$BUNDLE" "$ID" sh -c 'head -c 1 <&5; echo'
+      life create --plugin "$BUNDLE"/plugin.ts --bundle "$BUNDLE" "$ID"
+      "$BOX" --root "$STATES" start "$ID"
+      "$BOX" --root "$STATES" delete --force "$ID"`,
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["kept", "plain", "prestart", "poststart", "{", "poststop", "plain", "poststart", "poststop"]);
+  });
+
+  test("collects JavaScript's garbage with threads of its own", async () => {
+    using bundle = new Bundle(nothing);
+    expect(await bundle.box(["create", "--bundle", bundle.folder, bundle.id])).toMatchObject({ exitCode: 0 });
+    const state = readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8");
+    const { stdout, stderr } = await (async () => {
+      using others = new Bundle(nothing);
+      for (let index = 0; index < 1500; index++) {
+        mkdirSync(`${bundle.states}/${bundle.id}-${index}`);
+        writeFileSync(`${bundle.states}/${bundle.id}-${index}/state.json`, state.replaceAll(bundle.id, `${bundle.id}-${index}`));
+      }
+      return await inOwnRun(
+        others,
+        `${howItBegan} list
+        strace -f -qq -e trace=clone3 -o /run/threads "$BOX" --root ${bundle.states} list | wc -l
+        test -s /run/threads && echo threads`,
+        { limitMs: 60_000 },
+      );
+    })();
+    for (let index = 0; index < 1500; index++) rmSync(`${bundle.states}/${bundle.id}-${index}`, { recursive: true });
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["kept", "1502", "threads"]);
+  }, 60_000);
+});
+
+describe("what does not fit is not gone on from", () => {
+  const refuses = (title: string, change: string, began = "list"): void =>
+    test(title, async () => {
+      using bundle = new Bundle(nothing);
+      const { stdout, stderr } = await inOwnRun(bundle, `${howItBegan} list\n${change}\n${began}`);
+      expect(stderr).toBe("");
+      expect(linesOf(stdout)).toEqual(["kept", "plain"]);
+    });
+
+  refuses("a file that others may write", `chmod 620 ${kept}/start`);
+  refuses("a file of somebody else", `chown 65534 ${kept}/start`);
+  refuses("a folder that others may read", `chmod 755 ${kept}`);
+  refuses("a link", `mv ${kept}/start ${kept}/else; ln -s else ${kept}/start`);
+  refuses("a pipe", `rm ${kept}/start; mkfifo -m 600 ${kept}/start`);
+  refuses("a file cut short", `truncate -s 20 ${kept}/start`);
+  refuses("an empty file", `truncate -s 0 ${kept}/start`);
+  refuses("a file of another kind", `printf x | dd of=${kept}/start conv=notrunc status=none`);
+  refuses("another build in the place of box", `cp "$BOX" /run/other; BOX=/run/other`);
+  refuses("an executable that was changed", `cp "$BOX" /run/other; BOX=/run/other; touch /run/other`);
+  refuses("a descriptor in the place of one of Bun's own", "exec 64</dev/null");
+  refuses("too few descriptors", "ulimit -n 40");
+  refuses("too little room for memory", "true", 'began bash -c \'ulimit -v 60000000; exec "$0" "$@"\' "$BOX" --root "$STATES" list');
+});
+
+test("memory that is cut short: the command begins again, and no further one tries", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr, exitCode } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    # The restore tape is last; what is before it is read when there is no way back.
+    size=$(stat -c %s ${kept}/start)
+    "$BOX" --root "$STATES" list | wc -l
+    dd if=${kept}/start of=/run/tape bs=1 skip=48 count=8 status=none; at=$(od -An -tu8 /run/tape | tr -d ' ')
+    dd if=${kept}/start of=/run/saved bs=4096 skip=$((at / 4096)) status=none
+    mv ${kept}/start /run/whole
+    # All pages but the first are gone: the tape is moved to the second.
+    { head -c 4096 /run/whole; cat /run/saved; } >${kept}/start; chmod 600 ${kept}/start
+    printf '\\000\\020\\000\\000\\000\\000\\000\\000' | dd of=${kept}/start bs=1 seek=48 conv=notrunc status=none
+    "$BOX" --root "$STATES" list | wc -l; ls ${kept}; list`,
+  );
+  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  expect(linesOf(stdout)).toEqual(["1", "1", "start-mark", "plain"]);
+});
+
+test("many second starts at once: one keeps, all run, and nothing else stays", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID$1" && echo ran; }
+    run 0
+    for n in $(seq 12); do run $n & done; wait
+    ls ${kept}; list; pgrep -c -f '^BOX keep-start' || true`,
+    { fresh: true, limitMs: 60_000 },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual([...Array.from({ length: 13 }, () => "ran"), "start", "start-mark", "kept", "0"]);
+});
+
+test("whoever keeps is killed in the middle: the process that is kept ends with it, and the next start keeps", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run
+    strace -qq -o /dev/null -e trace=waitid -e inject=waitid:delay_enter=3000000:when=1 "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID" & tracer=$!
+    until pgrep -f '^BOX keep-start' >/run/child; do :; done
+    pkill -9 -P $tracer; wait $tracer || true
+    until grep -sq '^State:.[ZX]' /proc/$(cat /run/child)/status || ! test -e /proc/$(cat /run/child); do :; done; echo ended
+    "$BOX" --root "$STATES" delete --force "$ID" 2>/dev/null || true
+    run; list`,
+    { fresh: true },
+  );
+  expect(linesOf(stdout)).toEqual(["ended", "kept"]);
+}, 30_000);
+
+test("nobody becomes one to be kept by asking for it", async () => {
+  expect(await execute([binary, "keep-start", "1"])).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: "box: unknown command keep-start\nhint: box --help lists the commands\n",
+  });
+});
