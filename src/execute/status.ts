@@ -5,7 +5,7 @@ import { addressOf, cString, systemCall } from "./libc.ts";
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
-/** The struct that statx(2) fills, as 16-bit words: nlink at 8, uid at 10, mode at 14, size at 20. undefined when it fails. */
+/** The struct that statx(2) fills, as 16-bit words: nlink at 8, uid at 10, mode at 14, inode at 16, size at 20. undefined when it fails. */
 export function statusOf(fd: number): Uint16Array | undefined {
   const statx = new Uint8Array(256);
   const empty = cString("");
@@ -16,3 +16,5 @@ export function statusOf(fd: number): Uint16Array | undefined {
 
 export const ownerOf = (status: Uint16Array): number => (status[10] as number) + (status[11] as number) * 0x1_0000;
 export const modeOf = (status: Uint16Array): number => status[14] as number;
+/** Of namespaces, whose inodes have 32 bits. */
+export const inodeOf = (status: Uint16Array): number => (status[16] as number) + (status[17] as number) * 0x1_0000;

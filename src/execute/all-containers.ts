@@ -1,0 +1,30 @@
+// Every container below the folder of all states, with its processes. A folder that is none, or not yet or no longer a
+// whole one, is left out: box list is what warns of those.
+
+import { problemOfId } from "../config/container-id.ts";
+import { BoxError } from "../errors.ts";
+import { errnoName } from "../linux/errno-name.ts";
+import type { State } from "../state/state.ts";
+import { processesOf } from "./container-processes.ts";
+import { listFolder } from "./list-folder.ts";
+import { checkStateRoot, readFolder } from "./state-folder.ts";
+
+export type ContainerWithPids = { readonly state: State; readonly pids: readonly number[] };
+
+const ENOENT = 2;
+
+/** In the order of their ids; none where there is no such folder. Throws a BoxError for one that is not the caller's. */
+export function allContainers(stateRoot: string): ContainerWithPids[] {
+  checkStateRoot(stateRoot);
+  const entries = listFolder(stateRoot);
+  if (entries === -ENOENT) return [];
+  if (typeof entries === "number")
+    throw new BoxError({ origin: "--root", what: "cannot list", object: stateRoot, errno: errnoName(-entries) });
+  const found: ContainerWithPids[] = [];
+  for (const { name, isFolder } of entries) {
+    if (!isFolder || problemOfId(name) !== undefined) continue;
+    const { state } = readFolder(`${stateRoot}/${name}`);
+    if (state?.id === name) found.push({ state, pids: processesOf(state) });
+  }
+  return found;
+}
