@@ -55,7 +55,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   state: { synopsis: "state ID", help: "show a container's state as JSON", load: () => import("./state.ts") },
   list: { synopsis: "list [flags]", help: "list the containers", load: () => import("./list.ts") },
-  ps: { synopsis: "ps [flags] ID [PS-OPTION…]", help: "list a container's processes", load: () => import("./ps.ts") },
+  ps: { synopsis: "ps [flags] [ID [PS-OPTION…]]", help: "list the processes of one container or of all", load: () => import("./ps.ts") },
   ns: { synopsis: "ns [flags] [NAMESPACE]", help: "list the namespaces in use, or the processes of one", load: () => import("./ns.ts") },
   kill: {
     synopsis: "kill [--all] ID… [SIGNAL]",

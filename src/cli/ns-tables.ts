@@ -2,16 +2,24 @@
 
 import { hostReader } from "../execute/files.ts";
 import type { Probed } from "../execute/probe-processes.ts";
-import { treeOf } from "../inspect/namespace-tree.ts";
+import { namespaceTree } from "../inspect/namespace-tree.ts";
 import { firstMember, type Holder, type Namespace } from "../inspect/namespaces.ts";
 import { commandLine, namesOfUsers, type ProcessCgroup, parseCgroups, pidsWithin } from "../inspect/process-text.ts";
 import type { ReadNamespaces } from "../inspect/read-namespaces.ts";
 import type { Cell, Column } from "../inspect/table.ts";
+import type { Placed } from "../inspect/tree.ts";
 import type { NamespaceLink } from "../linux/namespace-types.ts";
 import { showJson, showTable } from "./show-table.ts";
 
 export type NamedLink = { readonly link: NamespaceLink; readonly id: number };
-type Options = { readonly shared: boolean; readonly tree: boolean; readonly json: boolean; readonly wide: boolean };
+type Options = {
+  readonly shared: boolean;
+  /** The container that was asked for. */
+  readonly container: string | undefined;
+  readonly tree: boolean;
+  readonly json: boolean;
+  readonly wide: boolean;
+};
 /** With `link` where it is one of a process that was asked for. */
 type Shown = Namespace & Partial<Pick<NamedLink, "link">>;
 
@@ -19,45 +27,59 @@ const read = (path: string): string => hostReader.read(path) ?? "";
 const commandOf = ({ pid, stat }: Probed): string => commandLine(read(`/proc/${pid}/cmdline`), stat.name);
 
 export function showNamespaces(namespaces: readonly Shown[], { unseen }: ReadNamespaces, options: Options): void {
-  const placed = options.tree ? treeOf(namespaces) : namespaces.map((namespace) => ({ namespace, branch: "" }));
-  if (options.json) return void showJson({ namespaces: placed.map(({ namespace }) => jsonOf(namespace)), unseenProcesses: unseen });
+  const placed = options.tree ? namespaceTree(namespaces) : namespaces.map((item) => ({ item, branch: "" }));
+  if (options.json)
+    return void showJson({ namespaces: placed.map(({ item }) => jsonOf(item, options.container)), unseenProcesses: unseen });
+  const columns = namespaceColumns(options);
+  showTable(
+    columns,
+    placed.map((one) => columns.map(({ cell }) => cell(one))),
+    options.wide,
+  );
+}
+
+type NamespaceColumn = Column & { readonly cell: (placed: Placed<Shown>) => Cell };
+
+function namespaceColumns({ shared, container }: Options): NamespaceColumn[] {
   const users = namesOfUsers(read("/etc/passwd"));
-  const columns = namespaceColumns.filter(({ title }) => options.shared || title !== "SHARED");
-  const rows = placed.map(({ namespace, branch }) => rowOf(namespace, branch, users, options.shared));
-  showTable(columns, rows, options.wide);
-}
-
-const namespaceColumns: readonly Column[] = [
-  { title: "NAMESPACE" },
-  { title: "TYPE" },
-  { title: "PROCS", right: true },
-  { title: "USERS", least: 8 },
-  { title: "CONTAINER", least: 9 },
-  { title: "SHARED", least: 6 },
-  { title: "PID", right: true },
-  { title: "COMMAND", least: 10 },
-];
-
-function rowOf(one: Shown, branch: string, users: ReadonlyMap<number, string>, shared: boolean): Cell[] {
-  const first = firstMember(one);
-  const names = one.uids.map((uid) => users.get(uid) ?? String(uid));
-  const containers = [...(one.isHost ? ["host"] : []), ...one.containers];
-  return [
-    `${branch}${one.id}`,
-    one.link ?? one.type,
-    String(one.members.length),
-    names.join(",") || "-",
-    containers.join(",") || "-",
-    ...(shared ? [{ text: sharedWith(one).join(",") || "-", mark: sharedWith(one).length > 0 }] : []),
-    first === undefined ? "-" : String(first.pid),
-    first === undefined ? one.holders.map(holderWords).join(", ") : commandOf(first),
+  const first: NamespaceColumn[] = [
+    { title: "NAMESPACE", cell: ({ item, branch }) => `${branch}${item.id}` },
+    { title: "TYPE", cell: ({ item }) => item.link ?? item.type },
+    { title: "PROCS", right: true, cell: ({ item }) => String(item.members.length) },
+    { title: "USERS", least: 8, cell: ({ item }) => listOf(item.uids.map((uid) => users.get(uid) ?? String(uid))) },
   ];
+  const containers: NamespaceColumn = {
+    title: "CONTAINER",
+    least: 9,
+    cell: ({ item }) => listOf([...(item.isHost ? ["host"] : []), ...item.containers]),
+  };
+  const sharing: NamespaceColumn = {
+    title: "SHARED",
+    least: 6,
+    cell: ({ item }) => {
+      const others = sharedWith(item, container);
+      return { text: listOf(others), mark: others.length > 0 };
+    },
+  };
+  const last: NamespaceColumn[] = [
+    { title: "PID", right: true, cell: ({ item }) => String(firstMember(item)?.pid ?? "-") },
+    { title: "COMMAND", least: 10, cell: ({ item }) => commandOrHolders(item) },
+  ];
+  // Of a container that was asked for it is not said again whose a namespace is.
+  return [...first, ...(container === undefined ? [containers] : []), ...(shared ? [sharing] : []), ...last];
 }
 
-/** `host` for a container's that is the host's too, and the containers if there are several. */
-function sharedWith({ isHost, containers }: Namespace): string[] {
-  if (containers.length === 0) return [];
-  return [...(isHost ? ["host"] : []), ...(containers.length > 1 ? containers : [])];
+const listOf = (words: readonly string[]): string => words.join(",") || "-";
+
+function commandOrHolders(one: Namespace): string {
+  const first = firstMember(one);
+  return first === undefined ? one.holders.map(holderWords).join(", ") : commandOf(first);
+}
+
+/** `host` and the containers, where more than one of these have it; without the container that was asked for. */
+function sharedWith({ isHost, containers }: Namespace, asked: string | undefined): string[] {
+  const all = [...(isHost ? ["host"] : []), ...containers];
+  return containers.length === 0 || all.length === 1 ? [] : all.filter((one) => one !== asked);
 }
 
 function holderWords(holder: Holder): string {
@@ -75,7 +97,7 @@ function holderWords(holder: Holder): string {
   }
 }
 
-function jsonOf(one: Shown): Record<string, unknown> {
+function jsonOf(one: Shown, asked?: string): Record<string, unknown> {
   const first = firstMember(one);
   return {
     id: one.id,
@@ -85,7 +107,7 @@ function jsonOf(one: Shown): Record<string, unknown> {
     users: one.uids,
     host: one.isHost,
     containers: one.containers,
-    sharedWith: sharedWith(one),
+    sharedWith: sharedWith(one, asked),
     pid: first?.pid ?? null,
     command: first === undefined ? null : commandOf(first),
     owner: one.relations?.owner ?? null,

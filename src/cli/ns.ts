@@ -44,14 +44,12 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const read = readNamespaces(allContainers(stateRoot));
   if (id !== undefined) showNamespace(namespaceOf(read, id), read, options);
   else {
-    const ofType = (type: NamespaceType): boolean => types === undefined || types.includes(type);
-    const shown = read.namespaces.filter(
-      (one) => ofType(one.type) && (values.container === undefined || one.containers.includes(values.container)),
-    );
-    showNamespaces(links === undefined ? shown : byLink(shown, links), read, {
-      ...options,
-      shared: options.shared || values.container !== undefined,
-    });
+    const { container } = values;
+    const isWanted = (one: Namespace): boolean =>
+      (types === undefined || types.includes(one.type)) && (container === undefined || one.containers.includes(container));
+    const wanted = read.namespaces.filter(isWanted);
+    const shown = links === undefined ? wanted : byLink(wanted, links);
+    showNamespaces(shown, read, { ...options, container, shared: options.shared || container !== undefined });
   }
   warnOfUnseen(read);
   return 0;

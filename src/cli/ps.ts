@@ -1,5 +1,6 @@
-// box ps: a container's processes. The table is ps(1)'s own, with its options, of which the lines with the container's
-// pids are kept; without ps(1) box makes the usual one itself.
+// box ps: the processes of one container or of all, in a table of box's own (ps-table.ts). With options of ps(1), or with
+// --format, as runc does it: the table is ps(1)'s, of which the lines with the container's pids are kept; without ps(1) box
+// makes the usual one itself.
 
 import { BoxError } from "../errors.ts";
 import { processesOf } from "../execute/container-processes.ts";
@@ -11,17 +12,34 @@ import { namedContainer } from "./named-container.ts";
 import { tableOrJson } from "./table-or-json.ts";
 
 export const flags: readonly FlagRow[] = [
-  { name: "format", short: "f", value: "table|json", help: "what ps(1) prints of them, or their pids as JSON (default table)" },
+  { name: "tree", help: "each process below its parent" },
+  { name: "json", help: "print JSON" },
+  { name: "wide", short: "w", help: "cut nothing, however wide the table gets" },
+  { name: "format", short: "f", value: "table|json", help: "as runc: what ps(1) prints of them, or their pids as JSON" },
   { name: "help", short: "h", help: "show this help" },
 ];
+
+const synopsis = "box ps [flags] [ID] | box ps [--format table|json] ID [PS-OPTION…]";
+/** Flags of box's own that ps(1) does not have, so that they may also stand behind the id. */
+const ownFlags = ["tree", "json", "wide"] as const;
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const { switches, values, rest } = parseFlags(argv, flags, "ps");
   if (switches.has("help")) return (await import("./help.ts")).printHelp("ps");
-  const [id, ...options] = rest;
-  if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box ps [--format table|json] ID [PS-OPTION…]" });
+  const [id, ...words] = rest;
+  const options = words.filter((word) => !ownFlags.some((name) => word === `--${name}`));
+  const wishes = ownFlags.filter((name) => switches.has(name) || words.includes(`--${name}`));
+  const stateRoot = globals.root ?? rootOfStates();
+  if (options.length === 0 && values.format === undefined) {
+    const has = (name: (typeof ownFlags)[number]): boolean => wishes.includes(name);
+    (await import("./ps-table.ts")).showProcesses(stateRoot, id, { tree: has("tree"), json: has("json"), wide: has("wide") });
+    return 0;
+  }
+  if (wishes.length > 0)
+    throw new BoxError({ what: `--${wishes[0]} goes neither with --format nor with options of ps(1)`, hint: synopsis });
+  if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: synopsis });
   const format = tableOrJson(values.format);
-  const pids = processesOf(namedContainer(globals.root ?? rootOfStates(), id).state);
+  const pids = processesOf(namedContainer(stateRoot, id).state);
   if (format === "json") console.log(JSON.stringify(pids));
   else console.log(await tableOf(pids, options));
   return 0;

@@ -13,8 +13,7 @@ export function showTable(columns: readonly Column[], rows: readonly (readonly C
   writeLine(renderTable(columns, rows, { width: wide ? undefined : width, colour }));
 }
 
-/** For whoever draws a table again and again, too: a terminal's width changes. */
-export function tableStyle(): TableStyle {
+function tableStyle(): TableStyle {
   const { COLUMNS = "", NO_COLOR = "", TERM } = process.env;
   const terminal = terminalWidth();
   const given = /^[1-9]\d{0,4}$/.test(COLUMNS) ? Number(COLUMNS) : USUAL_WIDTH;
@@ -25,5 +24,5 @@ export function tableStyle(): TableStyle {
   };
 }
 
-/** On one line. Names of strangers are in it, so whatever could act on a terminal is escaped; it stays the same JSON. */
-export const showJson = (value: unknown): unknown => writeLine(escapeJson(JSON.stringify(value)));
+/** On one line. Names of strangers are in it, so whatever could act on a terminal is escaped; it stays the same JSON. False when nobody reads it. */
+export const showJson = (value: unknown): boolean => writeLine(escapeJson(JSON.stringify(value)));

@@ -2,39 +2,23 @@
 // namespace below its parent where both have the same owner. Pure.
 
 import type { Namespace } from "./namespaces.ts";
+import { type Placed, treeOf } from "./tree.ts";
 
-/** `branch`: what leads to it, such as `│ └─`; empty for a root. */
-export type Placed<One extends Namespace> = { readonly namespace: One; readonly branch: string };
-
-/** Every namespace once, each below what it hangs on; what hangs on nothing that is here is a root. */
-export function treeOf<One extends Namespace>(namespaces: readonly One[]): Placed<One>[] {
+export function namespaceTree<One extends Namespace>(namespaces: readonly One[]): Placed<One>[] {
   const byId = new Map(namespaces.map((one) => [one.id, one]));
-  const below = new Map<number | undefined, One[]>();
-  for (const one of namespaces) {
-    const above = placeOf(one, byId);
-    below.set(above, [...(below.get(above) ?? []), one]);
-  }
-  const placed: Placed<One>[] = [];
-  const add = (one: One, branch: string, indent: string): void => {
-    placed.push({ namespace: one, branch });
-    const children = [...(below.get(one.id) ?? [])].sort(userLast);
-    for (const [index, child] of children.entries()) {
-      const last = index === children.length - 1;
-      add(child, `${indent}${last ? "└─" : "├─"}`, `${indent}${last ? "  " : "│ "}`);
-    }
-  };
-  for (const root of (below.get(undefined) ?? []).sort(userLast)) add(root, "", "");
-  return placed;
+  return treeOf(
+    namespaces.toSorted(userLast),
+    ({ id }) => id,
+    (one) => placeOf(one, byId),
+  );
 }
 
-function placeOf(one: Namespace, byId: ReadonlyMap<number, Namespace>): number | undefined {
-  const { owner, parent } = one.relations ?? {};
-  const wanted = one.type === "user" || (one.type === "pid" && isSiblings(one, byId.get(parent ?? 0))) ? parent : owner;
-  return wanted !== undefined && byId.has(wanted) && wanted !== one.id ? wanted : undefined;
+function placeOf({ type, relations }: Namespace, byId: ReadonlyMap<number, Namespace>): number | undefined {
+  const { owner, parent } = relations ?? {};
+  if (type === "user") return parent;
+  const above = type === "pid" && parent !== undefined ? byId.get(parent) : undefined;
+  return above !== undefined && above.relations?.owner === owner ? parent : owner;
 }
-
-const isSiblings = (one: Namespace, parent: Namespace | undefined): boolean =>
-  parent?.relations?.owner === one.relations?.owner && parent !== undefined;
 
 const userLast = (one: Namespace, other: Namespace): number =>
   Number(one.type === "user") - Number(other.type === "user") || one.id - other.id;

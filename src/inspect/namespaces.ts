@@ -8,8 +8,8 @@ import type { MountedNamespace } from "./mounted-namespaces.ts";
 
 /** What keeps a namespace besides the processes in it. */
 export type Holder =
-  /** Where a process's next children will be, and it is not itself. */
-  | { readonly by: "pid_for_children" | "time_for_children"; readonly pid: number; readonly name: string }
+  /** Where the next children of a process, or of one of its threads, will be, and it is not itself. */
+  | { readonly by: "pid_for_children" | "time_for_children"; readonly pid: number; readonly thread: number; readonly name: string }
   | { readonly by: "fd"; readonly pid: number; readonly name: string; readonly fd: number }
   /** `pid`: a process that sees it there. */
   | { readonly by: "mount"; readonly pid: number; readonly path: string; readonly mountNamespace: number }
@@ -58,13 +58,13 @@ export function draftNamespaces({ processes, containerOf, mounts }: Survey): Dra
   for (const one of processes) {
     const container = containerOf.get(one.pid);
     for (const [index, type] of namespaceTypes.entries()) addMember(drafts, one.links[index] ?? 0, type, one, container);
-    addForChildren(drafts, one, one.links);
-    for (const { links } of one.strays) {
+    addForChildren(drafts, one, one.pid, one.links);
+    for (const { id: thread, links } of one.strays) {
       for (const [index, type] of namespaceTypes.entries()) {
         const id = links[index] ?? 0;
         if (id !== one.links[index]) addStray(drafts, id, type, one, container);
       }
-      addForChildren(drafts, one, links);
+      addForChildren(drafts, one, thread, links);
     }
     for (const { type, id, fd } of one.open) draftOf(drafts, id, type).holders.push({ by: "fd", pid: one.pid, name: one.stat.name, fd });
   }
@@ -107,12 +107,12 @@ const places = forChildren.map((link) => {
   return { link, type, at: namespaceLinks.indexOf(link), own: namespaceLinks.indexOf(type) };
 });
 
-function addForChildren(drafts: Map<number, Draft>, { pid, stat: { name } }: Probed, links: Links): void {
+function addForChildren(drafts: Map<number, Draft>, { pid, stat: { name } }: Probed, thread: number, links: Links): void {
   for (const { link, type, at, own } of places) {
     const id = links[at] ?? 0;
     if (id === 0 || id === links[own]) continue;
     const { holders } = draftOf(drafts, id, type);
-    if (!holders.some((one) => one.by === link && one.pid === pid)) holders.push({ by: link, pid, name });
+    if (!holders.some((one) => one.by === link && one.pid === pid)) holders.push({ by: link, pid, thread, name });
   }
 }
 

@@ -1,14 +1,13 @@
 // Processes as the table that `ps -ef` prints, for machines without ps(1). Pure but for the reader that it is given;
 // which processes, and whether ps(1) is there, is known to src/cli/ps.ts.
 
+import { TICKS_PER_SECOND } from "../host/process-stat.ts";
 import { startTimeOf } from "../state/state.ts";
 import { escapeControls } from "../tape/escape-controls.ts";
+import { commandLine } from "./process-text.ts";
 
 /** The text of a file below /proc or of /etc/passwd; undefined when there is none. */
 export type ReadFile = (path: string) => string | undefined;
-
-/** USER_HZ: what /proc counts time in, on every machine box is built for. */
-const TICKS_PER_SECOND = 100;
 
 /** The heading and a line for each process that is still there. `now` decides how a start is written, as ps does it. */
 export function processTable(pids: readonly number[], read: ReadFile, now: Date): string {
@@ -25,7 +24,8 @@ export function processTable(pids: readonly number[], read: ReadFile, now: Date)
     const usedSeconds = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
     const livedSeconds = Math.max((now.getTime() - started.getTime()) / 1000, 1 / TICKS_PER_SECOND);
     const share = Math.min(Math.floor((usedSeconds * 100) / livedSeconds), 99);
-    const command = commandOf(read(`/proc/${pid}/cmdline`) ?? "", stat);
+    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+    const command = escapeControls(commandLine(read(`/proc/${pid}/cmdline`) ?? "", name));
     const times = [startOf(started, now), terminalOf(Number(fields[4])), durationOf(Math.floor(usedSeconds))] as const;
     lines.push(line(names.get(uid) ?? uid, String(pid), fields[1] ?? "", String(share), ...times, command));
   }
@@ -69,10 +69,4 @@ function terminalOf(number: number): string {
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
   if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
   return "?";
-}
-
-/** A process without arguments, a kernel thread or a zombie, has its name in brackets. */
-function commandOf(cmdline: string, stat: string): string {
-  const words = cmdline.endsWith("\0") ? cmdline.slice(0, -1) : cmdline;
-  return words === "" ? `[${stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"))}]` : escapeControls(words.replaceAll("\0", " "));
 }

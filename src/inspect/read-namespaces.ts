@@ -96,7 +96,7 @@ function pathOf(holder: Holder, ownMounts: number | undefined): string | undefin
   if ("of" in holder) return undefined;
   if (holder.by === "fd") return `/proc/${holder.pid}/fd/${holder.fd}`;
   if (holder.by === "mount") return holder.mountNamespace === ownMounts ? holder.path : undefined;
-  return `/proc/${holder.pid}/ns/${holder.by}`;
+  return `/proc/${holder.pid}/task/${holder.thread}/ns/${holder.by}`;
 }
 
 /** Of one process, by the names of its links; a thread's id will do as well. undefined when there is no such process. */

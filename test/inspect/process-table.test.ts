@@ -73,8 +73,9 @@ test("a name in place of a command line, and nothing that could write to the ter
   const odd = [
     { pid: 1, name: "a) (b" },
     { pid: 2, cmdline: "a\0\u001b[2J\0" },
+    { pid: 3, name: "\u001b[2J" },
   ];
-  expect(table(odd, 10).map((line) => line.slice(52))).toEqual(["[a) (b]", "a \\u{1b}[2J"]);
+  expect(table(odd, 10).map((line) => line.slice(52))).toEqual(["[a) (b]", "a \\u{1b}[2J", "[\\u{1b}[2J]"]);
 });
 
 test("a process that has ended meanwhile is left out", () => {

@@ -81,6 +81,8 @@ const needs = {
   busybox: () => existsSync(busybox) || "a static busybox (Debian package busybox-static)",
   runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
   setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
+  lsns: () => Bun.which("lsns") !== null || "lsns (Debian package util-linux)",
+  unshare: () => Bun.which("unshare") !== null || "unshare (Debian package util-linux)",
   strace: () => Bun.which("strace") !== null || "strace (Debian package strace)",
   "huge pages in cgroup v2": () =>
     (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&

@@ -1,7 +1,9 @@
 // box ps: the container's processes, as the host sees them.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
+import { namespaceTypes } from "../../src/linux/namespace-types.ts";
+import { tableOf } from "../docs/blocks.ts";
 import { asUser, Bundle, linesOf, testWith, until, userId } from "./harness.ts";
 
 const test = testWith();
@@ -22,7 +24,8 @@ test("the table is that of ps(1): -ef, or with the options that are given", asyn
   using bundle = new Bundle();
   using _running = await bundle.startSh("echo ready; exec sleep 1000");
   const pid = String(bundle.initPid);
-  const full = await bundle.box(["ps", bundle.id]);
+  const full = await bundle.box(["ps", "--format", "table", bundle.id]);
+  expect(await bundle.box(["ps", bundle.id, "-ef"])).toEqual(full);
   expect({ ...full, stdout: linesOf(full.stdout).map((line) => line.split(/ +/).slice(0, 2)) }).toEqual({
     exitCode: 0,
     stdout: [
@@ -42,8 +45,11 @@ test("without ps(1) box makes the usual table, and no other", async () => {
   using bundle = new Bundle();
   using _running = await bundle.startSh("echo ready; exec sleep 1000");
   const env = { PATH: bundle.folder };
-  for (const options of [[], ["-ef"]]) {
-    const { exitCode, stdout, stderr } = await bundle.box(["ps", bundle.id, ...options], { env });
+  for (const words of [
+    ["--format", "table", bundle.id],
+    [bundle.id, "-ef"],
+  ]) {
+    const { exitCode, stdout, stderr } = await bundle.box(["ps", ...words], { env });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     const [heading = "", ...lines] = linesOf(stdout);
     expect(heading).toBe("UID          PID    PPID  C STIME TTY          TIME CMD");
@@ -105,7 +111,65 @@ test("a container that has ended has none", async () => {
     await until(() => !existsSync(`/proc/${initPid}/root`), "the end of init");
   }
   expect(await pidsOf(bundle)).toEqual([]);
-  expect(linesOf((await bundle.box(["ps", bundle.id])).stdout)).toHaveLength(1);
+  for (const words of [[bundle.id], ["--format", "table", bundle.id], []])
+    expect(linesOf((await bundle.box(["ps", ...words])).stdout)).toHaveLength(1);
+});
+
+type Row = Record<string, unknown>;
+const ownRows = async (bundle: Bundle, ...words: string[]): Promise<Row[]> =>
+  (JSON.parse((await bundle.box(["ps", "--json", ...words])).stdout) as { processes: Row[] }).processes;
+
+const sharedTypes = (pid: number): string[] =>
+  namespaceTypes.filter((type) => readlinkSync(`/proc/${pid}/ns/${type}`) === readlinkSync(`/proc/self/ns/${type}`));
+
+test("box's own: of one container, or of all", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "uts");
+    delete spec.hostname;
+  });
+  using _first = await bundle.startSh(three);
+  const other = `${bundle.id}-other`;
+  await bundle.box(["run", "--detach", other]);
+  const rows = await ownRows(bundle, bundle.id);
+  const { initPid } = bundle;
+  expect(rows.map(({ container }) => container)).toEqual(rows.map(() => bundle.id));
+  expect(rows.map(({ pid }) => pid)).toEqual(await pidsOf(bundle));
+  expect(rows.map(({ inside }) => inside)).toEqual([1, 2, 3, 4]);
+  const elapsedSeconds = expect.any(Number);
+  expect(sharedTypes(initPid)).toContain("uts");
+  expect(rows[0]).toEqual({
+    ...{ container: bundle.id, pid: initPid, inside: 1, parent: _first.pid, uid: 0, state: "S", threads: 1, elapsedSeconds },
+    ...{ cgroup: "/", shared: sharedTypes(initPid), name: "sh", command: `sh -c ${three}` },
+  });
+  const all = await ownRows(bundle);
+  expect(all.filter(({ container }) => container === bundle.id)).toHaveLength(4);
+  expect(new Set(all.map(({ container }) => container))).toEqual(new Set([bundle.id, other]));
+});
+
+test("box's own table, and its tree", async () => {
+  using bundle = new Bundle();
+  using _running = await bundle.startSh(three);
+  const [init = 0, sleep, sh, inner] = await pidsOf(bundle);
+  const shared = sharedTypes(init).join();
+  const { exitCode, stdout, stderr } = await bundle.box(["ps", bundle.id, "--wide", "--tree"]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(linesOf(stdout).map((line) => line.trim().split(/ +/).join(" "))).toEqual([
+    "PID PPID INSIDE USER ELAPSED CGROUP SHARED COMMAND",
+    expect.stringMatching(new RegExp(`^${init} ${_running.pid} 1 root 00:\\d\\d / ${shared} sh -c `)),
+    expect.stringMatching(new RegExp(`^${sleep} ${init} 2 root 00:\\d\\d / ${shared} ├─sleep 1000$`)),
+    expect.stringMatching(new RegExp(`^${sh} ${init} 3 root 00:\\d\\d / ${shared} └─sh -c `)),
+    expect.stringMatching(new RegExp(`^${inner} ${sh} 4 root 00:\\d\\d / ${shared} └─sleep 1000$`)),
+  ]);
+  const narrow = linesOf((await bundle.box(["ps"])).stdout);
+  expect(narrow[0]).toStartWith("CONTAINER");
+  expect(Math.max(...narrow.map((line) => Bun.stringWidth(line)))).toBeLessThanOrEqual(80);
+});
+
+test("the keys of --json are those of the documentation", async () => {
+  using bundle = new Bundle();
+  using _running = await bundle.startSh(three);
+  const documented = tableOf(readFileSync("docs/inspect.md", "utf8"), "A process").map(([key = ""]) => key.replaceAll("`", ""));
+  expect(Object.keys((await ownRows(bundle))[0] ?? {})).toEqual(documented);
 });
 
 test("refusals", async () => {
@@ -115,7 +179,13 @@ test("refusals", async () => {
     const { exitCode, stdout, stderr } = await bundle.box(["ps", ...words]);
     return [exitCode, stdout, stderr];
   };
-  expect(await ps()).toEqual([1, "", "box: a container id is missing\nhint: box ps [--format table|json] ID [PS-OPTION…]\n"]);
+  const hint = "hint: box ps [flags] [ID] | box ps [--format table|json] ID [PS-OPTION…]\n";
+  expect(await ps("-f", "json")).toEqual([1, "", `box: a container id is missing\n${hint}`]);
+  for (const words of [
+    ["--tree", bundle.id, "-ef"],
+    ["-f", "json", bundle.id, "--tree"],
+  ])
+    expect(await ps(...words)).toEqual([1, "", `box: --tree goes neither with --format nor with options of ps(1)\n${hint}`]);
   expect(await ps("nope")).toEqual([1, "", "box: id: the container nope does not exist\n"]);
   expect(await ps("-f", "x", bundle.id)).toEqual([1, "", 'box: --format: expected table or json, got "x"\n']);
   expect(await ps(bundle.id, "-o", "comm")).toEqual([
