@@ -43,8 +43,10 @@ const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length :
 
 /** Takes from the widest column that may be cut, until the table fits or none is left. */
 function narrow(columns: readonly Column[], widths: number[], width: number): void {
-  let over = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length) - width;
   const leastOf = (index: number): number => columns[index]?.least ?? Number.POSITIVE_INFINITY;
+  // A command line may be millions long, and none is shown wider than the table.
+  for (const [index, own] of widths.entries()) if (leastOf(index) <= width) widths[index] = Math.min(own, width);
+  let over = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length) - width;
   for (; over > 0; over--) {
     let widest = -1;
     for (const [index, own] of widths.entries()) if (own > leastOf(index) && own >= (widths[widest] ?? 0)) widest = index;

@@ -21,8 +21,14 @@ test("where there is too little room, the widest column that may be cut is", () 
     "ID  PROCS  USERS               COMMAND",
     "1       1  root,nobody,daemon  /usr/bin/something…",
   ]);
-  expect(table(rows, { width: 36 })).toEqual(["ID  PROCS  USERS        COMMAND", "1       1  root,nobod…  /usr/bin/s…"]);
+  expect(table(rows, { width: 36 })).toEqual(["ID  PROCS  USERS         COMMAND", "1       1  root,nobody…  /usr/bin/s…"]);
   expect(table(rows, { width: 24 })).toEqual(["ID  PROCS  USERS  COMMA…", "1       1  root…  /usr/…"]);
+});
+
+test("a command line of millions of characters is no work", () => {
+  const start = performance.now();
+  expect(table([["1", "1", "root", "x".repeat(4_000_000)]], { width: 40 })[1]).toBe("1       1  root   xxxxxxxxxxxxxxxxxxxxx…");
+  expect(performance.now() - start).toBeLessThan(1000);
 });
 
 test("a terminal narrower than all that cuts the lines", () => {
