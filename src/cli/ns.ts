@@ -41,7 +41,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const links = values.pid === undefined ? undefined : linksOfProcess(values.pid);
   const stateRoot = globals.root ?? rootOfStates();
   if (values.container !== undefined) namedContainer(stateRoot, values.container);
-  const read = readNamespaces(allContainers(stateRoot));
+  const read = readNamespaces(allContainers(stateRoot, globals.root === undefined));
   if (id !== undefined) showNamespace(namespaceOf(read, id), read, options);
   else {
     const { container } = values;

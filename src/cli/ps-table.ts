@@ -8,14 +8,17 @@ import { type ContainerProcess, readContainerProcesses } from "../inspect/contai
 import { namesOfUsers } from "../inspect/process-text.ts";
 import type { Cell, Column } from "../inspect/table.ts";
 import { treeOf } from "../inspect/tree.ts";
+import type { Globals } from "./commands.ts";
+import { rootOfStates } from "./invocation.ts";
 import { namedContainer } from "./named-container.ts";
 import { showJson, showTable } from "./show-table.ts";
 
 type Options = { readonly tree: boolean; readonly json: boolean; readonly wide: boolean };
 
-/** Without an id: of all containers below `stateRoot`. */
-export function showProcesses(stateRoot: string, id: string | undefined, { tree, json, wide }: Options): void {
-  const containers = id === undefined ? allContainers(stateRoot) : [withPids(stateRoot, id)];
+/** Without an id: of all containers below the folder of all states. */
+export function showProcesses({ root }: Globals, id: string | undefined, { tree, json, wide }: Options): void {
+  const stateRoot = root ?? rootOfStates();
+  const containers = id === undefined ? allContainers(stateRoot, root === undefined) : [withPids(stateRoot, id)];
   const found = readContainerProcesses(containers);
   const placed = tree
     ? treeOf(

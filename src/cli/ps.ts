@@ -29,17 +29,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const [id, ...words] = rest;
   const options = words.filter((word) => !ownFlags.some((name) => word === `--${name}`));
   const wishes = ownFlags.filter((name) => switches.has(name) || words.includes(`--${name}`));
-  const stateRoot = globals.root ?? rootOfStates();
   if (options.length === 0 && values.format === undefined) {
     const has = (name: (typeof ownFlags)[number]): boolean => wishes.includes(name);
-    (await import("./ps-table.ts")).showProcesses(stateRoot, id, { tree: has("tree"), json: has("json"), wide: has("wide") });
+    (await import("./ps-table.ts")).showProcesses(globals, id, { tree: has("tree"), json: has("json"), wide: has("wide") });
     return 0;
   }
   if (wishes.length > 0)
     throw new BoxError({ what: `--${wishes[0]} goes neither with --format nor with options of ps(1)`, hint: synopsis });
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: synopsis });
   const format = tableOrJson(values.format);
-  const pids = processesOf(namedContainer(stateRoot, id).state);
+  const pids = processesOf(namedContainer(globals.root ?? rootOfStates(), id).state);
   if (format === "json") console.log(JSON.stringify(pids));
   else console.log(await tableOf(pids, options));
   return 0;

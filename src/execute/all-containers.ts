@@ -13,11 +13,14 @@ export type ContainerWithPids = { readonly state: State; readonly pids: readonly
 
 const ENOENT = 2;
 
-/** In the order of their ids; none where there is no such folder. Throws a BoxError for one that is not the caller's. */
-export function allContainers(stateRoot: string): ContainerWithPids[] {
+/**
+ * In the order of their ids. `mayLack`: the folder need not be there, as the usual one is made with the first container;
+ * one that somebody named is more likely misspelt. Throws a BoxError for one that is not the caller's, too.
+ */
+export function allContainers(stateRoot: string, mayLack: boolean): ContainerWithPids[] {
   checkStateRoot(stateRoot);
   const entries = listFolder(stateRoot);
-  if (entries === -ENOENT) return [];
+  if (entries === -ENOENT && mayLack) return [];
   if (typeof entries === "number")
     throw new BoxError({ origin: "--root", what: "cannot list", object: stateRoot, errno: errnoName(-entries) });
   const found: ContainerWithPids[] = [];

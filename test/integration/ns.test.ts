@@ -1,7 +1,7 @@
 // box ns: the namespaces in use, who is in them and what keeps them, as the kernel's own links say it.
 
-import { describe, expect } from "bun:test";
-import { closeSync, copyFileSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, setDefaultTimeout } from "bun:test";
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { namespaceLinks, namespaceTypes } from "../../src/linux/namespace-types.ts";
 import { tableOf } from "../docs/blocks.ts";
 import { asUser, Bundle, execute, linesOf, Running, type RunOptions, testWith, until, userId } from "./harness.ts";
@@ -10,8 +10,8 @@ import { Terminal } from "./terminal.ts";
 const test = testWith("unshare");
 const idle = "echo ready; exec sleep 1000";
 const long = `echo ready; sleep 1000; : ${"x".repeat(300)}`;
-/** For those that call box again and again. */
-const LONG_MS = 60_000;
+// Each look is one at all of /proc, and many tests take several.
+setDefaultTimeout(60_000);
 
 /** As docs/inspect.md names the keys. */
 type Row = {
@@ -40,6 +40,7 @@ function withoutWarning(stderr: string): string {
 }
 
 async function ns(bundle: Bundle, words: readonly string[], options: RunOptions = {}): Promise<string> {
+  mkdirSync(bundle.states, { recursive: true, mode: 0o700 });
   const { exitCode, stdout, stderr } = await bundle.box(["ns", ...words], options);
   expect({ exitCode, stderr: withoutWarning(stderr) }).toEqual({ exitCode: 0, stderr: "" });
   return stdout;
@@ -251,84 +252,75 @@ testWith("setpriv", "unshare")("an ordinary user sees what is its own, and is to
   });
 });
 
-test(
-  "names of strangers do nothing to a terminal, in a table or in JSON",
-  async () => {
-    using bundle = new Bundle();
-    const name = "a\u001b[2J\n\u009b1m";
-    const path = `${bundle.folder}/${name}`;
-    copyFileSync("/bin/sleep", path);
-    using running = new Running(["unshare", "--uts", path, "1000"], {});
-    await until(() => readFileSync(`/proc/${running.pid}/comm`, "utf8").startsWith("a"), "the program");
-    const uts = String(inode(running.pid, "uts"));
-    for (const words of [["--json"], [uts, "--json"], ["--tree"], [uts]]) {
-      const output = await ns(bundle, [...words, "--wide"]);
-      expect(output.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
-      expect(output).toMatch(/a(\\u\{1b\}|\\u001b)\[2J\\n(\\u\{9b\}|\\u009b)1m/);
-    }
-  },
-  LONG_MS,
-);
+test("names of strangers do nothing to a terminal, in a table or in JSON", async () => {
+  using bundle = new Bundle();
+  const name = "a\u001b[2J\n\u009b1m";
+  const path = `${bundle.folder}/${name}`;
+  copyFileSync("/bin/sleep", path);
+  using running = new Running(["unshare", "--uts", path, "1000"], {});
+  await until(() => readFileSync(`/proc/${running.pid}/comm`, "utf8").startsWith("a"), "the program");
+  const uts = String(inode(running.pid, "uts"));
+  for (const words of [["--json"], [uts, "--json"], ["--tree"], [uts]]) {
+    const output = await ns(bundle, [...words, "--wide"]);
+    expect(output.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(output).toMatch(/a(\\u\{1b\}|\\u001b)\[2J\\n(\\u\{9b\}|\\u009b)1m/);
+  }
+});
 
-test(
-  "processes that come and go meanwhile are no failure",
-  async () => {
-    using bundle = new Bundle();
-    using running = new Running(["sh", "-c", "echo ready; while :; do unshare --uts --net true; done"], {});
-    await running.says("ready");
-    for (let round = 0; round < 4; round++)
-      for (const words of [["--tree"], ["--json"]]) expect(linesOf(await ns(bundle, words)).length).toBeGreaterThan(0);
-  },
-  LONG_MS,
-);
+test("processes that come and go meanwhile are no failure", async () => {
+  using bundle = new Bundle();
+  using running = new Running(["sh", "-c", "echo ready; while :; do unshare --uts --net true; done"], {});
+  await running.says("ready");
+  for (let round = 0; round < 4; round++)
+    for (const words of [["--tree"], ["--json"]]) expect(linesOf(await ns(bundle, words)).length).toBeGreaterThan(0);
+});
 
 describe("a table", () => {
-  test(
-    "fits 80 columns, $COLUMNS, or anything, and has no colour where there is no terminal",
-    async () => {
-      using bundle = new Bundle();
-      using _running = await bundle.startSh(long);
-      const widest = async (words: readonly string[], env: Record<string, string> = {}): Promise<number> => {
-        const output = await ns(bundle, words, { env: { COLUMNS: "", ...env } });
-        expect(output).not.toContain("\u001b");
-        return Math.max(...linesOf(output).map((line) => Bun.stringWidth(line)));
-      };
-      const pid = String(inode(bundle.initPid, "pid"));
-      for (const words of [["--tree"], ["--shared"], ["--container", bundle.id], ["--pid", String(bundle.initPid)], [pid]])
-        expect([words, await widest(words)]).toEqual([words, 80]);
-      expect(await widest([pid], { COLUMNS: "133" })).toBe(133);
-      expect(await widest(["--wide"])).toBeGreaterThan(300);
-    },
-    LONG_MS,
-  );
+  test("fits 80 columns, $COLUMNS, or anything, and has no colour where there is no terminal", async () => {
+    using bundle = new Bundle();
+    using _running = await bundle.startSh(long);
+    const widest = async (words: readonly string[], env: Record<string, string> = {}): Promise<number> => {
+      const output = await ns(bundle, words, { env: { COLUMNS: "", ...env } });
+      expect(output).not.toContain("\u001b");
+      return Math.max(...linesOf(output).map((line) => Bun.stringWidth(line)));
+    };
+    const pid = String(inode(bundle.initPid, "pid"));
+    for (const words of [["--tree"], ["--shared"], ["--container", bundle.id], ["--pid", String(bundle.initPid)], [pid]])
+      expect([words, await widest(words)]).toEqual([words, 80]);
+    expect(await widest([pid], { COLUMNS: "133" })).toBe(133);
+    expect(await widest(["--wide"])).toBeGreaterThan(300);
+  });
 
-  test(
-    "is as wide as the terminal, and there what is shared is red",
-    async () => {
-      using bundle = new Bundle();
-      using _running = await bundle.startSh(long);
-      const shown = async (before: string): Promise<string> => {
-        using terminal = new Terminal(bundle, `${before} exec $BOX ns --container ${bundle.id} 2> warnings`);
-        const { exitCode, output } = await terminal.end();
-        expect(exitCode).toBe(0);
-        return output;
-      };
-      const coloured = await shown("");
-      expect(coloured).toStartWith("\u001b[1mNAMESPACE\u001b[39;22m");
-      expect(coloured).toContain("\u001b[31mhost\u001b[39;22m");
-      expect(Math.max(...linesOf(coloured).map((line) => Bun.stringWidth(line)))).toBe(100);
-      for (const before of ["NO_COLOR=1", "TERM=dumb"]) {
-        const plain = await shown(before);
-        expect(plain).not.toContain("\u001b");
-        expect(linesOf(plain)).toHaveLength(linesOf(coloured).length);
-      }
-    },
-    LONG_MS,
-  );
+  test("is as wide as the terminal, and there what is shared is red", async () => {
+    using bundle = new Bundle();
+    using _running = await bundle.startSh(long);
+    const shown = async (before: string): Promise<string> => {
+      using terminal = new Terminal(bundle, `${before} exec $BOX ns --container ${bundle.id} 2> warnings`);
+      const { exitCode, output } = await terminal.end();
+      expect(exitCode).toBe(0);
+      return output;
+    };
+    const coloured = await shown("");
+    expect(coloured).toStartWith("\u001b[1mNAMESPACE\u001b[39;22m");
+    expect(coloured).toContain("\u001b[31mhost\u001b[39;22m");
+    expect(Math.max(...linesOf(coloured).map((line) => Bun.stringWidth(line)))).toBe(100);
+    for (const before of ["NO_COLOR=1", "TERM=dumb"]) {
+      const plain = await shown(before);
+      expect(plain).not.toContain("\u001b");
+      expect(linesOf(plain)).toHaveLength(linesOf(coloured).length);
+    }
+  });
 });
 
 test("refusals", async () => {
   using bundle = new Bundle();
+  const lacking = await bundle.box(["ns"]);
+  expect(lacking).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: `box: --root: cannot list ${bundle.states}: ENOENT (no such file or directory)\n`,
+  });
+  mkdirSync(bundle.states, { mode: 0o700 });
   const hint = "hint: box ns [flags] [NAMESPACE]\n";
   const refused: [words: string[], message: string][] = [
     [["1", "2"], `box: expected one namespace, one --pid or one --container\n${hint}`],
