@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout } from "bun:test";
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { namespaceLinks, namespaceTypes } from "../../src/linux/namespace-types.ts";
 import { tableOf } from "../docs/blocks.ts";
-import { asUser, Bundle, execute, linesOf, Running, type RunOptions, testWith, until, userId } from "./harness.ts";
+import { asUser, Bundle, descendants, execute, linesOf, Running, type RunOptions, testWith, until, userId } from "./harness.ts";
 import { Terminal } from "./terminal.ts";
 
 const test = testWith("unshare");
@@ -50,6 +50,14 @@ const rowsOf = async (bundle: Bundle, ...words: string[]): Promise<Row[]> =>
   (JSON.parse(await ns(bundle, ["--json", ...words])) as { namespaces: Row[] }).namespaces;
 const rowOf = async (bundle: Bundle, id: number): Promise<Row | undefined> => (await rowsOf(bundle)).find((one) => one.id === id);
 
+/** Ends with all that it has started: the first process of a pid namespace outlives the one that made it. */
+class Family extends Running {
+  override [Symbol.dispose](): void {
+    for (const line of descendants(this.pid)) process.kill(Number.parseInt(line, 10), "SIGKILL");
+    super[Symbol.dispose]();
+  }
+}
+
 describe("namespaces", () => {
   test("of a container, by their inodes, with its id", async () => {
     using bundle = new Bundle();
@@ -74,7 +82,7 @@ describe("namespaces", () => {
   test("of a process, with those that its children will be in", async () => {
     using bundle = new Bundle();
     // Without --fork only the children are in the new one.
-    using running = new Running(["unshare", "--pid", "sh", "-c", "sleep 1000 & echo ready; wait"], {});
+    using running = new Family(["unshare", "--pid", "sh", "-c", "sleep 1000 & echo ready; wait"], {});
     await running.says("ready");
     const rows = await rowsOf(bundle, "--pid", String(running.pid));
     expect(rows.map(({ link, id }) => [link, id])).toEqual(namespaceLinks.map((link) => [link, inode(running.pid, link)]));
@@ -115,7 +123,7 @@ describe("namespaces", () => {
 
   test("as a tree of owners and parents", async () => {
     using bundle = new Bundle();
-    using running = new Running(["unshare", "--user", "--map-root-user", "--pid", "--fork", "unshare", "--net", "sh", "-c", idle], {});
+    using running = new Family(["unshare", "--user", "--map-root-user", "--pid", "--fork", "unshare", "--net", "sh", "-c", idle], {});
     await running.says("ready");
     const user = inode(running.pid, "user");
     await until(() => childNet(running.pid) !== undefined, "a network namespace");
