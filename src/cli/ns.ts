@@ -39,21 +39,24 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     throw new BoxError({ what: "the processes of one namespace are no tree, and have no type", hint: synopsis });
   // Asked for first, so that one that does not exist is told at once.
   const links = values.pid === undefined ? undefined : linksOfProcess(values.pid);
+  const { container } = values;
   const stateRoot = globals.root ?? rootOfStates();
-  if (values.container !== undefined) namedContainer(stateRoot, values.container);
+  if (container !== undefined && !isForeign(container)) namedContainer(stateRoot, container);
   const read = readNamespaces(allContainers(stateRoot, globals.root === undefined));
   if (id !== undefined) showNamespace(namespaceOf(read, id), read, options);
   else {
-    const { container } = values;
-    const isWanted = (one: Namespace): boolean =>
-      (types === undefined || types.includes(one.type)) && (container === undefined || one.containers.includes(container));
-    const wanted = read.namespaces.filter(isWanted);
-    const shown = links === undefined ? wanted : byLink(wanted, links);
-    showNamespaces(shown, read, { ...options, container, shared: options.shared || container !== undefined });
+    const shown = (container === undefined ? read.namespaces : namespacesOf(read, container)).filter(
+      ({ type }) => types?.includes(type) ?? true,
+    );
+    const shared = options.shared || container !== undefined;
+    showNamespaces(links === undefined ? shown : byLink(shown, links), read, { ...options, container, shared });
   }
   warnOfUnseen(read);
   return 0;
 }
+
+/** Another runtime's, as the column of containers shows it: box's ids have no colon. */
+const isForeign = (container: string): boolean => container.includes(":");
 
 function parseTypes(text: string | undefined): NamespaceType[] | undefined {
   return text?.split(",").map((word) => {
@@ -87,6 +90,14 @@ function linksOfProcess(word: string): NamedLink[] {
 /** In the order of the links; a namespace may be there twice, for the process and for its children. */
 const byLink = (namespaces: readonly Namespace[], links: readonly NamedLink[]): readonly (Namespace & Partial<NamedLink>)[] =>
   links.flatMap(({ link, id }) => namespaces.filter((one) => one.id === id).map((one) => ({ ...one, link })));
+
+function namespacesOf({ namespaces }: ReadNamespaces, container: string): Namespace[] {
+  const found = namespaces.filter(({ containers }) => containers.includes(container));
+  // One of box that is known and has no process has ended.
+  if (found.length === 0 && isForeign(container))
+    throw new BoxError({ origin: "--container", what: `no process is of ${container}, as far as this user may see` });
+  return found;
+}
 
 function namespaceOf({ namespaces }: ReadNamespaces, id: number): Namespace {
   const found = namespaces.find((one) => one.id === id);

@@ -5,6 +5,7 @@ import { allContainers, type ContainerWithPids } from "../execute/all-containers
 import { processesOf } from "../execute/container-processes.ts";
 import { hostReader } from "../execute/files.ts";
 import { type ContainerProcess, readContainerProcesses } from "../inspect/container-processes.ts";
+import { elapsed } from "../inspect/elapsed.ts";
 import { namesOfUsers } from "../inspect/process-text.ts";
 import type { Cell, Column } from "../inspect/table.ts";
 import { treeOf } from "../inspect/tree.ts";
@@ -65,13 +66,3 @@ const rowOf = (one: ContainerProcess, branch: string, users: ReadonlyMap<number,
   { text: one.shared === null ? "?" : one.shared.join(",") || "-", mark: (one.shared?.length ?? 0) > 0 },
   `${branch}${one.command}`,
 ];
-
-const two = (value: number): string => String(value).padStart(2, "0");
-
-/** As ps(1) writes it: `00:59`, `23:59:59`, `2-00:00:00`. */
-function elapsed(seconds: number): string {
-  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24];
-  const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  if (days > 0) return `${days}-${two(hours)}:${minutes}`;
-  return hours > 0 ? `${two(hours)}:${minutes}` : minutes;
-}

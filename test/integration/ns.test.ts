@@ -116,6 +116,19 @@ describe("namespaces", () => {
     expect(table[0]).toContain("SHARED");
   });
 
+  test("of another runtime's container, by the name of its cgroup", async () => {
+    using bundle = new Bundle();
+    const hex = new Bun.CryptoHasher("sha256").update(bundle.id).digest("hex");
+    using theirs = new Bundle((spec) => (spec.linux.cgroupsPath = `/libpod-${hex}`));
+    using _running = await theirs.startSh(idle);
+    const container = `podman:${hex.slice(0, 12)}`;
+    expect(await rowOf(bundle, inode(theirs.initPid, "pid"))).toMatchObject({ containers: [container], pid: theirs.initPid });
+    const types = (await rowsOf(bundle, "--container", container)).map(({ type }) => type);
+    expect(types.sort()).toEqual([...namespaceTypes]);
+    // For box it is its own.
+    expect(await rowOf(theirs, inode(theirs.initPid, "pid"))).toMatchObject({ containers: [theirs.id] });
+  });
+
   test("of some types alone", async () => {
     using bundle = new Bundle();
     expect(new Set((await rowsOf(bundle, "--type", "net,user")).map(({ type }) => type))).toEqual(new Set(["net", "user"]));
@@ -340,6 +353,7 @@ test("refusals", async () => {
     [["--pid", "0"], 'box: --pid: there is no process "0"\n'],
     [["--pid", "4294967295"], 'box: --pid: there is no process "4294967295"\n'],
     [["--container", "nope"], "box: id: the container nope does not exist\n"],
+    [["--container", "podman:0"], "box: --container: no process is of podman:0, as far as this user may see\n"],
     [["--type", "net,mount"], 'box: --type: expected some of cgroup, ipc, mnt, net, pid, time, user, uts, got "mount"\n'],
     [["--fast"], "box: unknown flag --fast\nhint: box ns --help lists the flags\n"],
   ];
