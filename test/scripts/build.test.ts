@@ -87,7 +87,7 @@ describe("the executable", () => {
 
   // What JavaScriptCore says of itself when asked; of a build without these options it says no such line.
   test("starts with bytecode and with the compiler put off", () => {
-    const { stderr } = run([binary, "--version"], { env: { BUN_JSC_verboseDiskCache: "1", BUN_JSC_verboseOSR: "1" } });
+    const { stderr } = run([binary, "features"], { env: { BUN_JSC_verboseDiskCache: "1", BUN_JSC_verboseOSR: "1" } });
     expect(stderr).toContain("[Disk Cache] Cache hit for sourceCode\n");
     expect(stderr).toContain("Startup JIT deferral scale set to 100\n");
   });
