@@ -37,6 +37,7 @@ export function addFront(elf: Uint8Array): Uint8Array<ArrayBuffer> {
   const front = buildFront({
     interpreter: new TextDecoder().decode(elf.subarray(interpreter.offset, interpreter.offset + interpreter.fileBytes - 1)),
     entry: Number(view.getBigUint64(fileHeader.entry, true)),
+    build: Bun.hash.xxHash64(elf).toString(16).padStart(16, "0"),
     headers: (address) => join(headers.map(({ type, bytes }) => (type === PT_PHDR ? withAddress(bytes, address) : bytes))),
   });
 

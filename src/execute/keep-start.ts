@@ -5,7 +5,7 @@ import { KEPT_MAGIC, keptStart } from "../front/boot.ts";
 import { encodeFrontAddresses } from "../front/front-macro.ts" with { type: "macro" };
 import { KEPT_COMMAND } from "../front/kept-command.ts";
 import type { KeptProcess } from "../front/kept-process.ts";
-import { FRONT_DATA_ADDRESS, KEPT_START, PLAIN_NAME, RESTORE_ADDRESS, RESTORE_BYTES_MAX, words } from "../front/layout.ts";
+import { FRONT_DATA_ADDRESS, PLAIN_NAME, RESTORE_ADDRESS, RESTORE_BYTES_MAX, words } from "../front/layout.ts";
 import { restoreSteps } from "../front/restore.ts";
 import { encodeTape } from "../tape/encode.ts";
 import { newVariables } from "../tape/step.ts";
@@ -23,7 +23,7 @@ const O_CLOEXEC = 0o2000000;
 const PAGE = 4096;
 
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */
-export async function keepStart(folder: number): Promise<void> {
+export async function keepStart(folder: number, name: string): Promise<void> {
   const executable = linkOf("/proc/self/exe");
   const report = systemCall("memfd_create", cString("report").address, 1);
   const nothing = systemCall("openat", AT_FDCWD, cString("/dev/null").address, O_CLOEXEC | 2, 0);
@@ -37,7 +37,7 @@ export async function keepStart(folder: number): Promise<void> {
   });
   try {
     waitForStop(child.pid);
-    if (!replaceKept(folder, KEPT_START, encodeStart(child.pid, executable, report))) throw new Error("it cannot be written");
+    if (!replaceKept(folder, name, encodeStart(name, child.pid, executable, report))) throw new Error("it cannot be written");
     await tryStart(executable);
   } finally {
     child.kill("SIGKILL");
@@ -57,7 +57,7 @@ function waitForStop(pid: number): void {
   if (waited < 0 || new DataView(siginfo.buffer).getInt32(8, true) !== CLD_STOPPED) throw new Error("it did not stop");
 }
 
-function encodeStart(pid: number, executable: string, report: number): Uint8Array {
+function encodeStart(name: string, pid: number, executable: string, report: number): Uint8Array {
   if (readText(`/proc/${pid}/task/${pid}/children`) !== "" || tasksOf(pid) !== 1) throw new Error("it has more than one thread");
   const { own, others, kernels, memory } = readPages(pid, executable, keptStart.memory);
   const process: KeptProcess = {
@@ -73,7 +73,7 @@ function encodeStart(pid: number, executable: string, report: number): Uint8Arra
     eventLoop: eventLoopOf(pid),
   };
   const variables = newVariables();
-  const { restore, giveUp } = restoreSteps(process, variables);
+  const { restore, giveUp } = restoreSteps(name, process, variables);
   const where = { machine: "x64", base: RESTORE_ADDRESS, status: FRONT_DATA_ADDRESS + words.status } as const;
   const { image } = encodeTape([restore, giveUp], variables, where, { failureList: 1 });
   if (image.length > RESTORE_BYTES_MAX) throw new Error(`its tape has ${image.length} bytes, more than ${RESTORE_BYTES_MAX}`);
@@ -180,5 +180,3 @@ async function tryStart(executable: string): Promise<void> {
   const trial = Bun.spawn([executable, "--version"], { env: {}, cwd: "/", stdio: ["ignore", "ignore", "ignore"] });
   if ((await trial.exited) !== 0) throw new Error(`nothing can begin there: ${trial.signalCode ?? trial.exitCode}`);
 }
-
-export const removeStart = (folder: number): number => systemCall("unlinkat", folder, cString(KEPT_START).address, 0);

@@ -7,7 +7,7 @@
 
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
-import { KEPT_FOLDER, KEPT_START, RESTORE_ADDRESS } from "./layout.ts";
+import { KEPT_FOLDER, RESTORE_ADDRESS } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 /** How a kept start begins, by offset. */
@@ -27,10 +27,10 @@ const S_IFREG = 0o100000;
 const OTHERS = 0o170077;
 
 /** The list that looks, and the one for when it stops: nothing stays open, and there is no kept start. */
-export function bootSteps(variables: Variables, base: number): { readonly look: Step[]; readonly giveUp: Step[] } {
+export function bootSteps(start: string, variables: Variables, base: number): { readonly look: Step[]; readonly giveUp: Step[] } {
   const folder = newSlot(variables, "fd", "folder of what is kept");
   const file = wordOf(base)("fd", "file");
-  return { look: look(variables, base, folder, file), giveUp: giveUp([folder, file]) };
+  return { look: look(start, variables, base, folder, file), giveUp: giveUp([folder, file]) };
 }
 
 /** For a list that runs when another fails: closes what that one has opened, and fails. */
@@ -39,7 +39,7 @@ export const giveUp = (files: readonly Slot<"fd">[]): Step[] => [
   compute([0, 0, 1, -1], origin, "begin plainly"),
 ];
 
-function look(variables: Variables, base: number, folder: Slot<"fd">, file: Slot<"fd">): Step[] {
+function look(start: string, variables: Variables, base: number, folder: Slot<"fd">, file: Slot<"fd">): Step[] {
   const word = wordOf(base);
   const about = newBuffer(variables, "statx", structFields.statx.bytes);
   const kept = newBuffer(variables, "how the kept start begins", keptStart.bytes);
@@ -51,7 +51,7 @@ function look(variables: Variables, base: number, folder: Slot<"fd">, file: Slot
       out: folder,
     }),
     ...isRoots(folder, about, S_IFDIR),
-    step("openat", [folder, KEPT_START, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open it", { out: file }),
+    step("openat", [folder, start, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open it", { out: file }),
     ...isRoots(file, about, S_IFREG),
     step("pread64", [file, address(kept), keptStart.bytes, 0], origin, "read how it begins", {
       expect: { value: keptStart.bytes, refused: "it is cut short" },

@@ -5,7 +5,7 @@ import { encodeTape } from "../tape/encode.ts";
 import { newVariables } from "../tape/step.ts";
 import { bootSteps } from "./boot.ts";
 import { interpreterSteps } from "./interpreter.ts";
-import { FRONT_CODE_ADDRESS, FRONT_DATA_ADDRESS, words } from "./layout.ts";
+import { FRONT_CODE_ADDRESS, FRONT_DATA_ADDRESS, NAME_BYTES, startName, words } from "./layout.ts";
 import { frontLabel, frontProgram, markLabel, resumeLabel } from "./program.ts";
 
 /** What the front has to know of the executable that it is put in front of. */
@@ -13,6 +13,8 @@ export type Fronted = {
   /** The dynamic linker that its PT_INTERP names. */
   readonly interpreter: string;
   readonly entry: number;
+  /** Its number, in hexadecimal: what has the same is the same. */
+  readonly build: string;
   /** Its program headers as they were; the first of them, PT_PHDR, says where they are found. */
   readonly headers: (address: number) => Uint8Array;
 };
@@ -23,9 +25,9 @@ export type Front = {
   readonly entry: number;
 };
 
-export function buildFront({ interpreter, entry, headers }: Fronted): Front {
+export function buildFront({ interpreter, entry, build, headers }: Fronted): Front {
   const rows = listFront();
-  const tape = encodeFrontTape(interpreter);
+  const tape = encodeFrontTape(interpreter, startName(build));
   const headersAt = (words.bytes + tape.image.length + 7) & ~7;
   const table = headers(FRONT_DATA_ADDRESS + headersAt);
   const data = new Uint8Array(headersAt + table.length);
@@ -34,6 +36,7 @@ export function buildFront({ interpreter, entry, headers }: Fronted): Front {
   const view = new DataView(data.buffer);
   const put = (word: number, value: number): void => view.setBigUint64(word, BigInt(value), true);
   put(words.plain, tape.entries[1] as number);
+  data.set(new TextEncoder().encode(startName(build)).subarray(0, NAME_BYTES - 1), words.name);
   // No file yet; 0 would be stdin.
   view.setBigInt64(words.file, -1n, true);
   put(words.entry, entry);
@@ -42,10 +45,10 @@ export function buildFront({ interpreter, entry, headers }: Fronted): Front {
 }
 
 /** Two lists: is there a kept start, and the plain start. */
-function encodeFrontTape(interpreter: string): ReturnType<typeof encodeTape> {
+function encodeFrontTape(interpreter: string, start: string): ReturnType<typeof encodeTape> {
   const base = FRONT_DATA_ADDRESS + words.bytes;
   const variables = newVariables();
-  const { look, giveUp } = bootSteps(variables, base);
+  const { look, giveUp } = bootSteps(start, variables, base);
   const lists = [look, interpreterSteps(interpreter, variables, base), giveUp];
   return encodeTape(lists, variables, { machine: "x64", base, status: FRONT_DATA_ADDRESS + words.status }, { failureList: 2 });
 }

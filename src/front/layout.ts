@@ -39,12 +39,15 @@ export const words = {
   resumeStack: 104, // stack pointer of the process that was kept
   thread: 112, // its thread pointer (FS base)
   status: 120, // what a tape reports (src/tape/layout.ts)
-  bytes: 120 + status.bytes,
+  name: 120 + status.bytes, // of this build's kept start, NAME_BYTES with what is left of them 0
+  bytes: 120 + status.bytes + 24,
 } as const;
+export const NAME_BYTES = words.bytes - words.name;
 
 /** The folder of all states where nobody names another; what is kept is in a folder below it, root's alone. */
 export const KEPT_STATE_ROOT = "/run/box";
 export const KEPT_FOLDER = `${KEPT_STATE_ROOT}/.kept`;
-export const KEPT_START = "start";
+/** The kept start's name there, for a build's number in hexadecimal: another build's is another file. */
+export const startName = (build: string): string => `start-${build}`;
 /** argv[0] of a box that is not to begin from a kept start. */
 export const PLAIN_NAME = "BOX";

@@ -8,7 +8,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import { giveUp, isIdentical } from "./boot.ts";
 import type { KeptProcess, Mapping, Run } from "./kept-process.ts";
-import { KEPT_FOLDER, KEPT_START, RESTORE_ADDRESS } from "./layout.ts";
+import { KEPT_FOLDER, RESTORE_ADDRESS } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 const origin = "start";
@@ -24,8 +24,12 @@ type Files = ReadonlyMap<string, Slot<"fd">>;
 const word = wordOf(RESTORE_ADDRESS);
 const kept = word("fd", "file");
 
-/** The list that restores, and the one that runs when it stops before it has changed anything. */
-export function restoreSteps(process: KeptProcess, variables: Variables): { readonly restore: Step[]; readonly giveUp: Step[] } {
+/** The list that restores, from the file of that name, and the one that runs when it stops before it has changed anything. */
+export function restoreSteps(
+  start: string,
+  process: KeptProcess,
+  variables: Variables,
+): { readonly restore: Step[]; readonly giveUp: Step[] } {
   const files: Files = new Map(process.files.map(({ path }) => [path, newSlot(variables, "fd", path)]));
   const fd = (name: string): Slot<"fd"> => newSlot(variables, "fd", name);
   const loop: Loop = {
@@ -45,7 +49,11 @@ export function restoreSteps(process: KeptProcess, variables: Variables): { read
       // The first says whether the kernel lets them move at all.
       ...moves.slice(0, 1).flat(),
       compute([0, 0, 0, 0], origin, "from here on there is no way back", {
-        equal: { value: 0, steps: [...moves.slice(1).flat(), ...becomeKept(process, files, variables)], onFailure: beginAgain(variables) },
+        equal: {
+          value: 0,
+          steps: [...moves.slice(1).flat(), ...becomeKept(process, files, variables)],
+          onFailure: beginAgain(start, variables),
+        },
       }),
     ],
     giveUp: giveUp([kept, ...Object.values(loop), ...files.values()]),
@@ -258,10 +266,10 @@ const resume = ({ resumeStack, thread, target }: KeptProcess, variables: Variabl
 ];
 
 /** Without the kept start, which is of no use: the same command once more. */
-function beginAgain(variables: Variables): Step[] {
+function beginAgain(start: string, variables: Variables): Step[] {
   const argv = newSlot(variables, "int", "argv");
   return [
-    step("unlinkat", ["AT_FDCWD", `${KEPT_FOLDER}/${KEPT_START}`, []], origin, "remove the kept start", { onError: "ignore" }),
+    step("unlinkat", ["AT_FDCWD", `${KEPT_FOLDER}/${start}`, []], origin, "remove the kept start", { onError: "ignore" }),
     compute([word("int", "stack"), 8, 0, -1], origin, "find argv", { out: argv }),
     step("execve", ["/proc/self/exe", argv, word("int", "environment")], origin, "begin again", { onError: "ignore" }),
     step("exit_group", [EXIT_FAILED], origin, "box failed"),

@@ -49,7 +49,7 @@ function inOrder(steps: readonly Step[]): Step[] {
   return steps.flatMap((one) => [one, ...inOrder(one.equal?.steps ?? [])]);
 }
 
-const { restore, giveUp } = restoreSteps(kept, newVariables());
+const { restore, giveUp } = restoreSteps("start-1", kept, newVariables());
 const order = inOrder(restore);
 const indexOf = (text: string): number => order.findIndex((one) => printStep(one).includes(text));
 const noWayBack = order.findIndex(({ why }) => why === "from here on there is no way back");
@@ -101,7 +101,7 @@ test("giving up closes all that was opened, and fails", () => {
 
 test("is a tape that fits in its place", () => {
   const variables = newVariables();
-  const lists = restoreSteps(kept, variables);
+  const lists = restoreSteps("start-1", kept, variables);
   const where = { machine: "x64", base: RESTORE_ADDRESS, status: FRONT_DATA_ADDRESS + words.status } as const;
   const { image } = encodeTape([lists.restore, lists.giveUp], variables, where, { failureList: 1 });
   expect(image.length).toBeLessThan(0x1_0000);

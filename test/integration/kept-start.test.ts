@@ -1,17 +1,21 @@
 // A start that is kept from one box for the next (src/front): goes on with what is this process's own, is refused wherever
 // it does not fit, and leaves nothing behind. All in a /run of the tests' own.
 
-import { describe, expect } from "bun:test";
+import { describe, expect, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Bundle, binary, execute, linesOf, type Outcome, testWith } from "./harness.ts";
 
 const test = testWith("strace");
+// Each starts a dozen boxes and more.
+setDefaultTimeout(60_000);
 const kept = "/run/box/.kept";
 
 /** A shell in which /run is empty and `box` is box; two runs have kept a start unless `fresh`. */
 async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boolean; limitMs?: number } = {}): Promise<Outcome> {
   const run = `"$BOX" --root ${bundle.states} run --bundle ${bundle.folder} ${bundle.id}`;
-  const begin = ["mount -t tmpfs run /run", ...(options.fresh === true ? [] : [run, run])].join(" && ");
+  // Its name is this build's alone.
+  const names = `names() { MARK=$(echo ${kept}/start-*-mark); START=\${MARK%-mark}; }; kept() { ls ${kept} | sed "s/-[0-9a-f]*//"; }`;
+  const begin = [names, "mount -t tmpfs run /run", ...(options.fresh === true ? [] : [run, run, "names"])].join("\n");
   const argv = ["unshare", "--mount", "bash", "-c", `set -e; ${begin}\n${script}`];
   return execute(argv, {
     env: { BOX: binary, ID: bundle.id, STATES: bundle.states, BUNDLE: bundle.folder },
@@ -20,7 +24,7 @@ async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boole
 }
 
 /** The dynamic linker says so when it has loaded something: then the start was a plain one. */
-const howItBegan = `began() { if LD_DEBUG=files "$@" 2>&1 >/dev/null | grep -q 'calling init'; then echo plain; else echo kept; fi; }
+const howItBegan = `began() { LD_DEBUG=files "$@" 2>/run/said >/dev/null; if grep -q 'calling init' /run/said; then echo plain; else echo kept; fi; }
 list() { began "$BOX" --root "$STATES" list; }
 `;
 
@@ -36,9 +40,9 @@ describe("the third start", () => {
       `${howItBegan}
       run() { began "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
       ls -A ${kept} 2>/dev/null || echo none
-      run; cat ${kept}/start-mark | cut -d ' ' -f 1; test -e ${kept}/start || echo not yet
-      run; cat ${kept}/start-mark | cut -d ' ' -f 1; stat -c %a ${kept} ${kept}/start
-      run; list; ls ${kept}`,
+      run; names; cut -d ' ' -f 1 $MARK; test -e $START || echo not yet
+      run; cut -d ' ' -f 1 $MARK; stat -c %a ${kept} $START
+      run; list; kept`,
       { fresh: true },
     );
     expect(stderr).toBe("");
@@ -100,13 +104,13 @@ describe("the third start", () => {
       life() { began "$BOX" --root "$STATES" "$@"; }
       exec 5<"$BUNDLE"/config.json 4</dev/null 3</dev/null
       life run --plugin "$BUNDLE"/plugin.ts --preserve-fds 3 --bundle "$BUNDLE" "$ID"
-      "$BOX" --root "$STATES" run --plugin "$BUNDLE"/plugin.ts --preserve-fds 3 --bundle "$BUNDLE" "$ID" sh -c 'head -c 1 <&5; echo'
+      "$BOX" --root "$STATES" run --plugin "$BUNDLE"/plugin.ts --preserve-fds 3 --bundle "$BUNDLE" "$ID" sh -c 'head -c 1 <&5 >&4' 4>/run/handed; cat /run/handed; echo
       life create --plugin "$BUNDLE"/plugin.ts --bundle "$BUNDLE" "$ID"
       "$BOX" --root "$STATES" start "$ID"
       "$BOX" --root "$STATES" delete --force "$ID"`,
     );
     expect(stderr).toBe("");
-    expect(linesOf(stdout)).toEqual(["kept", "plain", "prestart", "poststart", "{", "poststop", "plain", "poststart", "poststop"]);
+    expect(linesOf(stdout)).toEqual(["kept", "plain", "prestart", "poststart", "poststop", "{", "plain", "poststart", "poststop"]);
   });
 
   test("collects JavaScript's garbage with threads of its own", async () => {
@@ -130,7 +134,7 @@ describe("the third start", () => {
     for (let index = 0; index < 1500; index++) rmSync(`${bundle.states}/${bundle.id}-${index}`, { recursive: true });
     expect(stderr).toBe("");
     expect(linesOf(stdout)).toEqual(["kept", "1502", "threads"]);
-  }, 60_000);
+  });
 });
 
 describe("what does not fit is not gone on from", () => {
@@ -142,14 +146,14 @@ describe("what does not fit is not gone on from", () => {
       expect(linesOf(stdout)).toEqual(["kept", "plain"]);
     });
 
-  refuses("a file that others may write", `chmod 620 ${kept}/start`);
-  refuses("a file of somebody else", `chown 65534 ${kept}/start`);
+  refuses("a file that others may write", `chmod 620 $START`);
+  refuses("a file of somebody else", `chown 65534 $START`);
   refuses("a folder that others may read", `chmod 755 ${kept}`);
-  refuses("a link", `mv ${kept}/start ${kept}/else; ln -s else ${kept}/start`);
-  refuses("a pipe", `rm ${kept}/start; mkfifo -m 600 ${kept}/start`);
-  refuses("a file cut short", `truncate -s 20 ${kept}/start`);
-  refuses("an empty file", `truncate -s 0 ${kept}/start`);
-  refuses("a file of another kind", `printf x | dd of=${kept}/start conv=notrunc status=none`);
+  refuses("a link", `mv $START ${kept}/else; ln -s else $START`);
+  refuses("a pipe", `rm $START; mkfifo -m 600 $START`);
+  refuses("a file cut short", `truncate -s 20 $START`);
+  refuses("an empty file", `truncate -s 0 $START`);
+  refuses("a file of another kind", `printf x | dd of=$START conv=notrunc status=none`);
   refuses("another build in the place of box", `cp "$BOX" /run/other; BOX=/run/other`);
   refuses("an executable that was changed", `cp "$BOX" /run/other; BOX=/run/other; touch /run/other`);
   refuses("a descriptor in the place of one of Bun's own", "exec 64</dev/null");
@@ -163,15 +167,15 @@ test("memory that is cut short: the command begins again, and no further one tri
     bundle,
     `${howItBegan}
     # The restore tape is last; what is before it is read when there is no way back.
-    size=$(stat -c %s ${kept}/start)
+    size=$(stat -c %s $START)
     "$BOX" --root "$STATES" list | wc -l
-    dd if=${kept}/start of=/run/tape bs=1 skip=48 count=8 status=none; at=$(od -An -tu8 /run/tape | tr -d ' ')
-    dd if=${kept}/start of=/run/saved bs=4096 skip=$((at / 4096)) status=none
-    mv ${kept}/start /run/whole
+    dd if=$START of=/run/tape bs=1 skip=48 count=8 status=none; at=$(od -An -tu8 /run/tape | tr -d ' ')
+    dd if=$START of=/run/saved bs=4096 skip=$((at / 4096)) status=none
+    mv $START /run/whole
     # All pages but the first are gone: the tape is moved to the second.
-    { head -c 4096 /run/whole; cat /run/saved; } >${kept}/start; chmod 600 ${kept}/start
-    printf '\\000\\020\\000\\000\\000\\000\\000\\000' | dd of=${kept}/start bs=1 seek=48 conv=notrunc status=none
-    "$BOX" --root "$STATES" list | wc -l; ls ${kept}; list`,
+    { head -c 4096 /run/whole; cat /run/saved; } >$START; chmod 600 $START
+    printf '\\000\\020\\000\\000\\000\\000\\000\\000' | dd of=$START bs=1 seek=48 conv=notrunc status=none
+    "$BOX" --root "$STATES" list | wc -l; kept; list`,
   );
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
   expect(linesOf(stdout)).toEqual(["1", "1", "start-mark", "plain"]);
@@ -185,7 +189,7 @@ test("many second starts at once: one keeps, all run, and nothing else stays", a
     run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID$1" && echo ran; }
     run 0
     for n in $(seq 12); do run $n & done; wait
-    ls ${kept}; list; pgrep -c -f '^BOX keep-start' || true`,
+    kept; list; pgrep --ns $$ --nslist mnt -c -f '^BOX keep-start' || true`,
     { fresh: true, limitMs: 60_000 },
   );
   expect(stderr).toBe("");
@@ -200,7 +204,7 @@ test("whoever keeps is killed in the middle: the process that is kept ends with 
     run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
     run
     strace -qq -o /dev/null -e trace=waitid -e inject=waitid:delay_enter=3000000:when=1 "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID" & tracer=$!
-    until pgrep -f '^BOX keep-start' >/run/child; do :; done
+    until pgrep --ns $$ --nslist mnt -f '^BOX keep-start' >/run/child; do :; done
     pkill -9 -P $tracer; wait $tracer || true
     until grep -sq '^State:.[ZX]' /proc/$(cat /run/child)/status || ! test -e /proc/$(cat /run/child); do :; done; echo ended
     "$BOX" --root "$STATES" delete --force "$ID" 2>/dev/null || true
@@ -208,7 +212,7 @@ test("whoever keeps is killed in the middle: the process that is kept ends with 
     { fresh: true },
   );
   expect(linesOf(stdout)).toEqual(["ended", "kept"]);
-}, 30_000);
+});
 
 test("nobody becomes one to be kept by asking for it", async () => {
   expect(await execute([binary, "keep-start", "1"])).toEqual({
