@@ -24,7 +24,7 @@ async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boole
 }
 
 /** The dynamic linker says so when it has loaded something: then the start was a plain one. */
-const howItBegan = `began() { LD_DEBUG=files "$@" 2>/run/said >/dev/null; if grep -q 'calling init' /run/said; then echo plain; else echo kept; fi; }
+const howItBegan = `began() { LD_DEBUG=files "$@" 2>/run/said >/dev/null || true; if grep -q 'calling init' /run/said; then echo plain; else echo kept; fi; }
 list() { began "$BOX" --root "$STATES" list; }
 `;
 
