@@ -4,8 +4,9 @@
 
 import { AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
 import type { Spec } from "../src/config/spec.ts";
+import type { Stdio } from "../src/plan/stdio-choice.ts";
 
-export type { Spec };
+export type { Spec, Stdio };
 
 export type TapOptions = { timeoutMs?: number };
 
@@ -44,6 +45,14 @@ export type PrintedPlan = {
   }[];
 };
 
+/** What a choice for stdio may depend on. */
+export type StdioContainer = {
+  readonly id: string;
+  /** It gets a terminal, and all that it writes comes out of that. */
+  readonly terminal: boolean;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
 /** Made once for each box process that works on the container; the object itself is frozen. */
 export const newHooks = () =>
   Object.freeze({
@@ -57,6 +66,16 @@ export const newHooks = () =>
       Spec | undefined,
       TapOptions
     >(["spec", "container"], "config"),
+    /**
+     * Who gets what the container writes to stdout and stderr, in the box process of `run` and `plan`, after `config` and
+     * before anything is made; for a run in the background twice, since another process looks after that. The first tap
+     * gets `{ kind: "inherit" }`, each later one what the tap before it has returned; undefined leaves that as it is. The
+     * answer is data, and the plan makes steps of it. A throw ends the command.
+     */
+    stdio: new AsyncSeriesWaterfallHook<[stdio: Stdio, container: StdioContainer], Stdio | undefined, TapOptions>(
+      ["stdio", "container"],
+      "stdio",
+    ),
     /**
      * The plan, in the box process of `run` and `plan`, before anything is made. Nothing may be changed: a tap looks,
      * and vetoes by throwing, which ends the command.

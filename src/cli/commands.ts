@@ -76,6 +76,18 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "show what a container uses, again and again, and when it runs out of memory, as JSON",
     load: () => import("./events.ts"),
   },
+  logs: {
+    synopsis: "logs [flags] ID",
+    help: "show what a container has written, where that is kept",
+    load: () => import("./logs.ts"),
+  },
+  wait: { synopsis: "wait [flags] ID…", help: "wait until containers have ended, and show how they did", load: () => import("./wait.ts") },
+  attach: {
+    synopsis: "attach [flags] ID",
+    help: "be at a container's stdin, stdout and stderr, or at its terminal",
+    endsAsProgram: true,
+    load: () => import("./attach.ts"),
+  },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },

@@ -38,9 +38,11 @@ const launches = [
   "detach",
   "keep",
   "no-subreaper",
+  "log-driver",
+  "report-fd",
 ];
 /** Flags that say where the description is or what to do with it, and nothing about what it says. */
-const notChanges = ["bundle", "plugin", "rm", "json", "interactive", ...launches];
+const notChanges = ["bundle", "plugin", "rm", "json", "interactive", "log-opt", ...launches];
 
 /** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
 export function launchesPlainly({ values, switches }: Parsed): boolean {

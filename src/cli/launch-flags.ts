@@ -4,8 +4,9 @@ import type { Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { addressOf, cString, systemCall } from "../execute/libc.ts";
 import { modeOf, statusOf } from "../execute/status.ts";
-import { foreground, type Launch } from "../plan/launch.ts";
+import { foreground, hasSupervisor, type Launch } from "../plan/launch.ts";
 import { longestSocketPath } from "../plan/send-descriptor.ts";
+import { inherited, type Stdio } from "../plan/stdio-choice.ts";
 import type { FlagRow, Parsed } from "./arguments.ts";
 import { absolute, launchesPlainly } from "./invocation.ts";
 
@@ -24,13 +25,15 @@ export const launchFlags: readonly FlagRow[] = [
 ];
 
 /** Throws a BoxError for flags that contradict each other or the configuration. */
-export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch {
+export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec, stdio: Stdio = inherited): Launch {
   const { values, switches } = parsed;
   const terminal = spec.process?.terminal === true;
-  if (way === "foreground" && launchesPlainly(parsed)) return foreground;
+  if (way === "foreground" && launchesPlainly(parsed) && stdio.kind === "inherit") return foreground;
+  const supervised = hasSupervisor({ way, stdio });
+  if (way !== "foreground" && stdio.kind !== "inherit") checkStdioChoice(parsed, way, terminal, stdio);
   const consoleSocket = socketPath(values["console-socket"], "--console-socket");
   const detached = way !== "foreground";
-  if (detached && terminal && consoleSocket === undefined)
+  if (detached && terminal && consoleSocket === undefined && !supervised)
     throw new BoxError({
       origin: "process.terminal",
       what: "cannot allocate tty if box will detach without setting console socket",
@@ -49,10 +52,28 @@ export function launchOf(parsed: Parsed, way: Launch["way"], spec: Spec): Launch
     listenFds: listenFds(),
     notifies: notifyHost() !== undefined,
     noPivot: switches.has("no-pivot"),
-    keep: switches.has("keep"),
-    subreaper: way === "foreground" && !switches.has("no-subreaper"),
+    keep: switches.has("keep") || (way === "detached" && supervised && !switches.has("rm")),
+    notesEnd: switches.has("keep") || (way === "detached" && supervised),
+    stdio,
+    openStdin: switches.has("interactive"),
+    reportFd: values["report-fd"] === undefined ? undefined : Number(values["report-fd"]),
+    subreaper: supervised && !switches.has("no-subreaper"),
     newKeyring: !switches.has("no-new-keyring"),
   };
+}
+
+/** Throws a BoxError where nobody would be there to do what was chosen for stdio. */
+function checkStdioChoice({ values }: Parsed, way: Launch["way"], terminal: boolean, stdio: Stdio): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new BoxError({ origin: "stdio", what, hint });
+  };
+  if (stdio.kind === "file") {
+    if (terminal) refuse("a file cannot be a container's terminal", "leave the terminal out");
+    return;
+  }
+  if (way === "created") refuse("a log needs a supervisor, which create does not leave behind", "use run -d, or write into files");
+  if (values["console-socket"] !== undefined && values["console-socket"] !== "")
+    refuse("a terminal goes to the log or to --console-socket, not to both", "leave one of them out");
 }
 
 function socketPath(path: string | undefined, origin: string): string | undefined {

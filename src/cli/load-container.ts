@@ -10,6 +10,7 @@ import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
+import type { Stdio } from "../plan/stdio-choice.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
@@ -24,6 +25,8 @@ export type Loaded = {
   readonly seen: readonly Seen[];
   /** undefined when none is named. */
   readonly plugins: Plugins | undefined;
+  /** What plugins have chosen for stdout and stderr; undefined without any. */
+  readonly stdio: Stdio | undefined;
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
   /** The text of config.json, when that is where it all came from. */
@@ -44,8 +47,10 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const requests = [...source.plugins];
   for (const name of parsed.lists.plugin ?? [])
     requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
-  const { container, plugins } =
-    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+  if (parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined)
+    requests.push((await import("./log-flags.ts")).logRequest(parsed));
+  const { container, plugins, stdio } =
+    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined, stdio: undefined };
   checkSupported(container.spec);
   const seccomp = await compiledFilter(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -59,6 +64,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     seen,
     asked,
     plugins,
+    stdio,
     locate: source.locate,
     config: source.config,
   };
@@ -83,12 +89,13 @@ async function withPlugins(
   container: Container,
   requests: readonly PluginRequest[],
   stateRoot: string,
-): Promise<{ container: Container; plugins: Plugins }> {
+): Promise<{ container: Container; plugins: Plugins; stdio: Stdio }> {
   const { loadPlugins } = await import("./load-plugins.ts");
-  const { callConfig } = await import("./plugin-hooks.ts");
+  const { callConfig, callStdio } = await import("./plugin-hooks.ts");
   const plugins = await loadPlugins(requests, { stateRoot, container });
   const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
-  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins };
+  const stdio = await callStdio(plugins, container.id, spec);
+  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins, stdio };
 }
 
 function requireId(id: string | undefined): string {

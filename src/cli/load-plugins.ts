@@ -18,6 +18,7 @@ import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
 import { reportWarning } from "./report-error.ts";
 import { resolveNamespace } from "./resolve-namespace.ts";
+import { checkStdioAnswer } from "./stdio-answer.ts";
 
 export type PluginRequest = {
   /** How messages call it: `plugins[0] ./fail.ts`. */
@@ -40,6 +41,7 @@ export type Plugins = {
 
 /** First-party plugins, each loaded when it is named. */
 const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
+  logging: () => import("../../plugins/logging.ts"),
   "share-namespace": () => import("../../plugins/share-namespace.ts"),
 };
 
@@ -58,7 +60,12 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
   // As data, so that what a plugin keeps of it or hides in it does not matter.
-  watchTaps(hooks, taps, { checkConfig: (value) => checkSpec(JSON.parse(JSON.stringify(value))), warn: reportWarning });
+  const copy = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  watchTaps(hooks, taps, {
+    checkConfig: (value) => checkSpec(copy(value)),
+    checkStdio: (value) => checkStdioAnswer(copy(value)),
+    warn: reportWarning,
+  });
   const uses: PluginUse[] = [];
   for (const request of requests) {
     try {
@@ -72,7 +79,7 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
 }
 
 function notesOf({ made }: Taps): string[] {
-  const hooks: HookName[] = ["config", "plan", "prestart", "poststart", "poststop"];
+  const hooks: HookName[] = ["config", "stdio", "plan", "prestart", "poststart", "poststop"];
   return hooks.flatMap((hook) => {
     const labels = made.filter((one) => one.hook === hook).map(({ label }) => label);
     return labels.length === 0 ? [] : [`hook ${hook}: ${labels.join(", ")}`];

@@ -2,13 +2,15 @@
 
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
+import { readText } from "../execute/files.ts";
 import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
 import { type Between, type Started, startContainer, type Written } from "../execute/run-container.ts";
-import type { Launch } from "../plan/launch.ts";
+import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
+import type { Stdio } from "../plan/stdio-choice.ts";
 import { firstState } from "../state/first-state.ts";
-import type { State } from "../state/state.ts";
+import { type State, startTimeOf } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
@@ -26,17 +28,22 @@ export type PlannedRun = {
   readonly locate: Loaded["locate"];
   /** What failed in a start without keeping it from going on. */
   readonly warnings: readonly unknown[];
+  /** It is to run by itself, but under a supervisor: then another process must start it (start-supervisor.ts). */
+  readonly needsSupervisor: boolean;
 };
 
 export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
-  const { container: bare, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
-  const container = launched(bare, parsed, way, facts.stateRoot);
+  const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await loadContainer(parsed, globals, true);
+  const container = launched(bare, parsed, way, facts.stateRoot, stdio);
   const plan = planContainer(container, facts);
   const program = compile(plan);
   const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
-  const written: Written = { state: firstState(container, facts, plugins?.uses), config: JSON.stringify(container.spec) };
+  const written: Written = {
+    state: firstState(container, facts, plugins?.uses, startOfSupervisor(container)),
+    config: JSON.stringify(container.spec),
+  };
   let between: Between = { warn: (error) => warnings.push(error) };
   if (container.spec.hooks?.poststop !== undefined)
     between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
@@ -66,12 +73,19 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     },
     locate,
     warnings,
+    needsSupervisor: way === "detached" && container.launch !== undefined && hasSupervisor(container.launch),
   };
 }
 
+/** Where somebody may wait for it: this process becomes the supervisor. */
+function startOfSupervisor({ launch }: Container): number | undefined {
+  const stat = launch?.notesEnd === true || launch?.stdio.kind === "supervised" ? readText("/proc/self/stat") : undefined;
+  return typeof stat === "string" ? startTimeOf(stat) : undefined;
+}
+
 /** The container with how it is started. */
-function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string): Container {
-  const launch = launchOf(parsed, way, container.spec);
+function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string, stdio?: Stdio): Container {
+  const launch = launchOf(parsed, way, container.spec, stdio);
   const spec = launch.notifies ? withNotifySocket(container.spec, `${stateRoot}/${container.id}`) : container.spec;
   return { ...container, spec, launch, ownStdio: way !== "foreground" };
 }

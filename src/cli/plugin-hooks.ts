@@ -6,12 +6,19 @@ import type { Between } from "../execute/run-container.ts";
 import { usualPath } from "../plan/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planToJson } from "../plan/print-plan.ts";
+import { inherited, type Stdio } from "../plan/stdio-choice.ts";
 import type { PluginUse, State } from "../state/state.ts";
 import { loadPlugins, type Plugins } from "./load-plugins.ts";
 import { reportWarning } from "./report-error.ts";
 
 export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
   return (await hooks.config.promise(spec, { id, bundle })) ?? spec;
+}
+
+/** Who gets stdout and stderr; as box got them where no tap says otherwise. */
+export async function callStdio({ hooks }: Plugins, id: string, { process, annotations = {} }: Spec): Promise<Stdio> {
+  const container = { id, terminal: process?.terminal === true, annotations };
+  return (await hooks.stdio.promise(inherited, container)) ?? inherited;
 }
 
 export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Promise<void> {

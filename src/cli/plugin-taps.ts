@@ -28,6 +28,8 @@ export type Taps = {
 export type Policy = {
   /** Looks at what a tap of `config` returned or changed; throws when it is not right. */
   readonly checkConfig: (value: unknown) => unknown;
+  /** The same for a tap of `stdio`. */
+  readonly checkStdio: (value: unknown) => unknown;
   /** What becomes of a failure in poststart and poststop, which do not stop for it. */
   readonly warn: (failure: BoxError) => void;
 };
@@ -51,6 +53,7 @@ function wrapped(tap: AnyTap, hook: HookName, label: string, policy: Policy): (.
     try {
       return await timed(label, hook, tap.timeoutMs ?? DEFAULT_TIMEOUT_MS, async () => {
         const value = await callTap(tap, args);
+        if (hook === "stdio") return policy.checkStdio(value ?? args[0]);
         return hook === "config" ? policy.checkConfig(value ?? args[0]) : undefined;
       });
     } catch (error) {

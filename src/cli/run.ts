@@ -5,18 +5,21 @@ import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import type { State } from "../state/state.ts";
-import { type Parsed, parseFlags } from "./arguments.ts";
+import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
 import { checkStdio, launchFlags } from "./launch-flags.ts";
+import { logFlags } from "./log-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
-export const flags = [
+export const flags: readonly FlagRow[] = [
   ...containerFlags,
   ...launchFlags,
+  ...logFlags,
+  { name: "report-fd", value: "FD", hidden: true, help: "where to say that the container runs, for the box that started this one" },
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
   { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
@@ -30,9 +33,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const key = keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
+  const reports = parsed.values["report-fd"] !== undefined;
+  // A session of its own, so that nothing that is sent to the caller's reaches it.
+  if (reports) systemCall("setsid");
   const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way));
+  if (planned.needsSupervisor && !reports) return (await import("./start-supervisor.ts")).startSupervisor(argv, parsed);
   const started = await startPlanned(planned);
-  if (way === "detached") return 0;
+  if (way === "detached" && !planned.needsSupervisor) return 0;
   try {
     if (key !== undefined) planned.keep(key);
     const siginfo = superviseContainer(started);
@@ -75,7 +82,8 @@ function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | u
   const program = { compiled, explain };
   const start = (): Promise<Started> => startContainer(program, { state, config: kept.config }, `${key.stateRoot}/${key.id}`, {});
   const { cgroups } = state.box;
-  return { id: key.id, stateRoot: key.stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [] };
+  const { id, stateRoot } = key;
+  return { id, stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [], needsSupervisor: false };
 }
 
 /** The facts are the same when all that they were made from is; else they are made and compared. */

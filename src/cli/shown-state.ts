@@ -1,6 +1,7 @@
 // A container's state as state and list show it: the runtime-spec's state (runtime.md, "State") with what runc adds to
 // it, keys in runc's order.
 
+import { type ExitStatus, readExit } from "../execute/exit-status.ts";
 import { readText } from "../execute/files.ts";
 import { type LiveStatus, liveStatus } from "../execute/live-status.ts";
 import type { State } from "../state/state.ts";
@@ -17,6 +18,8 @@ export type ShownState = {
   readonly annotations?: Readonly<Record<string, string>>;
   /** A user's name, or `#1000` for one that has none. */
   readonly owner: string;
+  /** Of one that has ended, where its end was noted. */
+  readonly exit?: ExitStatus;
 };
 
 export function shownState(folder: string, state: State): ShownState {
@@ -24,8 +27,13 @@ export function shownState(folder: string, state: State): ShownState {
   const status = liveStatus({ folder, state });
   const owner = ownerName(state.owner);
   const shownPid = status === "stopped" ? 0 : pid;
-  if (annotations === undefined) return { ociVersion, id, pid: shownPid, status, bundle, rootfs, created, owner };
-  return { ociVersion, id, pid: shownPid, status, bundle, rootfs, created, annotations, owner };
+  const exit = status === "stopped" ? readExit(folder, state) : undefined;
+  return {
+    ...{ ociVersion, id, pid: shownPid, status, bundle, rootfs, created },
+    ...(annotations === undefined ? {} : { annotations }),
+    owner,
+    ...(exit === undefined ? {} : { exit }),
+  };
 }
 
 /** The state has a name for root alone, which saves most readers the search. */

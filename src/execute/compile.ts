@@ -2,7 +2,7 @@
 // Steps, origins and reasons stay behind; a failure asks for them again (Program.explain).
 
 import type { Launch } from "../plan/launch.ts";
-import type { Plan, Section } from "../plan/plan.ts";
+import { type Plan, type Section, stdioDescriptors } from "../plan/plan.ts";
 import { type Encoded, encodeTape } from "../tape/encode.ts";
 import { record, STATUS_ADDRESS, TAPE_ADDRESS } from "../tape/layout.ts";
 import type { Buffer, Slot, Step } from "../tape/step.ts";
@@ -63,6 +63,8 @@ export type BoxTape = Tape<
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;
+  /** Where the numbers of what the supervisor has of stdio stand, in the order of stdioDescriptors; 0: there is none. */
+  readonly stdio: readonly number[];
   /** The same for each poststart hook. */
   readonly poststart: readonly number[];
   /** Records that the vfork child runs in box's memory. */
@@ -79,7 +81,10 @@ export type ChildTape = Tape<"failedRecord" | "failedErrno" | "explanation" | "i
   readonly executes: readonly number[];
 };
 
-export type SupervisorTape = Tape<"init" | "stateRoot" | "stateFolder" | "box" | "terminal">;
+export type SupervisorTape = Tape<"init" | "stateRoot" | "stateFolder" | "box" | "terminal"> & {
+  /** In the order of stdioDescriptors; empty where stdio is the caller's. */
+  readonly stdio: readonly number[];
+};
 
 export type Compiled = {
   readonly box: BoxTape;
@@ -159,8 +164,15 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
   const poststart = encoded.entries.slice(sectionNames.length);
-  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], poststart, vfork }, encoded };
+  const stdio = box.stdio.handed.length === 0 ? [] : placesOfStdio(box, at);
+  return { tape: { image: encoded.image, places, entries: entries as BoxTape["entries"], stdio, poststart, vfork }, encoded };
 }
+
+const placesOfStdio = ({ stdio }: Plan["box"], at: (of: Slot) => number): number[] =>
+  stdioDescriptors.map((name) => {
+    const handed = stdio.handed.find((one) => one.name === name);
+    return handed === undefined ? 0 : at(handed.kept);
+  });
 
 function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
   const steps: Step[] = [];
@@ -215,5 +227,6 @@ function compileSupervisor({ supervise, handOver, supervisor }: Plan): Superviso
     box: encoded.addressOf(supervisor.box),
     terminal: encoded.addressOf(supervisor.terminal),
   };
-  return { image: encoded.image, places };
+  const { stdio } = supervisor;
+  return { image: encoded.image, places, stdio: stdio === undefined ? [] : stdioDescriptors.map((name) => encoded.addressOf(stdio[name])) };
 }

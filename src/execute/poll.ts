@@ -5,6 +5,7 @@ import { addressOf, systemCall } from "./libc.ts";
 export const POLLIN = 1;
 export const POLLPRI = 2;
 export const POLLOUT = 4;
+export const POLLHUP = 0x10;
 
 /** A descriptor and what is waited for; POLLERR, POLLHUP and POLLNVAL always are. */
 export type Poll = { readonly fd: number; readonly events: number };

@@ -15,6 +15,7 @@ import {
   stateFile,
   waitFifo,
 } from "../plan/state-files.ts";
+import { stdioFolder } from "../plan/stdio-choice.ts";
 import type { State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { initLives } from "./init-lives.ts";
@@ -156,6 +157,9 @@ export function removeStateFolder(folder: string): void {
   const notify = listFolder(`${folder}/${notifyFolder}`);
   for (const { name } of typeof notify === "number" ? [] : notify) remove(`${folder}/${notifyFolder}/${name}`, 0);
   removeOrThrow(`${folder}/${notifyFolder}`, AT_REMOVEDIR);
+  const stdio = listFolder(`${folder}/${stdioFolder}`);
+  for (const { name } of typeof stdio === "number" ? [] : stdio) remove(`${folder}/${stdioFolder}/${name}`, 0);
+  removeOrThrow(`${folder}/${stdioFolder}`, AT_REMOVEDIR);
   removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
   removeOrThrow(folder, AT_REMOVEDIR);
 }

@@ -131,7 +131,7 @@ function runPoststartHooks(run: Run, state: State, { warn }: Between): void {
 }
 
 /** Gives the supervisor's tape what it needs to know, and box's tape the supervisor's. */
-export function prepareSupervisor(run: Run, { image, places }: SupervisorTape, init: number): void {
+export function prepareSupervisor(run: Run, { image, places, stdio }: SupervisorTape, init: number): void {
   const words = new Uint32Array(image.buffer, image.byteOffset, image.byteLength >>> 2);
   const give = (place: number, value: number): void => {
     const at = (place - TAPE_ADDRESS) >>> 2;
@@ -143,6 +143,11 @@ export function prepareSupervisor(run: Run, { image, places }: SupervisorTape, i
   give(places.stateFolder, word(run, "keptStateFolder"));
   give(places.box, word(run, "keptBox"));
   give(places.terminal, word(run, "keptTerminal"));
+  const own = run.program.compiled.box.stdio;
+  for (let index = 0; index < stdio.length; index++) {
+    const from = own[index] as number;
+    if (from !== 0) give(stdio[index] as number, libc.readWord(from));
+  }
   setBytes(run, "tape", "tapeLength", image);
 }
 

@@ -56,6 +56,7 @@ export function newBoxVariables(): BoxVariables {
     answer: fd("FIFO that init answers on"),
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
+    stdio: { given: {}, handed: [] },
     joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
@@ -167,7 +168,7 @@ export function openLines({ handed: { end } }: Building, box: BoxVariables): Ste
 const UINT_MAX = 0xffffffff;
 
 /** Above the numbers that the child will use, so that moving one there overwrites no other. */
-const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string, end: number): Step[] => [
+export const moveUp = (from: Slot<"fd">, to: Slot<"fd">, what: string, end: number): Step[] => [
   step("fcntl", [from, ["F_DUPFD_CLOEXEC"], end], "box", `move ${what} out of the way`, { out: to }),
   step("close", [from], "box", "done with it"),
 ];
@@ -195,7 +196,11 @@ function handOver({ handed, launch }: Building, box: BoxVariables): Step[] {
     preserved.push(step("fcntl", [fd, ["F_SETFD"], 0], "--preserve-fds", `let descriptor ${fd} stay open`));
   const hand = (from: Slot<"fd"> | number, to: number, what: string): Step[] =>
     to < 0 ? [] : [step("dup3", [from, to, []], "box", `hand ${what}`)];
+  const { input, output, errors } = box.stdio.given;
   return [
+    ...(input === undefined ? [] : hand(input, 0, "it its stdin")),
+    ...(output === undefined ? [] : hand(output, 1, "it its stdout")),
+    ...(errors === undefined ? [] : hand(errors, 2, "it its stderr")),
     ...preserved,
     ...hand(ARENA_FD, handed.third, "the stage what lies where it wants its tape"),
     ...hand(box.arena, ARENA_FD, "the tape to the stage"),

@@ -1,6 +1,8 @@
 // How a container is started: who looks after it, who hands it a terminal, what it keeps of box's descriptors. The
 // configuration does not say any of this; the command and its flags do.
 
+import { inherited, isSupervised, type Stdio } from "./stdio-choice.ts";
+
 export type Launch = {
   /**
    * "foreground": box becomes its supervisor. "detached": it runs by itself. "created": by itself too, and init waits for
@@ -21,8 +23,16 @@ export type Launch = {
   readonly notifies: boolean;
   /** chroot instead of pivot_root, for roots such as an initramfs that pivot_root refuses. */
   readonly noPivot: boolean;
-  /** In the foreground: leave state and cgroups when the container has ended, for `box delete`. */
+  /** With a supervisor: leave state and cgroups when the container has ended, for `box delete`. */
   readonly keep: boolean;
+  /** How init ended, and when, is noted in the state folder. */
+  readonly notesEnd: boolean;
+  /** Who gets stdout and stderr. */
+  readonly stdio: Stdio;
+  /** Stdin of a detached container with a supervisor: a FIFO that `box attach` writes to, instead of the null device. */
+  readonly openStdin: boolean;
+  /** Where a detached supervisor tells the box that started it that the container runs. */
+  readonly reportFd: number | undefined;
   /** Box adopts what a container without a pid namespace of its own leaves behind (PR_SET_CHILD_SUBREAPER(2const)). */
   readonly subreaper: boolean;
   /** A session keyring of the container's own. */
@@ -36,9 +46,17 @@ export const foreground: Launch = {
   notifies: false,
   noPivot: false,
   keep: false,
+  notesEnd: false,
+  stdio: inherited,
+  openStdin: false,
+  reportFd: undefined,
   subreaper: true,
   newKeyring: true,
 };
+
+/** Whether box becomes a supervisor once the container runs. */
+export const hasSupervisor = ({ way, stdio }: Pick<Launch, "way" | "stdio">): boolean =>
+  way === "foreground" || (way === "detached" && isSupervised(stdio));
 
 /**
  * Numbers at which the child finds what box hands it; -1 where it gets none. Preserved descriptors keep their numbers,

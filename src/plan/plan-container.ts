@@ -10,11 +10,14 @@ import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
-import { foreground, handedTo, type Launch } from "./launch.ts";
+import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
+import { leaveCaller } from "./open-stdio.ts";
 import type { Plan, Section } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
+import { isSupervised } from "./stdio-choice.ts";
+import { superviseStdio } from "./supervise-stdio.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 import * as supervisor from "./supervisor.ts";
 
@@ -62,10 +65,9 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     cgroups: containerCgroups({ facts, spec, id }),
   };
   const own = box.newBoxVariables();
-  const watcher = supervisor.newSupervisorVariables();
-  const supervised = launch.way === "foreground";
-  const loop = (): Step[] =>
-    !supervised ? [] : spec.process?.terminal === true ? superviseTerminal(building, watcher) : supervisor.supervise(building, watcher);
+  const watcher = supervisor.newSupervisorVariables(isSupervised(launch.stdio));
+  const supervised = hasSupervisor(launch);
+  const loop = (): Step[] => (supervised ? superviseLoop(building, watcher) : []);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
   const supervise = once(() => section("while the container runs", loop()));
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
@@ -84,8 +86,8 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     poststartHooks: sectionsOf("hooks once it runs", box.poststartHooks(building, own)),
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
-    waitHere: section("wait for its end", supervised && spec.process?.terminal !== true ? supervisor.waitHere(building, own) : []),
-    startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own) : []),
+    waitHere: section("wait for its end", supervised && waitsHere(building) ? supervisor.waitHere(building, own) : []),
+    startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own, leaveCaller(building, own)) : []),
     // Made when they are asked for: run asks while the child works.
     get supervise() {
       return supervise();
@@ -101,6 +103,16 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
 }
+
+function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] {
+  const { launch, spec } = building;
+  const terminal = spec.process?.terminal === true;
+  if (terminal && launch.way === "foreground") return superviseTerminal(building, watcher);
+  return isSupervised(launch.stdio) ? superviseStdio(building, watcher) : supervisor.supervise(building, watcher);
+}
+
+/** Box itself waits a moment for the end where it has nothing else to do meanwhile. */
+const waitsHere = ({ spec, launch }: Building): boolean => spec.process?.terminal !== true && !isSupervised(launch.stdio);
 
 /** Points whose hooks read the state from the file in memory and print into the other. */
 const hooksForFiles = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] as const;

@@ -98,6 +98,7 @@ export type BoxVariables = {
   /** Files in memory for hooks. */
   readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
   readonly hook: HookReport;
+  readonly stdio: BoxStdio;
   /** For exec: the container's init. */
   readonly joins: Slot<"fd">;
   /** The kernel's reasons for refusing the filter of devices, a text. */
@@ -112,6 +113,18 @@ export type BoxVariables = {
   };
 };
 
+/** What a supervisor has of a container's stdio: pipes that it reads, FIFOs, and where the log goes. */
+export const stdioDescriptors = ["output", "errors", "input", "size", "folder", "log"] as const;
+export type StdioDescriptor = (typeof stdioDescriptors)[number];
+
+/** Filled while the plan is made; empty where stdio is the caller's. */
+export type BoxStdio = {
+  /** What the child gets instead of box's own descriptors. */
+  readonly given: { input?: Slot<"fd">; output?: Slot<"fd">; errors?: Slot<"fd"> };
+  /** What the supervisor gets: as box opened it, and at a number that survives execve. */
+  readonly handed: { readonly name: StdioDescriptor; readonly opened: Slot<"fd">; readonly kept: Slot<"fd"> }[];
+};
+
 /** Values that TypeScript puts into the supervisor's tape. */
 export type SupervisorVariables = {
   readonly variables: Variables;
@@ -124,6 +137,8 @@ export type SupervisorVariables = {
   /** Which of stdio is a terminal, and its termios before raw mode. */
   readonly caller: Slot<"fd">;
   readonly settings: Buffer;
+  /** undefined where stdio is the caller's. */
+  readonly stdio: Readonly<Record<StdioDescriptor, Slot<"fd">>> | undefined;
 };
 
 export type ChildVariables = {

@@ -40,6 +40,15 @@ function messageOf(variables: Variables, text: Uint8Array | undefined, length: n
 export const longestSocketPath = 107;
 const AF_UNIX = 1;
 
+/** A struct sockaddr_un of just the length that it needs. */
+export function bytesOfSocketName(path: string): Uint8Array {
+  const bytes = new TextEncoder().encode(path);
+  const name = new Uint8Array(2 + bytes.length + 1);
+  name[0] = AF_UNIX;
+  name.set(bytes, 2);
+  return name;
+}
+
 /** Connects to the socket at `path` and sends `descriptor` there with `text`, as clients of runc expect it. */
 export function sendToSocket(
   variables: Variables,
@@ -50,10 +59,7 @@ export function sendToSocket(
   what: string,
 ): Step[] {
   const socket = newSlot(variables, "fd", `socket for ${what}`);
-  const bytes = new TextEncoder().encode(path);
-  const name = new Uint8Array(2 + bytes.length + 1);
-  name[0] = AF_UNIX;
-  name.set(bytes, 2);
+  const name = bytesOfSocketName(path);
   const place = newBuffer(variables, "sockaddr_un", (name.length + 7) & ~7, name);
   const { message, descriptor: inMessage } = messageToSend(variables, text);
   return [

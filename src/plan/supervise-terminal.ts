@@ -10,7 +10,9 @@ import { flags } from "../linux/flags.ts";
 import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { SupervisorVariables } from "./plan.ts";
+import { isSupervised } from "./stdio-choice.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
+import { type LogWriter, writerFor } from "./writer-for.ts";
 
 const origin = "process.terminal";
 const SIGWINCH = 28;
@@ -40,23 +42,29 @@ type Loop = {
   readonly master: Slot<"int">;
   readonly masterInput: Slot<"int">;
   readonly masterOutput: Slot<"int">;
+  /** Where output goes besides. */
+  readonly log: LogWriter | undefined;
 };
 
 type Place = "stdin" | "master" | "stdout" | "signals";
 const places: Readonly<Record<Place, number>> = { stdin: 0, master: 8, stdout: 16, signals: 24 };
 
-function newLoop(own: SupervisorVariables): Loop {
+function newLoop({ launch }: Building, own: SupervisorVariables): Loop {
   const int = (name: string): Slot<"int"> => newSlot(own.variables, "int", name);
   const flow = (name: string): Flow => ({
     bytes: newBuffer(own.variables, name, BUFFER_BYTES),
     at: int(`${name}: next`),
     left: int(`${name}: left`),
   });
+  const output = flow("output");
+  const stdout = newBuffer(own.variables, "stdout's word", 8, new Uint8Array(new Uint32Array([0, 1]).buffer));
+  const one = { bytes: output.bytes, count: output.left, stream: slotIn("int", stdout, 0, "stdout") } as const;
   return {
     own,
     polls: newBuffer(own.variables, "polls", 32),
+    log: isSupervised(launch.stdio) ? writerFor(own, launch.stdio, one) : undefined,
     input: flow("input"),
-    output: flow("output"),
+    output,
     signals: newSlot(own.variables, "fd", "signals"),
     out: newSlot(own.variables, "fd", "output goes to"),
     stdin: int("stdin's pollfd"),
@@ -71,10 +79,11 @@ const happened = (loop: Loop, place: Place): Slot<"int"> => slotIn("int", loop.p
 const set = (out: Slot, value: number | Slot, why: string): Step => compute([value, 0, 0, -1], origin, why, { out });
 
 export function superviseTerminal(building: Building, own: SupervisorVariables): Step[] {
-  const loop = newLoop(own);
+  const loop = newLoop(building, own);
   return [
     ...takeName(own),
     ...prepare(loop),
+    ...(loop.log?.prepare ?? []),
     ...takeCallersTerminal(own, loop),
     // Whatever ended before this tape began: its SIGCHLD may have gone to another thread of Bun, where it was dropped.
     ...lookForEnd(building, own, "poll"),
@@ -290,7 +299,7 @@ function serveMaster(loop: Loop): Step[] {
     step("read", [own.terminal, address(output.bytes), BUFFER_BYTES], origin, "read what it has written", {
       out: count,
       onError: "ignore",
-      ok: [...filled(output, count), again("master read")],
+      ok: [...filled(output, count), ...(loop.log?.write("output:") ?? []), again("master read")],
     }),
     ...ifTooEarly("master read"),
     // EIO: nobody in the container has the terminal open any more.
@@ -366,7 +375,7 @@ function drain(loop: Loop): Step[] {
       out: count,
       onError: "ignore",
       equal: { value: 0, steps: [again("drained")] },
-      ok: [...filled(output, count), again("ended")],
+      ok: [...filled(output, count), ...(loop.log?.write("drained:") ?? []), again("ended")],
     }),
     compute([0, 0, 0, -1], origin, "all output is passed on", { label: "drained" }),
   ];

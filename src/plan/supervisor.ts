@@ -3,6 +3,7 @@
 // (kill processes that outlive init, run hooks) it hands over by becoming box again.
 
 import { PLAIN_NAME } from "../front/layout.ts";
+import type { Flag } from "../linux/flags.ts";
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
@@ -16,9 +17,21 @@ const CLD_EXITED = 1;
 /** Offsets in the siginfo of a SIGCHLD (waitid(2)). */
 const siginfo = { code: 8, pid: 16, status: 24, bytes: 128 } as const;
 
-export function newSupervisorVariables(): SupervisorVariables {
+/** `ofStdio`: stdio is not the caller's. */
+export function newSupervisorVariables(ofStdio = false): SupervisorVariables {
   const variables = newVariables();
+  const fd = (name: string): Slot<"fd"> => newSlot(variables, "fd", name);
   return {
+    stdio: ofStdio
+      ? {
+          output: fd("stdout's pipe"),
+          errors: fd("stderr's pipe"),
+          input: fd("FIFO for stdin"),
+          size: fd("FIFO for sizes"),
+          folder: fd("folder of the log"),
+          log: fd("log"),
+        }
+      : undefined,
     variables,
     init: newSlot(variables, "int", "init's pid"),
     stateRoot: newSlot(variables, "fd", "folder of all states"),
@@ -99,6 +112,7 @@ const asSupervisor = (own: BoxVariables): SupervisorVariables => ({
   siginfo: own.siginfo,
   caller: own.terminal,
   settings: own.reply,
+  stdio: undefined,
 });
 
 const openStateRoot = ({ facts: { stateRoot } }: Building, out: Slot<"fd">): Step =>
@@ -140,12 +154,13 @@ export const adopts = ({ launch, namespaces }: Pick<Building, "launch" | "namesp
 
 /** Cgroups and state go, then box ends as init did. */
 export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
-  if (building.launch.keep) return [...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []), ...exitAsInit(own)];
+  if (building.launch.keep) {
+    return [...restoreTerminal(building, own), ...(building.launch.notesEnd ? noteEnd(own) : []), ...exitAsInit(own)];
+  }
   if (!removesHere(building)) return [again("hand over")];
   const tries = newBuffer(own.variables, "tries", 8, new Uint8Array(new Uint32Array([TRIES, 0]).buffer));
   const left = slotIn("int", tries, 0, "tries left");
   const steps: Step[] = [];
-  const restore = building.spec.process?.terminal === true ? [restoreTerminal(own)] : [];
   const pause = { struct: "timespec", tv_sec: 0, tv_nsec: PAUSE_NS } as const;
   for (const [index, { path }] of building.cgroups.toReversed().entries()) {
     const label = `remove ${index}`;
@@ -169,7 +184,7 @@ export function afterEnd(building: Building, own: SupervisorVariables): Step[] {
     );
   }
   steps.push(
-    ...restore,
+    ...restoreTerminal(building, own),
     step("unlinkat", [own.stateFolder, keptConfig, []], origin, "remove the configuration"),
     ...(building.launch.notifies ? removeNotifySocket(own) : []),
     ...(building.seccomp === undefined
@@ -199,11 +214,12 @@ function removeNotifySocket(own: SupervisorVariables): Step[] {
 /** Whether afterEnd may lead to "hand over": a cgroup may not let go. */
 const mayHandOver = (building: Building): boolean => !building.launch.keep && (!removesHere(building) || building.cgroups.length > 0);
 
-/** Whether the tape can remove all there is. */
-const removesHere = (building: Building): boolean => !building.launch.keep && !outlives(building) && !building.finishInBox;
-
-/** Whether processes of the container may outlive init: only its own pid namespace ends them all with it. */
-const outlives = (building: Building): boolean => !building.namespaces.made.has("pid");
+/**
+ * Whether the tape can remove all there is. Processes of the container may outlive init: only its own pid namespace ends
+ * them all with it.
+ */
+const removesHere = ({ launch, finishInBox, namespaces }: Building): boolean =>
+  !launch.keep && namespaces.made.has("pid") && !finishInBox && launch.stdio.kind !== "supervised";
 
 /** The exit status of init, or 128 and the number of the signal that ended it. */
 function exitAsInit(own: SupervisorVariables): Step[] {
@@ -225,35 +241,38 @@ function exitAsInit(own: SupervisorVariables): Step[] {
   ];
 }
 
-const restoreTerminal = (own: SupervisorVariables): Step =>
-  step("ioctl", [own.caller, ["TCSETS"], address(own.settings)], origin, "give the caller's terminal its settings back", {
-    onError: "ignore",
-  });
+function restoreTerminal({ spec, launch }: Building, own: SupervisorVariables): Step[] {
+  if (spec.process?.terminal !== true || launch.way !== "foreground") return [];
+  const why = "give the caller's terminal its settings back";
+  return [step("ioctl", [own.caller, ["TCSETS"], address(own.settings)], origin, why, { onError: "ignore" })];
+}
 
 /** When a supervisor's tape fails that has nothing to undo. */
 export const giveUp = (building: Building, own: SupervisorVariables): Step[] => [
-  ...(building.spec.process?.terminal === true ? [restoreTerminal(own)] : []),
+  ...restoreTerminal(building, own),
   step("exit_group", [125], origin, "end, since the supervisor cannot go on"),
 ];
 
+/** How init ended, for box wait and box state, and for box itself when it finishes this. The file's time says when. */
+function noteEnd(own: SupervisorVariables): Step[] {
+  const file = newSlot(own.variables, "fd", "exit");
+  const how: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"];
+  const why = "note how init ended";
+  return [
+    step("openat", [own.stateFolder, exitFile, how, 0o600], origin, why, {
+      out: file,
+      onError: "ignore",
+      ok: [step("write", [file, address(own.siginfo), siginfo.bytes], origin, why, { onError: "ignore" })],
+    }),
+  ];
+}
+
 /** Becomes box again to finish: how init ended is left in the state folder. */
 export function handOver(building: Building, own: SupervisorVariables): Step[] {
-  const file = newSlot(own.variables, "fd", "exit");
-  const restore = building.spec.process?.terminal === true ? [restoreTerminal(own)] : [];
   return [
     compute([0, 0, 0, -1], origin, "box has to finish this", { label: "hand over" }),
-    ...restore,
-    step(
-      "openat",
-      [own.stateFolder, exitFile, ["O_WRONLY", "O_CREAT", "O_TRUNC", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
-      origin,
-      "note how init ended",
-      {
-        out: file,
-        onError: "ignore",
-        ok: [step("write", [file, address(own.siginfo), siginfo.bytes], origin, "note how init ended", { onError: "ignore" })],
-      },
-    ),
+    ...restoreTerminal(building, own),
+    ...noteEnd(own),
     step(
       "execveat",
       [own.box, "", [PLAIN_NAME, "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]],
@@ -290,16 +309,18 @@ export function becomeSupervisor(building: Building, box: BoxVariables): Step[] 
 const keep = (from: Slot<"fd">, out: Slot<"fd">, why: string): Step =>
   step("fcntl", [from, ["F_DUPFD"], FIRST_FREE_FD], origin, why, { out });
 
-/** What every supervisor needs: the terminal, if there is one, and its tape. */
+/** What every supervisor needs: the terminal, if there is one, what there is of stdio, and its tape. */
 export const keepForSupervisor = (building: Building, box: BoxVariables): Step[] => [
   ...(building.spec.process?.terminal === true ? [keep(box.terminal, box.kept.terminal, "keep the terminal")] : []),
+  ...box.stdio.handed.map(({ opened, kept }) => keep(opened, kept, `keep ${opened.slot}`)),
   step("memfd_create", ["box-tape", ["MFD_CLOEXEC"]], origin, "make a file in memory for the supervisor's tape", { out: box.kept.tape }),
 ];
 
 /** The last part, once TypeScript has put the numbers above into the tape. */
-export function startSupervisor(box: BoxVariables): Step[] {
+export function startSupervisor(box: BoxVariables, leave: readonly Step[] = []): Step[] {
   return [
     step("pwrite64", [box.kept.tape, box.tapeBytes.address, box.tapeBytes.length, TAPE_FILE_OFFSET], origin, "write the tape"),
+    ...leave,
     step("dup3", [box.kept.tape, ARENA_FD, []], origin, "hand it to the stage"),
     step("execveat", [box.stage, "", ["box"], [], ["AT_EMPTY_PATH"]], origin, "become the supervisor"),
   ];

@@ -2,13 +2,14 @@
 
 import type { HostFacts } from "../host/facts.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
+import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { sortNamespaces } from "../plan/namespaces.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { PluginUse, State } from "./state.ts";
 
 const stateVersion = "1.3.0";
 
-export function firstState(container: Container, facts: HostFacts, plugins: readonly PluginUse[] = []): State {
+export function firstState(container: Container, facts: HostFacts, plugins: readonly PluginUse[] = [], supervisorStart?: number): State {
   const { id, bundle, spec } = container;
   const path = spec.root?.path ?? "rootfs";
   const cgroups: State["box"]["cgroups"][number][] = [];
@@ -27,10 +28,15 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       startTime: 0,
       supervisor: process.pid,
       ownPids: sortNamespaces(spec).made.has("pid"),
-      stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
+      stays: stays(container.launch),
       cgroups,
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
+      ...(supervisorStart === undefined ? {} : { supervisorStart }),
+      ...(container.launch === undefined || container.launch.stdio.kind === "inherit" ? {} : { stdio: container.launch.stdio }),
       plugins,
     },
   };
 }
+
+/** Whether there is something of the container left for box delete when it has ended by itself. */
+const stays = (launch: Launch | undefined): boolean => launch !== undefined && (launch.keep || !hasSupervisor(launch));

@@ -2,6 +2,7 @@
 // and undo everything again. Written before the things it names are made.
 
 import type { Flag } from "../linux/flags.ts";
+import type { Stdio } from "../plan/stdio-choice.ts";
 
 export type Status = "creating" | "created" | "running" | "stopped";
 
@@ -29,6 +30,10 @@ export type State = {
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
     /** With which seccomp(2) loads the kept filter. */
     readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
+    /** When the supervisor started, as startTime says it of init; where it is to be waited for. */
+    readonly supervisorStart?: number;
+    /** Who gets stdout and stderr, where that is not box's caller. */
+    readonly stdio?: Stdio;
     /** Loaded again for poststop. */
     readonly plugins: readonly PluginUse[];
   };

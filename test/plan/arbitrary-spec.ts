@@ -25,6 +25,7 @@ import { capabilities } from "../../src/linux/capabilities.ts";
 import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
 import type { Launch } from "../../src/plan/launch.ts";
+import type { Stdio } from "../../src/plan/stdio-choice.ts";
 import { cgroupLayouts, plainFacts } from "./plan-for.ts";
 
 export type Host = {
@@ -296,8 +297,25 @@ const launch: fc.Arbitrary<Launch> = record<Launch>({
   subreaper: fc.boolean(),
   noPivot: fc.boolean(),
   keep: fc.boolean(),
+  notesEnd: fc.boolean(),
+  stdio: fc.constantFrom<Stdio>(
+    { kind: "inherit" },
+    { kind: "file", path: "/var/log/web" },
+    { kind: "supervised", driver: "json-file", maxBytes: 1000, files: 3 },
+    { kind: "supervised", driver: "json-file", path: "/var/log/web", maxBytes: 1000, files: 1 },
+    { kind: "supervised", driver: "journald", socket: "/run/journal", fields: { CONTAINER_ID: "web" } },
+  ),
+  openStdin: fc.boolean(),
+  reportFd: maybe(fc.constant(3)),
   newKeyring: fc.boolean(),
-}).map(({ consoleSocket, ...rest }) => (consoleSocket === undefined || rest.way === "foreground" ? rest : { ...rest, consoleSocket }));
+}).map(onlyWhatIsPossible);
+
+/** As launchOf makes them: a terminal goes to one place, and a created container has no supervisor. */
+function onlyWhatIsPossible({ consoleSocket, ...rest }: Launch): Launch {
+  const supervised = rest.stdio.kind === "supervised";
+  if (rest.way === "created" && supervised) return { ...rest, stdio: { kind: "inherit" } };
+  return consoleSocket === undefined || rest.way === "foreground" || supervised ? rest : { ...rest, consoleSocket };
+}
 
 export const hosts: fc.Arbitrary<Host> = fc
   .record({ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean() })

@@ -90,6 +90,9 @@ const hooks: Hooks = {
   poststop: [{ path: "/bin/g" }],
 };
 const allowAll: SeccompFilter = { filter: new Uint8Array([6, 0, 0, 0, 0, 0, 0xff, 0x7f]), flags: [], notes: [] };
+const log = { kind: "supervised", driver: "json-file", maxBytes: 10_000, files: 3 } as const;
+const journal = { kind: "supervised", driver: "journald", socket: "/run/journal", fields: { CONTAINER_ID: "größe" } } as const;
+const kept = { keep: true, notesEnd: true } as const;
 const embedded = (terminal: boolean, user?: typeof rootless): Spec =>
   embeddedSpec({ root: "/run/box/c1/root", hostname: "c1", terminal, term: "xterm", rootless: user });
 
@@ -116,6 +119,12 @@ const cases: Readonly<Record<string, Case>> = {
   "embedded root, rootless": [embedded(true, rootless), 1000, "none", true],
   detached: [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "detached", pidFile: "/run/c1.pid", pidfdSocket: "/run/c1.sock" }],
   "detached, terminal at a socket": [defaultSpec(), 0, "v1", false, { way: "detached", consoleSocket: "/run/c1.sock" }],
+  "output into files": [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "detached", stdio: { kind: "file", path: "/var/log/c1" } }],
+  "output into a log": [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "detached", stdio: log, openStdin: true, ...kept }],
+  "output into a log, terminal": [defaultSpec(), 0, "v2", false, { way: "detached", stdio: log, reportFd: 3, ...kept }],
+  "output into a log, foreground": [withoutTerminal(defaultSpec()), 0, "v1", false, { stdio: { ...log, path: "/var/log/c1" } }],
+  "output into a log, foreground, terminal": [defaultSpec(), 0, "v1", false, { stdio: { ...log, files: 1 } }],
+  "output into the journal": [withoutTerminal(defaultSpec()), 0, "v1", false, { way: "detached", stdio: journal }],
   kept: [withoutTerminal(defaultSpec()), 0, "v2", false, { keep: true }],
   "descriptors preserved": [withoutTerminal(defaultSpec()), 0, "v1", false, { preserveFds: 3, listenFds: 2 }],
   "no pivot, no keyring": [withoutTerminal(defaultSpec()), 0, "v1", false, { noPivot: true, newKeyring: false }],
@@ -206,7 +215,10 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
       variables: supervisor.variables,
       lists: [plan.supervise.steps, plan.handOver.steps],
       options: { failureList: 1 },
-      given: [supervisor.init, supervisor.stateRoot, supervisor.stateFolder, supervisor.box, supervisor.terminal],
+      given: [
+        ...[supervisor.init, supervisor.stateRoot, supervisor.stateFolder, supervisor.box, supervisor.terminal],
+        ...Object.values(supervisor.stdio ?? {}),
+      ],
       // The caller may have no terminal.
       optional: [supervisor.caller],
     },

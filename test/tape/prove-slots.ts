@@ -172,6 +172,7 @@ const fills: { readonly [N in CallName | "compute"]?: readonly number[] } = {
   recvmsg: [1],
   socketpair: [3],
   pipe2: [0],
+  process_vm_readv: [1],
   getcwd: [0],
   clone: [2, 3, 4],
   capget: [0, 1],
