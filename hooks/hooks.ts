@@ -4,7 +4,7 @@
 
 import { AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
 import type { Spec } from "../src/config/spec.ts";
-import type { Stdio } from "../src/plan/stdio-choice.ts";
+import type { Stdio } from "../src/config/stdio-choice.ts";
 
 export type { Spec, Stdio };
 

@@ -1,23 +1,24 @@
 // Keeps what a container writes:
 //
 //   plugins:
-//     - logging: { driver: json-file, max-size: 10m, max-file: 3 }
+//     - logging: { driver: local, max-size: 10m, max-file: 3 }
 //
 // Read it as a model for the hook `stdio`: it only says where output goes, as data. docs/logging.md tells what comes of it.
 
 import type { Stdio, StdioContainer } from "../hooks/hooks.ts";
 import type { Plugin } from "../hooks/plugin.ts";
 
+type Driver = "file" | "local" | "json-file" | "journald";
 type Options = {
-  /** `file`: the container writes by itself. `json-file` and `journald`: box's supervisor does. */
-  driver?: "file" | "json-file" | "journald";
-  /** Of file and json-file, absolute. */
+  /** `file`: the container writes by itself. `local`, which `json-file` is another name for, and `journald`: box's supervisor does. */
+  driver?: Driver;
+  /** Of file and local, absolute. */
   path?: string;
   /** Of file, where stderr is not to be in the same. */
   "stderr-path"?: string;
-  /** Of json-file: when a file is full, such as 500k or 10m. */
+  /** Of local: when a file is full, such as 500k or 10m. */
   "max-size"?: string;
-  /** Of json-file: how many files there are at most. */
+  /** Of local: how many files there are at most. */
   "max-file"?: number;
   /** Of journald. */
   socket?: string;
@@ -25,9 +26,11 @@ type Options = {
   tag?: string;
 };
 
-const optionsOf: Readonly<Record<NonNullable<Options["driver"]>, readonly (keyof Options)[]>> = {
+const ofLocal = ["path", "max-size", "max-file"] as const;
+const optionsOf: Readonly<Record<Driver, readonly (keyof Options)[]>> = {
   file: ["path", "stderr-path"],
-  "json-file": ["path", "max-size", "max-file"],
+  local: ofLocal,
+  "json-file": ofLocal,
   journald: ["socket", "tag"],
 };
 
@@ -36,7 +39,7 @@ const plugin: Plugin<Options> = {
   options: {
     type: "object",
     properties: {
-      driver: { type: "string", enum: ["file", "json-file", "journald"] },
+      driver: { type: "string", enum: ["local", "json-file", "file", "journald"] },
       path: { type: "string" },
       "stderr-path": { type: "string" },
       "max-size": { type: "string" },
@@ -53,7 +56,7 @@ const plugin: Plugin<Options> = {
 export default plugin;
 
 function choose(options: Options, { id }: StdioContainer): Stdio {
-  const driver = options.driver ?? "json-file";
+  const driver = options.driver ?? "local";
   for (const name of Object.keys(options) as (keyof Options)[])
     if (name !== "driver" && !optionsOf[driver].includes(name)) throw new Error(`${name} is no option of the driver ${driver}`);
   if (driver === "journald")
@@ -67,7 +70,7 @@ function choose(options: Options, { id }: StdioContainer): Stdio {
   }
   return {
     kind: "supervised",
-    driver,
+    driver: "local",
     ...(path === undefined ? {} : { path }),
     maxBytes: bytesOf(options["max-size"] ?? "5m"),
     files: options["max-file"] ?? 2,

@@ -21,7 +21,14 @@ const groups: readonly (readonly string[])[] = [
   // What a container is doing, and signals to it.
   [
     ...["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
-    ...["execute/kept-config.ts", "cli/shown-state.ts", "execute/poll.ts", "execute/pass-signals.ts", "execute/end-child.ts"],
+    ...[
+      "execute/kept-config.ts",
+      "cli/shown-state.ts",
+      "execute/poll.ts",
+      "execute/write-line.ts",
+      "execute/pass-signals.ts",
+      "execute/end-child.ts",
+    ],
   ],
   // What is left of one, removed.
   ["execute/remove-container.ts", "execute/take-over.ts"],

@@ -2,11 +2,13 @@
 // it, so a slow reader holds nobody up and several may watch; what goes in is written to a FIFO that the container, or for a
 // terminal its supervisor, reads.
 
+import type { LogFiles } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { readExit } from "../execute/exit-status.ts";
 import { LogReader } from "../execute/log-reader.ts";
 import { openSupervisor } from "../execute/supervisor-handle.ts";
-import { type LogFiles, logPlace, sizeFifo, stdinFifo, stdioFolder } from "../plan/stdio-choice.ts";
+import { logPlace } from "../plan/log-layout.ts";
+import { sizeFifo, stdinFifo, stdioFolder } from "../plan/state-files.ts";
 import type { Parsed } from "./arguments.ts";
 import { attachLoop, openFifo } from "./attach-loop.ts";
 import type { Globals } from "./commands.ts";
@@ -33,10 +35,10 @@ export function attachContainer(parsed: Parsed, globals: Globals): number {
 
 function logOf({ state }: Named): LogFiles {
   const { stdio } = state.box;
-  if (stdio?.kind === "supervised" && stdio.driver === "json-file" && state.box.supervisorStart !== undefined) return stdio;
+  if (stdio?.kind === "supervised" && stdio.driver === "local" && state.box.supervisorStart !== undefined) return stdio;
   throw refused(
     `nobody passes on what the container ${state.id} reads and writes`,
-    "run -d --log-driver json-file does, with -i for its stdin",
+    "run -d --log-driver local does, with -i for its stdin",
   );
 }
 

@@ -12,9 +12,13 @@ export const containerFlags: readonly FlagRow[] = [
   { name: "hostname", short: "h", value: "NAME", help: "host name of the container" },
   { name: "volume", short: "v", value: "SRC:DST[:ro]", repeats: true, help: "bind a file or folder of the host" },
   { name: "tty", short: "t", help: "give the container a terminal" },
-  { name: "interactive", short: "i", help: "nothing: stdin always reaches the container" },
+  {
+    name: "interactive",
+    short: "i",
+    help: "stdin for box attach, in the background with a log; else nothing: it always reaches the container",
+  },
   { name: "net", alias: "network", value: "host|none", help: "the host's network, or one of its own with loopback only" },
   { name: "plugin", value: "FILE", repeats: true, help: "load a plugin: a .ts or .js file, or a built-in one by name" },
-  { name: "rm", help: "remove the container at its end (always so for run)" },
+  { name: "rm", help: "remove the container at its end: always so, but in the background with a log" },
   { name: "help", help: "show this help" },
 ];

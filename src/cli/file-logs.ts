@@ -1,13 +1,13 @@
 // box logs for a container that writes into files by itself: those files as they are, which have no times.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { initLives } from "../execute/init-lives.ts";
 import { systemCall } from "../execute/libc.ts";
 import { POLLIN, waitFor } from "../execute/poll.ts";
 import { watchFolder } from "../execute/watch-folder.ts";
 import { STDERR, STDOUT, writeBytes } from "../execute/write-line.ts";
-import type { Stdio } from "../plan/stdio-choice.ts";
 import type { State } from "../state/state.ts";
 import type { LogRequest } from "./log-printer.ts";
 
@@ -43,7 +43,7 @@ function refuseTimes({ sinceNs, untilNs, timestamps, json }: LogRequest): void {
   if (sinceNs === undefined && untilNs === undefined && !timestamps && !json) return;
   throw new BoxError({
     what: "this container writes into a file by itself, and a file has no times",
-    hint: "the driver json-file keeps them",
+    hint: "the driver local keeps them",
     exitCode: 1,
   });
 }

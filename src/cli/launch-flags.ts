@@ -1,12 +1,12 @@
 // The flags of run and create that say how a container is started, and what clients of runc expect of them.
 
 import type { Spec } from "../config/spec.ts";
+import { inherited, type Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { addressOf, cString, systemCall } from "../execute/libc.ts";
 import { modeOf, statusOf } from "../execute/status.ts";
 import { foreground, hasSupervisor, type Launch } from "../plan/launch.ts";
 import { longestSocketPath } from "../plan/send-descriptor.ts";
-import { inherited, type Stdio } from "../plan/stdio-choice.ts";
 import type { FlagRow, Parsed } from "./arguments.ts";
 import { absolute, launchesPlainly } from "./invocation.ts";
 
@@ -22,6 +22,12 @@ export const launchFlags: readonly FlagRow[] = [
   ...handOnFlags,
   { name: "no-pivot", help: "use chroot instead of pivot_root, for a root on a ramdisk; less safe" },
   { name: "no-new-keyring", help: "keep the caller's session keyring instead of a new one" },
+];
+
+/** Of run and plan; log-request.ts makes something of them. */
+export const logFlags: readonly FlagRow[] = [
+  { name: "log-driver", value: "DRIVER", help: "where output goes: local (or json-file), file, journald (the plugin logging)" },
+  { name: "log-opt", value: "NAME=VALUE", repeats: true, help: "an option of the driver, such as max-size=10m" },
 ];
 
 /** Throws a BoxError for flags that contradict each other or the configuration. */

@@ -2,6 +2,7 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import type { Spec } from "../config/spec.ts";
+import type { Stdio } from "../config/stdio-choice.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader } from "../execute/files.ts";
@@ -10,7 +11,6 @@ import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
-import type { Stdio } from "../plan/stdio-choice.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
@@ -48,7 +48,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   for (const name of parsed.lists.plugin ?? [])
     requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
   if (parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined)
-    requests.push((await import("./log-flags.ts")).logRequest(parsed));
+    requests.push((await import("./log-request.ts")).logRequest(parsed));
   const { container, plugins, stdio } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined, stdio: undefined };
   checkSupported(container.spec);

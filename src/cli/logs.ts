@@ -1,9 +1,10 @@
 // box logs: what a container has written, from the log that its supervisor keeps, or from the file that it writes by itself.
 
+import { isSupervised } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { LogReader } from "../execute/log-reader.ts";
 import { openSupervisor } from "../execute/supervisor-handle.ts";
-import { isSupervised, logPlace } from "../plan/stdio-choice.ts";
+import { logPlace } from "../plan/log-layout.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { follow } from "./follow-log.ts";
@@ -32,7 +33,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (stdio === undefined || !isSupervised(stdio))
     throw refused(
       `the container ${state.id} has no log: what it writes goes where box run was told to`,
-      "run -d --log-driver json-file keeps one",
+      "run -d --log-driver local keeps one",
     );
   if (stdio.driver === "journald")
     throw refused(`what the container ${state.id} writes is in the journal`, `journalctl CONTAINER_ID_FULL=${state.id}`);

@@ -1,5 +1,6 @@
 // The longer way to a start: read, check, plan and compile. Loaded by run when no program was kept for it.
 
+import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { readText } from "../execute/files.ts";
@@ -8,7 +9,6 @@ import { type Between, type Started, startContainer, type Written } from "../exe
 import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
-import type { Stdio } from "../plan/stdio-choice.ts";
 import { firstState } from "../state/first-state.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
@@ -34,7 +34,7 @@ export type PlannedRun = {
 
 export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await loadContainer(parsed, globals, true);
-  const container = launched(bare, parsed, way, facts.stateRoot, stdio);
+  const container = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
   const plan = planContainer(container, facts);
   const program = compile(plan);
   const warnings: unknown[] = [];
@@ -88,6 +88,12 @@ function launched(container: Container, parsed: Parsed, way: Launch["way"], stat
   const launch = launchOf(parsed, way, container.spec, stdio);
   const spec = launch.notifies ? withNotifySocket(container.spec, `${stateRoot}/${container.id}`) : container.spec;
   return { ...container, spec, launch, ownStdio: way !== "foreground" };
+}
+
+async function withStdioSteps(container: Container): Promise<Container> {
+  const { launch } = container;
+  if (launch === undefined || launch.stdio.kind === "inherit") return container;
+  return { ...container, stdioSteps: (await import("../plan/stdio-steps.ts")).stdioSteps };
 }
 
 /** The steps behind a kept program, made once more because something has failed. */

@@ -1,21 +1,27 @@
 // box plan: the plan that run would execute, printed. Needs no privilege and changes nothing.
 
+import type { Stdio } from "../config/stdio-choice.ts";
 import { foreground } from "../plan/launch.ts";
-import { planContainer } from "../plan/plan-container.ts";
+import { type Container, planContainer } from "../plan/plan-container.ts";
 import { planToJson, printPlan } from "../plan/print-plan.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
+import { logFlags } from "./launch-flags.ts";
 import { loadContainer } from "./load-container.ts";
-import { logFlags } from "./log-flags.ts";
 
 export const flags: readonly FlagRow[] = [...containerFlags, ...logFlags, { name: "json", help: "print it as JSON" }];
+
+async function withStdio(container: Container, stdio: Stdio): Promise<Container> {
+  const { stdioSteps } = await import("../plan/stdio-steps.ts");
+  return { ...container, launch: { ...foreground, stdio }, ...(stdio.kind === "inherit" ? {} : { stdioSteps }) };
+}
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "plan");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("plan");
   const { container, facts, plugins, stdio } = await loadContainer(parsed, globals, false);
-  const bare = planContainer(stdio === undefined ? container : { ...container, launch: { ...foreground, stdio } }, facts);
+  const bare = planContainer(stdio === undefined ? container : await withStdio(container, stdio), facts);
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
   const plan = { ...bare, notes: [...(plugins?.notes ?? []), ...bare.notes] };
   console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));

@@ -2,11 +2,11 @@
 
 import type { ContainerState, Hooks } from "../../hooks/hooks.ts";
 import type { Spec } from "../config/spec.ts";
+import { inherited, type Stdio } from "../config/stdio-choice.ts";
 import type { Between } from "../execute/run-container.ts";
 import { usualPath } from "../plan/hooks.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planToJson } from "../plan/print-plan.ts";
-import { inherited, type Stdio } from "../plan/stdio-choice.ts";
 import type { PluginUse, State } from "../state/state.ts";
 import { loadPlugins, type Plugins } from "./load-plugins.ts";
 import { reportWarning } from "./report-error.ts";

@@ -10,8 +10,7 @@ import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
-import { checkStdio, launchFlags } from "./launch-flags.ts";
-import { logFlags } from "./log-flags.ts";
+import { checkStdio, launchFlags, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 

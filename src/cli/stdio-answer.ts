@@ -1,8 +1,8 @@
 // What a plugin's tap of `stdio` answered, held against the type: plugins may be JavaScript.
 
+import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { longestSocketPath } from "../plan/send-descriptor.ts";
-import type { Stdio } from "../plan/stdio-choice.ts";
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 const isPath = (value: unknown): value is string => typeof value === "string" && /^\/[^\0]*[^/\0]$/.test(value);
@@ -28,8 +28,8 @@ function problemOf(answer: unknown): string | undefined {
   if (kind === "inherit") return undefined;
   if (kind === "file") return problemOfFile(answer);
   if (kind !== "supervised") return "kind is none of inherit, file, supervised";
-  if (driver === "json-file") return problemOfLog(answer);
-  return driver === "journald" ? problemOfJournal(answer) : "driver is none of json-file, journald";
+  if (driver === "local") return problemOfLog(answer);
+  return driver === "journald" ? problemOfJournal(answer) : "driver is none of local, journald";
 }
 
 function problemOfFile({ path, stderrPath }: Record<string, unknown>): string | undefined {

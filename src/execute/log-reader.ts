@@ -2,7 +2,7 @@
 // inode, and what comes after it is the one that has the next newer name now.
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { logNames } from "../plan/stdio-choice.ts";
+import { logNames } from "../plan/log-layout.ts";
 import { type LogEntry, takeEntries } from "../state/log-entries.ts";
 
 type Open = { readonly fd: number; readonly inode: bigint };

@@ -13,9 +13,9 @@ import {
   newStateFile,
   rootFolder,
   stateFile,
+  stdioFolder,
   waitFifo,
 } from "../plan/state-files.ts";
-import { stdioFolder } from "../plan/stdio-choice.ts";
 import type { State } from "../state/state.ts";
 import { readText } from "./files.ts";
 import { initLives } from "./init-lives.ts";

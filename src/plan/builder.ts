@@ -9,6 +9,7 @@ import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tap
 import { newHookReport } from "./hooks.ts";
 import type { Handed, Launch } from "./launch.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
+import type { StdioSteps } from "./stdio-steps.ts";
 
 export type Building = {
   readonly id: string;
@@ -21,6 +22,8 @@ export type Building = {
   readonly handed: Handed;
   readonly seccomp: SeccompFilter | undefined;
   readonly ownStdio: boolean;
+  /** undefined where stdio is the caller's. */
+  readonly stdioSteps: StdioSteps | undefined;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

@@ -1,7 +1,7 @@
 // How a container is started: who looks after it, who hands it a terminal, what it keeps of box's descriptors. The
 // configuration does not say any of this; the command and its flags do.
 
-import { inherited, isSupervised, type Stdio } from "./stdio-choice.ts";
+import { inherited, isSupervised, type Stdio } from "../config/stdio-choice.ts";
 
 export type Launch = {
   /**

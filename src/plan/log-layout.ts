@@ -9,6 +9,9 @@
 //
 // Not JSON, since a tape cannot escape: box logs --json makes that of it (src/state/log-entries.ts reads it).
 
+import type { LogFiles } from "../config/stdio-choice.ts";
+import { logFile, stdioFolder } from "./state-files.ts";
+
 const TWO_32 = 2 ** 32;
 
 export const entry = {
@@ -24,3 +27,17 @@ export const entry = {
 
 /** So much is read at once at most, and so much is in an entry. */
 export const ENTRY_MAX = 16384;
+
+/** The log's newest file below the state folder, or where the choice says. */
+export function logPlace(stateFolder: string, { path }: LogFiles): { readonly folder: string; readonly name: string } {
+  if (path === undefined) return { folder: `${stateFolder}/${stdioFolder}`, name: logFile };
+  const slash = path.lastIndexOf("/");
+  return { folder: slash === 0 ? "/" : path.slice(0, slash), name: path.slice(slash + 1) };
+}
+
+/** Names from the newest file to the oldest. */
+export function logNames(name: string, files: number): string[] {
+  const names = [name];
+  for (let age = 1; age < files; age++) names.push(`${name}.${age}`);
+  return names;
+}

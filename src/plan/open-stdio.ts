@@ -1,14 +1,16 @@
 // Box's part of stdio that is not the caller's: what the choice of the hook `stdio` names is opened before the child is
 // made. The child gets its ends as descriptors 0, 1 and 2; the supervisor gets the others.
 
+import { isSupervised, type Journal, type LogFiles } from "../config/stdio-choice.ts";
 import type { Flag } from "../linux/flags.ts";
 import { flags } from "../linux/flags.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { moveUp } from "./box.ts";
 import type { Building } from "./builder.ts";
+import { logNames, logPlace } from "./log-layout.ts";
 import type { BoxVariables, StdioDescriptor } from "./plan.ts";
 import { bytesOfSocketName } from "./send-descriptor.ts";
-import { isSupervised, type Journal, type LogFiles, logNames, logPlace, sizeFifo, stdinFifo, stdioFolder } from "./stdio-choice.ts";
+import { sizeFifo, stdinFifo, stdioFolder } from "./state-files.ts";
 
 const origin = "stdio";
 const UINT_MAX = 0xffff_ffff;
@@ -25,7 +27,7 @@ export function openStdio(building: Building, box: BoxVariables): Step[] {
     step("mkdirat", [box.stateFolder, stdioFolder, 0o700], origin, "make a folder for what passes through the supervisor"),
     openFolder(box.stateFolder, stdioFolder, folder),
     ...(building.spec.process?.terminal === true ? openTerminalInput(building, box, folder) : openPipes(building, box, folder)),
-    ...(stdio.driver === "json-file" ? openLog(box, folder, stdio) : openJournal(box, stdio)),
+    ...(stdio.driver === "local" ? openLog(box, folder, stdio) : openJournal(box, stdio)),
   ];
 }
 

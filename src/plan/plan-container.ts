@@ -1,6 +1,7 @@
 // Spec + host facts → Plan. Pure: the same input gives the same plan, and nothing is touched.
 
 import type { Spec } from "../config/spec.ts";
+import { isSupervised } from "../config/stdio-choice.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { structFields } from "../linux/structs.ts";
 import { newBuffer, newSlot, type Step } from "../tape/step.ts";
@@ -12,12 +13,10 @@ import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
-import { leaveCaller } from "./open-stdio.ts";
 import type { Plan, Section } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
-import { isSupervised } from "./stdio-choice.ts";
-import { superviseStdio } from "./supervise-stdio.ts";
+import type { StdioSteps } from "./stdio-steps.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 import * as supervisor from "./supervisor.ts";
 
@@ -35,10 +34,14 @@ export type Container = {
   readonly seccomp?: SeccompFilter;
   /** Without a terminal, stdin, stdout and stderr are given to the container's user: for a caller that opened them for it. */
   readonly ownStdio?: boolean;
+  /** Where `launch.stdio` is not the caller's: the steps for it (stdio-steps.ts). */
+  readonly stdioSteps?: StdioSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
   const { id, bundle, spec } = container;
+  if ((container.launch ?? foreground).stdio.kind !== "inherit" && container.stdioSteps === undefined)
+    throw new Error("plan: stdio without the steps for it");
   const child = newChildVariables();
   const { variables } = child;
   const launch = container.launch ?? foreground;
@@ -54,6 +57,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
+    stdioSteps: container.stdioSteps,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -87,7 +91,10 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),
     waitHere: section("wait for its end", supervised && waitsHere(building) ? supervisor.waitHere(building, own) : []),
-    startSupervisor: section("the supervisor's tape", supervised ? supervisor.startSupervisor(own, leaveCaller(building, own)) : []),
+    startSupervisor: section(
+      "the supervisor's tape",
+      supervised ? supervisor.startSupervisor(own, building.stdioSteps?.leaveCaller(building, own)) : [],
+    ),
     // Made when they are asked for: run asks while the child works.
     get supervise() {
       return supervise();
@@ -108,7 +115,10 @@ function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] 
   const { launch, spec } = building;
   const terminal = spec.process?.terminal === true;
   if (terminal && launch.way === "foreground") return superviseTerminal(building, watcher);
-  return isSupervised(launch.stdio) ? superviseStdio(building, watcher) : supervisor.supervise(building, watcher);
+  const { stdioSteps } = building;
+  return stdioSteps !== undefined && isSupervised(launch.stdio)
+    ? stdioSteps.superviseStdio(building, watcher)
+    : supervisor.supervise(building, watcher);
 }
 
 /** Box itself waits a moment for the end where it has nothing else to do meanwhile. */

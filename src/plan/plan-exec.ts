@@ -95,6 +95,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     hostRoot: false,
     finishInBox: false,
     ownStdio: launch.way === "detached",
+    stdioSteps: undefined,
     rootPath: "/",
     launch: { ...launch, keep: true, subreaper: false },
     handed: handedTo(launch, { hooks: false, init: true }),

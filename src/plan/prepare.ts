@@ -11,7 +11,6 @@ import { limitDevices } from "./device-cgroup.ts";
 import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
 import { notifyFolder } from "./notify.ts";
-import { openStdio } from "./open-stdio.ts";
 import type { BoxVariables } from "./plan.ts";
 import { keptConfig, keptFilter, rootFolder } from "./state-files.ts";
 import { expectEqual } from "./steps.ts";
@@ -23,7 +22,7 @@ const SIGCHLD = 17;
 /** All of it until the child lives: state, cgroups, stage, tape, line, clone. */
 export function prepare(building: Building, box: BoxVariables): Step[] {
   // First, since the clone hands on what this opens.
-  const stdio = openStdio(building, box);
+  const stdio = building.stdioSteps?.openStdio(building, box) ?? [];
   const { before, limits, clone } = makeChild(building, box);
   return [
     ...openState(building, box),

@@ -17,3 +17,9 @@ export const keptFilter = "filter";
 export const exitFile = "exit";
 /** A folder to mount the root on, where that is a view of the host's. */
 export const rootFolder = "root";
+/** A folder for what the supervisor shares with box logs and box attach: its log, */
+export const stdioFolder = "stdio";
+export const logFile = "log";
+/** and FIFOs: what the container reads, and new sizes for its terminal (struct winsize). */
+export const stdinFifo = "stdin";
+export const sizeFifo = "size";

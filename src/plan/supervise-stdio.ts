@@ -7,12 +7,12 @@
 //   or terminal ───▶                               └──▶ the caller's stdout and stderr, in the foreground
 //   FIFO stdin ──▶ bytes ──▶ terminal    FIFO size ──▶ TIOCSWINSZ    signalfd ──▶ kill(init)
 
+import { isSupervised } from "../config/stdio-choice.ts";
 import { flags } from "../linux/flags.ts";
 import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { ENTRY_MAX, entry } from "./log-layout.ts";
 import type { SupervisorVariables } from "./plan.ts";
-import { isSupervised } from "./stdio-choice.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
 import type { Entry, LogWriter } from "./write-log.ts";
 import { writerFor } from "./writer-for.ts";

@@ -6,13 +6,13 @@
 // A direction is polled for reading while its buffer is empty and for writing while it is not. The caller's terminal
 // is raw meanwhile, and gets its settings back in supervisor.ts however this ends.
 
+import { isSupervised } from "../config/stdio-choice.ts";
 import { flags } from "../linux/flags.ts";
 import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import type { SupervisorVariables } from "./plan.ts";
-import { isSupervised } from "./stdio-choice.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
-import { type LogWriter, writerFor } from "./writer-for.ts";
+import type { LogWriter } from "./write-log.ts";
 
 const origin = "process.terminal";
 const SIGWINCH = 28;
@@ -49,7 +49,7 @@ type Loop = {
 type Place = "stdin" | "master" | "stdout" | "signals";
 const places: Readonly<Record<Place, number>> = { stdin: 0, master: 8, stdout: 16, signals: 24 };
 
-function newLoop({ launch }: Building, own: SupervisorVariables): Loop {
+function newLoop({ launch, stdioSteps }: Building, own: SupervisorVariables): Loop {
   const int = (name: string): Slot<"int"> => newSlot(own.variables, "int", name);
   const flow = (name: string): Flow => ({
     bytes: newBuffer(own.variables, name, BUFFER_BYTES),
@@ -62,7 +62,7 @@ function newLoop({ launch }: Building, own: SupervisorVariables): Loop {
   return {
     own,
     polls: newBuffer(own.variables, "polls", 32),
-    log: isSupervised(launch.stdio) ? writerFor(own, launch.stdio, one) : undefined,
+    log: isSupervised(launch.stdio) ? stdioSteps?.writerFor(own, launch.stdio, one) : undefined,
     input: flow("input"),
     output,
     signals: newSlot(own.variables, "fd", "signals"),

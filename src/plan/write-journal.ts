@@ -4,12 +4,12 @@
 //
 //   PRIORITY=6\nCONTAINER_ID=…\nMESSAGE\n │ length as u64 │ bytes │ \n
 
+import type { Journal } from "../config/stdio-choice.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { entry } from "./log-layout.ts";
 import type { SupervisorVariables } from "./plan.ts";
 import { bytesOfSocketName } from "./send-descriptor.ts";
-import type { Journal } from "./stdio-choice.ts";
 import type { Entry, LogWriter } from "./write-log.ts";
 
 const origin = "stdio";

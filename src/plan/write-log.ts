@@ -8,12 +8,12 @@
 //            │ no
 //   writev ──short or failed──▶ cut what is half, count the bytes as lost
 
+import type { LogFiles } from "../config/stdio-choice.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
-import { entry } from "./log-layout.ts";
+import { entry, logPlace } from "./log-layout.ts";
 import { logFlags, shiftFiles } from "./open-stdio.ts";
 import type { SupervisorVariables } from "./plan.ts";
-import { type LogFiles, logPlace } from "./stdio-choice.ts";
 
 const origin = "stdio";
 const SIGN_BIT = -(2 ** 63);

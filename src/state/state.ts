@@ -1,8 +1,8 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
+import type { Stdio } from "../config/stdio-choice.ts";
 import type { Flag } from "../linux/flags.ts";
-import type { Stdio } from "../plan/stdio-choice.ts";
 
 export type Status = "creating" | "created" | "running" | "stopped";
 

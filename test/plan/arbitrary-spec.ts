@@ -20,12 +20,12 @@ import type {
   Scheduler,
   Spec,
 } from "../../src/config/spec.ts";
+import type { Stdio } from "../../src/config/stdio-choice.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
 import type { Launch } from "../../src/plan/launch.ts";
-import type { Stdio } from "../../src/plan/stdio-choice.ts";
 import { cgroupLayouts, plainFacts } from "./plan-for.ts";
 
 export type Host = {
@@ -301,8 +301,8 @@ const launch: fc.Arbitrary<Launch> = record<Launch>({
   stdio: fc.constantFrom<Stdio>(
     { kind: "inherit" },
     { kind: "file", path: "/var/log/web" },
-    { kind: "supervised", driver: "json-file", maxBytes: 1000, files: 3 },
-    { kind: "supervised", driver: "json-file", path: "/var/log/web", maxBytes: 1000, files: 1 },
+    { kind: "supervised", driver: "local", maxBytes: 1000, files: 3 },
+    { kind: "supervised", driver: "local", path: "/var/log/web", maxBytes: 1000, files: 1 },
     { kind: "supervised", driver: "journald", socket: "/run/journal", fields: { CONTAINER_ID: "web" } },
   ),
   openStdin: fc.boolean(),

@@ -9,6 +9,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { type Container, planContainer } from "../../src/plan/plan-container.ts";
 import { type Exec, planExec } from "../../src/plan/plan-exec.ts";
 import { printPlan } from "../../src/plan/print-plan.ts";
+import { stdioSteps } from "../../src/plan/stdio-steps.ts";
 
 const everyCapability = Array.from({ length: 41 }, (_, number) => number);
 
@@ -98,7 +99,7 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp"> = {}): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, ...how }, facts);
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...how }, facts);
 
 /** Where box has its pidfd of the container's init. */
 const INIT = 9;

@@ -11,6 +11,7 @@ import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planContainer } from "../../src/plan/plan-container.ts";
 import { planExec } from "../../src/plan/plan-exec.ts";
+import { stdioSteps } from "../../src/plan/stdio-steps.ts";
 import type { EncodeOptions } from "../../src/tape/encode.ts";
 import type { Buffer, Slot, Step, Variables } from "../../src/tape/step.ts";
 
@@ -90,7 +91,7 @@ const hooks: Hooks = {
   poststop: [{ path: "/bin/g" }],
 };
 const allowAll: SeccompFilter = { filter: new Uint8Array([6, 0, 0, 0, 0, 0, 0xff, 0x7f]), flags: [], notes: [] };
-const log = { kind: "supervised", driver: "json-file", maxBytes: 10_000, files: 3 } as const;
+const log = { kind: "supervised", driver: "local", maxBytes: 10_000, files: 3 } as const;
 const journal = { kind: "supervised", driver: "journald", socket: "/run/journal", fields: { CONTAINER_ID: "größe" } } as const;
 const kept = { keep: true, notesEnd: true } as const;
 const embedded = (terminal: boolean, user?: typeof rootless): Spec =>
@@ -160,7 +161,7 @@ export function planOf(name: string, machine: Machine): Plan {
   const [spec, uid = 0, cgroups = "v1", hostRoot = false, more = {}, exec] = cases[name] as Case;
   const facts = hostFacts(machine, uid, cgroupHosts[cgroups]);
   const launch: Launch = { ...foreground, ...more };
-  const common = { id: "c1", bundle: "/bundle", spec, launch, seccomp: allowAll };
+  const common = { id: "c1", bundle: "/bundle", spec, launch, seccomp: allowAll, stdioSteps };
   if (exec === undefined) return planContainer({ ...common, hostRoot }, facts);
   const joined = containerCgroups(facts.cgroups, undefined, "c1");
   return planExec(

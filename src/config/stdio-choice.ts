@@ -1,10 +1,10 @@
 // Who gets what a container writes to stdout and stderr: the answer of the hook `stdio`, as data that the plan turns into
 // steps. Kept in the state as it is, so that box logs and box attach know where to look.
 
-/** A log that the supervisor writes: entries with time and stream (src/state/log-entries.ts), in files that take turns. */
+/** A log that the supervisor writes: entries with time and stream (src/plan/log-layout.ts), in files that take turns. */
 export type LogFiles = {
   readonly kind: "supervised";
-  readonly driver: "json-file";
+  readonly driver: "local";
   /** Absolute path of the newest file; without it a file in the state folder, which goes with the container. */
   readonly path?: string;
   /** A file of so many bytes is full; the next one is begun. */
@@ -35,24 +35,3 @@ export type Stdio =
 export const inherited: Stdio = { kind: "inherit" };
 
 export const isSupervised = (stdio: Stdio): stdio is LogFiles | Journal => stdio.kind === "supervised";
-
-/** In the state folder: what the supervisor and box attach and box logs share. */
-export const stdioFolder = "stdio";
-export const logFile = "log";
-/** FIFOs: what the container reads, and new sizes for its terminal (struct winsize). */
-export const stdinFifo = "stdin";
-export const sizeFifo = "size";
-
-/** The log's newest file below the state folder, or where the choice says. */
-export function logPlace(stateFolder: string, { path }: LogFiles): { readonly folder: string; readonly name: string } {
-  if (path === undefined) return { folder: `${stateFolder}/${stdioFolder}`, name: logFile };
-  const slash = path.lastIndexOf("/");
-  return { folder: slash === 0 ? "/" : path.slice(0, slash), name: path.slice(slash + 1) };
-}
-
-/** Names from the newest file to the oldest. */
-export function logNames(name: string, files: number): string[] {
-  const names = [name];
-  for (let age = 1; age < files; age++) names.push(`${name}.${age}`);
-  return names;
-}

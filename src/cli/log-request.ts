@@ -1,7 +1,7 @@
-// --log-driver and --log-opt, as users of Docker know them: another way to name the plugin `logging` with its options.
+// What --log-driver and --log-opt ask for, as users of Docker know them: another way to name the plugin `logging` with its options.
 
 import { BoxError } from "../errors.ts";
-import type { FlagRow, Parsed } from "./arguments.ts";
+import type { Parsed } from "./arguments.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 
 export function logRequest({ values, lists }: Parsed): PluginRequest {
@@ -16,8 +16,3 @@ export function logRequest({ values, lists }: Parsed): PluginRequest {
   }
   return { label: `--log-driver ${driver}`, name: "logging", folder: "/", options };
 }
-
-export const logFlags: readonly FlagRow[] = [
-  { name: "log-driver", value: "DRIVER", help: "where output goes: file, json-file or journald (the plugin logging)" },
-  { name: "log-opt", value: "NAME=VALUE", repeats: true, help: "an option of the driver, such as max-size=10m" },
-];
