@@ -35,6 +35,7 @@ export function journalWriter(own: SupervisorVariables, journal: Journal, one: E
   const vector = newBuffer(variables, "parts of an entry", 4 * IOVEC_BYTES);
   const length = newSlot(variables, "int", "length of the message");
   const lost = newSlot(variables, "int", "whether entries were lost");
+  const tries = newSlot(variables, "int", "tries left");
   const message = newMessage(own, vector, 4, "entry for the journal");
   const part = (index: number, name: string, at: Buffer | Slot, bytes: number | Slot<"int">): Step[] => [
     compute([address(at), 0, 0, -1], origin, `${name} of the entry`, { out: slotIn("int", vector, index * IOVEC_BYTES, name) }),
@@ -59,8 +60,10 @@ export function journalWriter(own: SupervisorVariables, journal: Journal, one: E
       }),
       ...withoutNewline(own, one, length),
       compute([length, 0, 0, -1], origin, "so many bytes", { out: slotIn("int", vector, 2 * IOVEC_BYTES + 8, "length of the bytes") }),
+      ...beginTries(tries, lost),
+      compute([0, 0, 0, -1], origin, "try", { label: `${prefix} try` }),
       ...tellLost(own, socket, lost, text("that entries were lost", `${head(priorities.lost)}MESSAGE=box: output was lost before this\n`)),
-      ...send(own, { socket, message, lost, path: journal.socket, prefix }),
+      ...send({ socket, message, lost, tries, path: journal.socket, prefix }),
     ],
   };
 }
@@ -108,18 +111,20 @@ function tellLost(own: SupervisorVariables, socket: Slot<"fd">, lost: Slot<"int"
   return [compute([lost, 0, 0, -1], origin, "was something lost?", { equal: { value: 0, steps: [] }, ok: [tell] })];
 }
 
-type Sending = { socket: Slot<"fd">; message: Buffer; lost: Slot<"int">; path: string; prefix: string };
+/** After a loss just as often as it takes to find a journal that was started anew. */
+const beginTries = (tries: Slot<"int">, lost: Slot<"int">): Step[] => [
+  compute([TRIES, 0, 0, -1], origin, "be patient", { out: tries }),
+  compute([lost, 0, 0, -1], origin, "was the last one lost too?", {
+    equal: { value: 1, steps: [compute([2, 0, 0, -1], origin, "no more patience", { out: tries })] },
+  }),
+];
 
-function send(own: SupervisorVariables, { socket, message, lost, path, prefix }: Sending): Step[] {
-  const tries = newSlot(own.variables, "int", "tries left");
+type Sending = { socket: Slot<"fd">; message: Buffer; lost: Slot<"int">; tries: Slot<"int">; path: string; prefix: string };
+
+function send({ socket, message, lost, tries, path, prefix }: Sending): Step[] {
   const name = bytesOfSocketName(path);
   return [
-    compute([TRIES, 0, 0, -1], origin, "be patient", { out: tries }),
-    compute([lost, 0, 0, -1], origin, "was the last one lost too?", {
-      equal: { value: 1, steps: [compute([1, 0, 0, -1], origin, "no more patience", { out: tries })] },
-    }),
     step("sendmsg", [socket, address(message), ["MSG_DONTWAIT", "MSG_NOSIGNAL"]], origin, "send the entry", {
-      label: `${prefix} send`,
       onError: "ignore",
       ok: [compute([0, 0, 0, -1], origin, "sent", { goto: `${prefix} written` })],
     }),
@@ -133,7 +138,7 @@ function send(own: SupervisorVariables, { socket, message, lost, path, prefix }:
       equal: { value: 0, steps: [compute([1, 0, 0, -1], origin, "give up", { out: lost, goto: `${prefix} written` })] },
     }),
     step("ppoll", [null, 0, pause, null, 8], origin, "wait a little", { onError: "ignore" }),
-    compute([0, 0, 0, -1], origin, "once more", { goto: `${prefix} send` }),
+    compute([0, 0, 0, -1], origin, "once more", { goto: `${prefix} try` }),
     compute([0, 0, 0, -1], origin, "done with it", { label: `${prefix} written` }),
   ];
 }
