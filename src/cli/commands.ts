@@ -85,7 +85,6 @@ export const commands: Readonly<Record<string, Command>> = {
   attach: {
     synopsis: "attach [flags] ID",
     help: "be at a container's stdin, stdout and stderr, or at its terminal",
-    endsAsProgram: true,
     load: () => import("./attach.ts"),
   },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
