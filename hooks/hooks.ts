@@ -70,7 +70,8 @@ export const newHooks = () =>
      * Who gets what the container writes to stdout and stderr, in the box process of `run` and `plan`, after `config` and
      * before anything is made; for a run in the background twice, since another process looks after that. The first tap
      * gets `{ kind: "inherit" }`, each later one what the tap before it has returned; undefined leaves that as it is. The
-     * answer is data, and the plan makes steps of it. A throw ends the command.
+     * answer is data, and the plan makes steps of it: `inherit` (as box got them), `file` (the container writes by itself), or
+     * `supervised` (box's supervisor reads pipes, and writes a log or to the journal). A throw ends the command.
      */
     stdio: new AsyncSeriesWaterfallHook<[stdio: Stdio, container: StdioContainer], Stdio | undefined, TapOptions>(
       ["stdio", "container"],

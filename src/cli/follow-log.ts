@@ -19,8 +19,8 @@ const LONG_MS = 3_600_000;
 export function follow(reader: LogReader, printer: LogPrinter, { folder, supervisor, untilNs }: Where): void {
   // Watched before the log is read, so that no change is missed.
   const watch = supervisor === undefined ? undefined : watchFolder(folder);
-  const wanted = printAll(reader, printer) && printer.caughtUp();
-  if (wanted && watch !== undefined && supervisor !== undefined) {
+  const more = printAll(reader, printer);
+  if (printer.caughtUp() && more && watch !== undefined && supervisor !== undefined) {
     const polls = [
       { fd: watch.fd, events: POLLIN },
       { fd: supervisor, events: POLLIN },

@@ -1,11 +1,11 @@
 // Reads a log from its oldest file to its newest, and goes on where the files move on meanwhile: a file is known by its
-// inode, and what comes after it is the one that has the next newer name now.
+// inode and its birth, and what comes after it is the one that has the next newer name now.
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { logNames } from "../plan/log-layout.ts";
 import { type LogEntry, takeEntries } from "../state/log-entries.ts";
 
-type Open = { readonly fd: number; readonly inode: bigint };
+type Open = { readonly fd: number; readonly identity: string };
 
 const CHUNK_BYTES = 65536;
 
@@ -13,6 +13,8 @@ export class LogReader implements Disposable {
   readonly #paths: readonly string[];
   readonly #warn: (problem: string) => void;
   #file: Open | undefined;
+  /** Files that have been read to their ends, as far as they are still there. */
+  #done = new Set<string>();
   #at = 0;
   /** Read, but no whole entry yet. */
   #rest: Uint8Array = new Uint8Array(0);
@@ -75,29 +77,33 @@ export class LogReader implements Disposable {
       this.#file = this.#oldest();
       return this.#file !== undefined;
     }
-    const age = this.#paths.findIndex((path) => inodeAt(path) === file.inode);
+    const identities = this.#paths.map(identityAt);
+    const age = identities.indexOf(file.identity);
     if (age === 0) return false;
     // Between the last read and the renaming something may have been added.
     if (this.#read()) return true;
     const newer = age < 0 ? this.#oldest() : openFile(this.#paths[age - 1] as string);
     if (newer === undefined) return false;
     // The files may have moved on between the two looks; then this look was for nothing.
-    if (newer.inode === file.inode || (age > 0 && inodeAt(this.#paths[age] as string) !== file.inode)) {
+    if (newer.identity === file.identity || (age > 0 && identityAt(this.#paths[age] as string) !== file.identity)) {
       closeSync(newer.fd);
       return true;
     }
     if (this.#rest.length > 0) this.#warn("the log was cut, and a part of it is missing");
     closeSync(file.fd);
+    this.#done = new Set([file.identity, ...[...this.#done].filter((one) => identities.includes(one))]);
     this.#file = newer;
     this.#at = 0;
     this.#rest = new Uint8Array(0);
     return true;
   }
 
+  /** Of those that have not been read. */
   #oldest(): Open | undefined {
     for (const path of this.#paths.toReversed()) {
       const file = openFile(path);
-      if (file !== undefined) return file;
+      if (file !== undefined && !this.#done.has(file.identity)) return file;
+      if (file !== undefined) closeSync(file.fd);
     }
     return undefined;
   }
@@ -106,13 +112,17 @@ export class LogReader implements Disposable {
 function openFile(path: string): Open | undefined {
   try {
     const fd = openSync(path, "r");
-    return { fd, inode: fstatSync(fd, { bigint: true }).ino };
+    return { fd, identity: identityOf(fstatSync(fd, { bigint: true })) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }
 
-function inodeAt(path: string): bigint | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+function identityAt(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : identityOf(stat);
 }
+
+/** An inode that was freed may be another file's at once. */
+const identityOf = ({ ino, birthtimeNs }: BigIntStats): string => `${ino} ${birthtimeNs}`;
