@@ -4,6 +4,7 @@
 
 import { BoxError, exitCodes } from "../errors.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
+import { PLAIN_NAME } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import type { Parsed } from "./arguments.ts";
 
@@ -18,8 +19,9 @@ export async function startSupervisor(argv: readonly string[], { values }: Parse
   const [read, write] = pipe();
   const given = Bun.argv.slice(2);
   const front = given.slice(0, given.length - argv.length);
+  // It loads plugins, for which a start of its own is wanted (begin-plainly.ts).
   const other = Bun.spawn(["/proc/self/exe", ...front, `--report-fd=${REPORT_FD}`, ...argv], {
-    argv0: "box",
+    argv0: PLAIN_NAME,
     stdio: ["inherit", "inherit", "inherit", write],
   });
   systemCall("close", write);

@@ -5,6 +5,7 @@ import { launchFlags, launchOf } from "../../src/cli/launch-flags.ts";
 import { errorLines } from "../../src/cli/report-error.ts";
 import { flags as runFlags } from "../../src/cli/run.ts";
 import type { Process, Spec } from "../../src/config/spec.ts";
+import type { Stdio } from "../../src/config/stdio-choice.ts";
 import { BoxError } from "../../src/errors.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 
@@ -52,7 +53,7 @@ describe("each flag", () => {
     }));
   test("--no-pivot and --no-new-keyring", () =>
     expect(launch("created", ["--no-pivot", "--no-new-keyring"])).toEqual({ ...without, noPivot: true, newKeyring: false }));
-  test("--keep, of run", () => expect(launch("foreground", ["--keep"])).toEqual({ ...foreground, keep: true }));
+  test("--keep, of run", () => expect(launch("foreground", ["--keep"])).toEqual({ ...foreground, keep: true, notesEnd: true }));
   test("--no-subreaper, of run", () => expect(launch("foreground", ["--no-subreaper"])).toEqual({ ...foreground, subreaper: false }));
 });
 
@@ -72,6 +73,47 @@ describe("terminals", () => {
     expect(refusal("foreground", ["--console-socket", "/run/c"], true)).toEqual(noUse);
   });
   test("no terminal, no socket", () => expect(refusal("created", ["--console-socket", "/run/c"])).toEqual(noUse));
+});
+
+describe("stdio by a plugin's choice", () => {
+  const log: Stdio = { kind: "supervised", driver: "local", maxBytes: 1000, files: 2 };
+  const file: Stdio = { kind: "file", path: "/var/log/web" };
+  const chosen = (way: Launch["way"], words: readonly string[], stdio: Stdio, terminal = false): Launch =>
+    launchOf(parseFlags([...words], runFlags, ""), way, specWith(terminal), stdio);
+  const refused = (...args: Parameters<typeof chosen>): string[] => {
+    try {
+      chosen(...args);
+    } catch (error) {
+      if (error instanceof BoxError) return errorLines(error);
+      throw error;
+    }
+    throw new Error("it is not refused");
+  };
+
+  test("in the background a supervisor keeps the container, unless --rm says otherwise", () => {
+    const supervised = { ...foreground, way: "detached", stdio: log, notesEnd: true } as const;
+    expect(chosen("detached", ["-d"], log)).toEqual({ ...supervised, keep: true });
+    expect(chosen("detached", ["-d", "--rm"], log)).toEqual({ ...supervised, keep: false });
+    expect(chosen("detached", ["-d", "-i", "--report-fd=3"], log)).toEqual({ ...supervised, keep: true, openStdin: true, reportFd: 3 });
+  });
+  test("a terminal needs no socket there", () => expect(chosen("detached", ["-d", "-t"], log, true).stdio).toBe(log));
+  test("files need no supervisor", () =>
+    expect(chosen("detached", ["-d"], file)).toEqual({ ...foreground, way: "detached", stdio: file, subreaper: false }));
+  test("in the foreground", () => expect(chosen("foreground", [], log)).toEqual({ ...foreground, stdio: log }));
+  test("what nobody would be there for is refused", () => {
+    expect(refused("created", [], log)).toEqual([
+      "box: stdio: a log needs a supervisor, which create does not leave behind",
+      "hint: use run -d, or write into files",
+    ]);
+    expect(refused("detached", ["-d", "-t"], file, true)).toEqual([
+      "box: stdio: a file cannot be a container's terminal",
+      "hint: leave the terminal out",
+    ]);
+    expect(refused("detached", ["-d", "-t", "--console-socket", "/run/c"], log, true)).toEqual([
+      "box: stdio: a terminal goes to the log or to --console-socket, not to both",
+      "hint: leave one of them out",
+    ]);
+  });
 });
 
 describe("paths of sockets", () => {

@@ -257,6 +257,7 @@ describe("box logs", () => {
     expect(await logs("--since", second)).toBe("three\npart");
     expect(await logs("--until", first)).toBe("one\n");
     expect(await logs("--since", "1h", "--until", first)).toBe("one\n");
+    expect(await logs("--tail", "1", "--until", second)).toBe("three\n");
     const json = linesOf((await bundle.box(["logs", "--json", bundle.id])).stdout).map((line) => JSON.parse(line) as object);
     expect(json).toEqual([
       { log: "one\n", stream: "stdout", time: first },
@@ -370,6 +371,39 @@ describe("the journal", () => {
 
 /** Whether it waits in a ppoll for so many descriptors: five in its loop, none while it waits for the journal. */
 const isPolling = (pid: number, count: string): boolean => readFileSync(`/proc/${pid}/syscall`, "utf8").split(" ")[2] === count;
+
+describe("a plugin of one's own", () => {
+  const plugin = (bundle: Bundle, answer: string): string => {
+    const path = `${bundle.folder}/own.ts`;
+    writeFileSync(path, `export default { name: "own", apply(hooks) { hooks.stdio.tap("own", (before, { id }) => (${answer})); } };`);
+    return path;
+  };
+
+  test("chooses too, and the last choice counts", async () => {
+    using bundle = bundleFor("echo out");
+    const own = plugin(bundle, `before.kind === "file" ? { ...before, path: "${bundle.folder}/" + id } : undefined`);
+    await detach(bundle, "--plugin", own);
+    expect(existsSync(`${bundle.folder}/${bundle.id}`)).toBe(false);
+    await ended(bundle.initPid);
+    expect(await bundle.box(["delete", bundle.id])).toEqual(quiet);
+    const other = `${bundle.folder}/first.ts`;
+    writeFileSync(
+      other,
+      `export default { name: "first", apply(hooks) { hooks.stdio.tap("first", () => ({ kind: "file", path: "/x" })); } };`,
+    );
+    await detach(bundle, "--plugin", other, "--plugin", own);
+    await ended(bundle.initPid);
+    expect(readFileSync(`${bundle.folder}/${bundle.id}`, "utf8")).toBe("out\n");
+  });
+
+  test("that chooses what there is none of is refused by its name", async () => {
+    using bundle = bundleFor("true");
+    const own = plugin(bundle, `{ kind: "tape" }`);
+    const { exitCode, stderr } = await bundle.box(["run", "-d", "--plugin", own, bundle.id]);
+    const words = "stdio: that is no choice for stdio: kind is none of inherit, file, supervised";
+    expect([exitCode, stderr.replace(/after \d+ ms/, "after N ms")]).toEqual([125, `box: --plugin ${own}: ${words} (after N ms)\n`]);
+  });
+});
 
 describe("is refused", () => {
   test.each<[readonly string[], string]>([
