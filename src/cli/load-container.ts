@@ -15,6 +15,7 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { parseJson } from "./parse-json.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -24,6 +25,8 @@ export type Loaded = {
   readonly seen: readonly Seen[];
   /** undefined when none is named. */
   readonly plugins: Plugins | undefined;
+  /** What was left out of the description, and why. */
+  readonly notes: readonly string[];
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
   /** The text of config.json, when that is where it all came from. */
@@ -33,11 +36,12 @@ export type Loaded = {
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
 export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
-  const embedded = parsed.separated && parsed.values.bundle === undefined;
+  const { file } = parsed.values;
+  const embedded = parsed.separated && parsed.values.bundle === undefined && file === undefined;
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
-  const bundle = absolute(parsed.values.bundle ?? ".");
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, stateRoot);
+  const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, stateRoot);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
@@ -59,6 +63,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     seen,
     asked,
     plugins,
+    notes: source.notes ?? [],
     locate: source.locate,
     config: source.config,
   };
@@ -104,6 +109,8 @@ type Source = {
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
   readonly locate?: (origin: string) => string;
+  /** What was left out of it, and why. */
+  readonly notes?: readonly string[];
   /** The text of config.json. */
   readonly config?: string;
 };
@@ -128,24 +135,28 @@ async function applyFlags(source: Source, parsed: Parsed, command: readonly stri
   return overrideSpec(source.spec, parsed, command, root);
 }
 
-async function bundleSource(bundle: string, id: string, stateRoot: string): Promise<Source> {
+/** A file of any name makes its folder the bundle. */
+function folderOf(file: string, { values }: Parsed): string {
+  if (values.bundle !== undefined)
+    throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
+  const path = absolute(file);
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+async function bundleSource(bundle: string, file: string | undefined, id: string, stateRoot: string): Promise<Source> {
+  if (file !== undefined) {
+    const text = readTextOrThrow(absolute(file), "cannot read", "--file");
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot);
+  }
   const path = `${bundle}/config.json`;
   const yaml = hostReader.read(`${bundle}/box.yaml`);
   if (yaml !== undefined) {
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)
       throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot);
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
   return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [], config: text };
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new BoxError({ what: `${path} is not JSON: ${(error as Error).message}` });
-  }
 }

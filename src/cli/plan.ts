@@ -12,10 +12,10 @@ export const flags: readonly FlagRow[] = [...containerFlags, { name: "json", hel
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "plan");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("plan");
-  const { container, facts, plugins } = await loadContainer(parsed, globals, false);
+  const { container, facts, plugins, notes } = await loadContainer(parsed, globals, false);
   const bare = planContainer(container, facts);
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
-  const plan = { ...bare, notes: [...(plugins?.notes ?? []), ...bare.notes] };
+  const plan = { ...bare, notes: [...notes, ...(plugins?.notes ?? []), ...bare.notes] };
   console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));
   return 0;
 }

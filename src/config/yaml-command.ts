@@ -29,6 +29,14 @@ export function splitCommand(line: string): string[] | { readonly problem: strin
   return words.length === 0 ? { problem: "has no word in it" } : words;
 }
 
+/** The line that splits into these words, if it needs no quotes. */
+export function lineOf(words: readonly string[]): string | undefined {
+  const line = words.join(" ");
+  const again = splitCommand(line);
+  const plain = /^[\w./:=,@%+ -]+$/.test(line);
+  return plain && Array.isArray(again) && again.length === words.length && again.every((word, at) => word === words[at]) ? line : undefined;
+}
+
 const operators = "|&;<>()`";
 /** Inside double quotes a backslash quotes only these. */
 const quotable = '"\\$`';

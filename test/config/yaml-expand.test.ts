@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { errorLines } from "../../src/cli/report-error.ts";
 import { lookUpUser } from "../../src/cli/user-names.ts";
+import { defaultSeccomp } from "../../src/config/default-seccomp.ts";
 import { defaultMaskedPaths, defaultReadonlyPaths } from "../../src/config/default-spec.ts";
 import { usualCapabilities, usualMounts } from "../../src/config/embedded-spec.ts";
 import type { Spec } from "../../src/config/spec.ts";
-import { expandYaml, type YamlContext, yamlPath } from "../../src/config/yaml-expand.ts";
+import { type ExpandedYaml, expandYaml, type YamlContext } from "../../src/config/yaml-expand.ts";
 import { readYaml } from "../../src/config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../../src/config/yaml-rules.ts";
 import { BoxError } from "../../src/errors.ts";
@@ -14,7 +15,9 @@ const group = "root:x:0:\nweb:x:34:\nadm:x:4:web\n";
 
 const root: YamlContext = {
   id: "one",
+  machine: "x64",
   root: "/bundle/root",
+  folder: "/bundle",
   term: "xterm",
   rootless: undefined,
   lookUpUser: (text) => lookUpUser(text, passwd, group, "user"),
@@ -22,10 +25,22 @@ const root: YamlContext = {
     if (reference === "container:db") return `/proc/7/ns/${type}`;
     throw new BoxError({ what: `the container ${reference.slice(reference.indexOf(":") + 1)} does not exist` });
   },
+  exists: (path) => path === "/bundle/here",
+  deviceAt: (path) => {
+    if (path === "/dev/fuse") return { type: "c", major: 10, minor: 229, fileMode: 0o666, uid: 0, gid: 5 };
+    if (path === "/dev/sda") return { type: "b", major: 8, minor: 0, fileMode: 0o660, uid: 0, gid: 6 };
+    throw new BoxError({ what: `there is no ${path}` });
+  },
+  readJson: (path) => {
+    if (path === "/bundle/profile.json") return { defaultAction: "SCMP_ACT_ALLOW" };
+    if (path === "/wrong.json") return { defaultAction: "SCMP_ACT_ALOW", archMap: [] };
+    throw new BoxError({ what: "cannot read", object: path, errno: "ENOENT" });
+  },
 };
 
-const expand = (text: string, context = root): Spec =>
+const expandAll = (text: string, context = root): ExpandedYaml =>
   expandYaml(readYaml(`rootfs: ./root\n${text}`, "box.yaml", boxYamlRule).value as BoxYaml, context);
+const expand = (text: string, context = root): Spec => expandAll(text, context).spec;
 
 function check(text: string, ...expected: string[]): void {
   let lines: string[] = [];
@@ -63,6 +78,7 @@ test("the least file is a complete and safe container", () => {
       namespaces: [{ type: "pid" }, { type: "mount" }, { type: "ipc" }, { type: "uts" }, { type: "network" }, { type: "cgroup" }],
       maskedPaths: defaultMaskedPaths,
       readonlyPaths: defaultReadonlyPaths,
+      seccomp: defaultSeccomp(all, "x64"),
     },
   });
 });
@@ -77,7 +93,7 @@ describe("process", () => {
     expect(expand("env: {A: 1}").process?.env).toEqual(["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1"]));
   test("env as a list, over the usual one", () => expect(expand("env: [PATH=/bin, A=b=c]").process?.env).toEqual(["PATH=/bin", "A=b=c"]));
   test("a terminal brings the caller's TERM", () =>
-    expect(expand("terminal: true\nenv: {PATH: /}").process).toMatchObject({ terminal: true, env: ["PATH=/", "TERM=xterm"] }));
+    expect(expand("terminal: true\nenv: {PATH: /}").process).toMatchObject({ terminal: true, env: ["TERM=xterm", "PATH=/"] }));
   test("workdir", () => expect(expand("workdir: /srv").process?.cwd).toBe("/srv"));
   test("a user by name, with its groups", () =>
     expect(expand("user: web").process?.user).toEqual({ uid: 33, gid: 34, additionalGids: [34, 4] }));
@@ -162,29 +178,40 @@ test("all faults at once", () =>
     'box: mounts[0]: unknown option "rx" of a bind mount',
     "box: namespaces.pid: the container x does not exist",
   ));
-
-test("where parts of the Spec come from", () => {
-  const spec = expand("mounts: ['/a:/b']");
-  const paths = [
-    "mounts[7]",
-    "mounts[7].options[1]",
-    "mounts[0]",
-    "linux.namespaces[4]",
-    "root.path",
-    "process.args",
-    "process.args[0]",
-    "process.cwd",
-    "linux.maskedPaths",
-  ];
-  expect(paths.map((path) => yamlPath(path, spec))).toEqual([
-    "mounts[0]",
-    "mounts[0].options[1]",
-    undefined,
-    "namespaces.net",
-    "rootfs",
-    "command",
-    "command",
-    "workdir",
-    undefined,
-  ]);
+describe("where parts of the Spec come from", () => {
+  const { originOf } = expandAll(`
+mounts: [{source: ./gone, destination: /a, optional: true}, '/a:/b']
+network: container:db
+devices: [/dev/fuse]
+ulimits: {nofile: 5}
+limits: {memory: 1MB, io: {weight: 5}}
+sysctl: {net.core.somaxconn: 5}
+hooks: {poststop: [/bin/true]}
+seccomp: ./profile.json
+oci: {process: {oomScoreAdj: 3, rlimits: [{type: RLIMIT_CPU, hard: 1, soft: 1}]}, linux: {maskedPaths: [/a, /b]}}
+`);
+  const check = (path: string, expected: string | undefined): void => test(path, () => expect(originOf(path)).toBe(expected));
+  check("mounts[7]", "mounts[1]");
+  check("mounts[7].options[1]", "mounts[1].options[1]");
+  check("mounts[0]", undefined);
+  check("linux.namespaces[4]", "network");
+  check("linux.namespaces[0]", "namespaces.pid");
+  check("root.path", "rootfs");
+  check("process.args", "command");
+  check("process.args[0]", "command");
+  check("process.cwd", "workdir");
+  check("process.capabilities.bounding[0]", "capabilities");
+  check("linux.devices[0]", "devices[0]");
+  check("linux.resources.devices[1]", "devices[0]");
+  check("linux.resources.memory.limit", "limits.memory");
+  check("linux.resources.blockIO.weight", "limits.io.weight");
+  check("linux.seccomp.syscalls[3].names[0]", "seccomp.syscalls[3].names[0]");
+  check("hooks.poststop[0].path", "hooks.poststop[0].path");
+  check('linux.sysctl["net.core.somaxconn"]', 'sysctl["net.core.somaxconn"]');
+  check("process.oomScoreAdj", "oci.process.oomScoreAdj");
+  check("process.rlimits[0].soft", "oci.process.rlimits[0].soft");
+  check("process.rlimits[0].no.such", "oci.process.rlimits[0].no.such");
+  check("linux.maskedPaths[1]", "oci.linux.maskedPaths[1]");
+  check("linux.readonlyPaths", "oci.linux.readonlyPaths");
+  check("no path", undefined);
 });
