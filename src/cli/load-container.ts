@@ -51,7 +51,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const { container, plugins } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
   checkSupported(container.spec);
-  const seccomp = await compiledFilter(container.spec);
+  const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
@@ -77,11 +77,15 @@ function withoutCgroups(container: Container): Container {
   return { ...container, spec: { ...container.spec, linux: rest } };
 }
 
-async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
+async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
-  return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
+  try {
+    return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
+  } catch (error) {
+    throw locate === undefined ? error : (await import("./load-yaml.ts")).relocated(error, locate);
+  }
 }
 
 async function withPlugins(

@@ -104,7 +104,8 @@ function withPlaces(placeOf: PlaceOf, expand: () => ExpandedYaml): ExpandedYaml 
   }
 }
 
-function relocated(error: unknown, locate: (path: string) => string): unknown {
+/** An error with its faults told of the places that `locate` knows. */
+export function relocated(error: unknown, locate: (path: string) => string): unknown {
   if (!(error instanceof BoxError) || error.facts.faults === undefined) return error;
   return new BoxError({ ...error.facts, faults: error.facts.faults.map((fault) => ({ ...fault, path: locate(fault.path) })) });
 }

@@ -24,7 +24,7 @@ function expandHook(hook: string | YamlHook, folder: string, path: string, fault
     const { timeout, ...rest } = hook;
     return { ...rest, path: inFolder(hook.path, folder), ...(timeout === undefined ? {} : { timeout: Number(timeout) }) };
   }
-  const words = splitCommand(hook);
+  const words = splitCommand(hook, '{ path: /bin/sh, args: [sh, -c, "…"] }');
   if (Array.isArray(words)) {
     const program = inFolder(words[0] as string, folder);
     return { path: program, args: [program, ...words.slice(1)] };

@@ -20,6 +20,7 @@ export function expandLimits(limits: YamlLimits, diskOf: DiskOf, refuse: Refuse)
   if (memory !== undefined) out.memory = memory;
   if (cpu !== undefined) out.cpu = cpu;
   if (limits.pids !== undefined) out.pids = { limit: limits.pids === "unlimited" ? -1 : Number(limits.pids) };
+  if (out.pids?.limit === 0) refuse("pids", "no program runs without a process");
   if (limits.io !== undefined) out.blockIO = expandIo(limits.io, diskOf);
   return out;
 }
@@ -30,7 +31,7 @@ function expandMemory({ memory, swap, "memory-reservation": reservation }: YamlL
   const out: MemoryLimits = {};
   if (memory !== undefined) {
     out.limit = bytes(memory);
-    // To the kernel's interface it would be no limit at all.
+    // To the runtime-spec's readers zero asks for nothing.
     if (out.limit === 0) refuse("memory", "no program runs without memory");
   }
   if (reservation !== undefined) out.reservation = bytes(reservation);

@@ -12,6 +12,7 @@ import {
   type Node,
   type Pair,
   parseAllDocuments,
+  type YAMLError,
   type YAMLMap,
   type YAMLSeq,
 } from "yaml";
@@ -96,14 +97,21 @@ function readDocument(text: string, lines: LineCounter, rule: YamlRule, walk: Wa
   const [first, second] = documents;
   // Those after the first are mostly its echoes.
   const broken = documents.flatMap(({ errors }) => errors)[0];
-  if (broken !== undefined)
-    return refuse(
-      broken.message.startsWith("Maximum call stack") ? "nested too deeply" : `not valid YAML: ${broken.message.slice(0, 100)}`,
-      broken.pos[0],
-    );
+  if (broken !== undefined) return void walk.faults.push(brokenFault(broken));
   if (second !== undefined) return refuse("a second document: the file may hold only one", startOf(second));
   if (first === undefined || first.contents === null) return refuse(`empty, expected ${rule.expected}`);
   return readValue(first.contents, rule, "", 0, walk);
+}
+
+function brokenFault({ message, code, pos }: YAMLError): Located {
+  if (message.startsWith("Maximum call stack")) return { path: "", problem: "nested too deeply", at: pos[0] };
+  return {
+    path: "",
+    problem: `not valid YAML: ${message.slice(0, 100)}`,
+    at: pos[0],
+    // The usual cause: `command: echo a: b`.
+    ...(code === "BLOCK_AS_IMPLICIT_KEY" ? { hint: "a value that has a colon and a blank in it stands in quotes" } : {}),
+  };
 }
 
 function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> | undefined {
