@@ -4,7 +4,7 @@ import { checkContainerId } from "../config/container-id.ts";
 import type { Spec } from "../config/spec.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
-import { hostReader } from "../execute/files.ts";
+import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -15,6 +15,7 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
 
 export type Loaded = {
@@ -81,11 +82,8 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   if (linux?.seccomp === undefined) return undefined;
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
-  try {
-    return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
-  } catch (error) {
-    throw locate === undefined ? error : (await import("./load-yaml.ts")).relocated(error, locate);
-  }
+  const { seccomp } = linux;
+  return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
 async function withPlugins(
@@ -147,13 +145,22 @@ function folderOf(file: string, { values }: Parsed): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
+const ENOENT = 2;
+
+/** undefined when there is none. One that cannot be read is one that somebody meant. */
+function readBoxYaml(path: string): string | undefined {
+  const text = readText(path);
+  if (typeof text === "string") return text;
+  return text === -ENOENT ? undefined : readTextOrThrow(path, "cannot read", "bundle");
+}
+
 async function bundleSource(bundle: string, file: string | undefined, id: string, stateRoot: string): Promise<Source> {
   if (file !== undefined) {
     const text = readTextOrThrow(absolute(file), "cannot read", "--file");
     return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot);
   }
   const path = `${bundle}/config.json`;
-  const yaml = hostReader.read(`${bundle}/box.yaml`);
+  const yaml = readBoxYaml(`${bundle}/box.yaml`);
   if (yaml !== undefined) {
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)

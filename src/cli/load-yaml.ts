@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import type { Spec } from "../config/spec.ts";
 import { keyPath } from "../config/spec-paths.ts";
 import { checkSupported } from "../config/unsupported.ts";
-import { type ExpandedYaml, expandYaml, type HostDevice, type YamlContext } from "../config/yaml-expand.ts";
+import { expandYaml, type HostDevice, type YamlContext } from "../config/yaml-expand.ts";
 import { readYaml } from "../config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
@@ -14,6 +14,7 @@ import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { PluginRequest } from "./load-plugins.ts";
+import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
 import { resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
@@ -45,7 +46,10 @@ export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRo
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
   const context = contextFor(hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`, { id, root, folder }, stateRoot);
-  const { spec, notes, originOf } = withPlaces(placeOf, () => expandYaml(yaml, context));
+  const { spec, notes, originOf } = locating(
+    (path) => `${placeOf(path)}: ${path}`,
+    () => expandYaml(yaml, context),
+  );
   const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, folder, placeOf));
   const locate = (origin: string): string => {
     const path = originOf(origin);
@@ -57,11 +61,7 @@ export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRo
 /** The same, refused with its places when this version of box cannot do it. */
 export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: string): LoadedYaml {
   const loaded = loadYaml(source, id, stateRoot);
-  try {
-    checkSupported(loaded.spec);
-  } catch (error) {
-    throw relocated(error, loaded.locate);
-  }
+  locating(loaded.locate, () => checkSupported(loaded.spec));
   return loaded;
 }
 
@@ -95,20 +95,6 @@ const deviceNumbers = (device: bigint): { major: number; minor: number } => ({
   major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
   minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
 });
-
-function withPlaces(placeOf: PlaceOf, expand: () => ExpandedYaml): ExpandedYaml {
-  try {
-    return expand();
-  } catch (error) {
-    throw relocated(error, (path) => `${placeOf(path)}: ${path}`);
-  }
-}
-
-/** An error with its faults told of the places that `locate` knows. */
-export function relocated(error: unknown, locate: (path: string) => string): unknown {
-  if (!(error instanceof BoxError) || error.facts.faults === undefined) return error;
-  return new BoxError({ ...error.facts, faults: error.facts.faults.map((fault) => ({ ...fault, path: locate(fault.path) })) });
-}
 
 function pluginRequests(one: string | Record<string, unknown>, index: number, folder: string, placeOf: PlaceOf): PluginRequest[] {
   const named: [string, unknown][] = typeof one === "string" ? [[one, undefined]] : Object.entries(one);

@@ -6,14 +6,15 @@ import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { loadContainer } from "./load-container.ts";
+import { locating } from "./located.ts";
 
 export const flags: readonly FlagRow[] = [...containerFlags, { name: "json", help: "print it as JSON" }];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "plan");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("plan");
-  const { container, facts, plugins, notes } = await loadContainer(parsed, globals, false);
-  const bare = planContainer(container, facts);
+  const { container, facts, plugins, notes, locate } = await loadContainer(parsed, globals, false);
+  const bare = locating(locate, () => planContainer(container, facts));
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
   const plan = { ...bare, notes: [...notes, ...(plugins?.notes ?? []), ...bare.notes] };
   console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));

@@ -5,6 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import { checkSpec } from "./check-spec.ts";
+import { fromClientProfile } from "./client-profile.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import { embeddedSpec } from "./embedded-spec.ts";
 import { hostSysfs } from "./host-sysfs.ts";
@@ -275,12 +276,13 @@ function expandFilter({ yaml, context, spec, faults, origins }: Expanding): void
   const { seccomp = "default" } = yaml;
   setOrigin(origins, "linux.seccomp", "seccomp", "with its parts");
   if (seccomp === "unconfined") return;
-  if (seccomp === "default") spec.linux.seccomp = defaultSeccomp(spec.process.capabilities?.bounding ?? [], context.machine);
-  // Whatever it is, checkSpec sees to it.
-  else
-    spec.linux.seccomp = attempt("seccomp", faults, () => context.readJson(inFolder(seccomp, context.folder))) as NonNullable<
-      Linux["seccomp"]
-    >;
+  const granted = spec.process.capabilities?.bounding ?? [];
+  // Whatever a file holds, checkSpec sees to it.
+  const profile =
+    seccomp === "default"
+      ? defaultSeccomp(granted, context.machine)
+      : attempt("seccomp", faults, () => fromClientProfile(context.readJson(inFolder(seccomp, context.folder)), context.machine, granted));
+  spec.linux.seccomp = profile as NonNullable<Linux["seccomp"]>;
 }
 
 function expandTexts({ yaml, context, spec, faults, origins }: Expanding): void {

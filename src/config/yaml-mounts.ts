@@ -17,8 +17,12 @@ export function expandMount(mount: string | YamlMount, path: string, faults: Con
     if (source === "tmpfs") return { destination, type: "tmpfs", source, options: [...tmpfsOptions, ...words] };
     return bind({ source, destination, options: words }, path, faults);
   }
-  const { source, destination, type, options = [] } = mount;
-  if (type !== undefined && type !== "bind" && !bindsBy(options)) return { destination, type, source: source ?? type, options };
+  const { source, destination, type, options = [], optional } = mount;
+  if (type !== undefined && type !== "bind" && !bindsBy(options)) {
+    if (optional === true)
+      faults.push({ path: `${path}.optional`, problem: "goes with a bind only: what else there is to mount needs no source" });
+    return { destination, type, source: source ?? type, options };
+  }
   if (source === undefined) faults.push({ path: `${path}.source`, problem: "missing, expected the path to bind, or a type such as tmpfs" });
   const made = bind({ source: source ?? "", destination, options }, path, faults);
   return type === undefined ? made : { ...made, type };
@@ -44,7 +48,7 @@ function bind(mount: { source: string; destination: string; options: readonly st
 
 /** The path whose absence leaves the mount out, if it may be left out. */
 export const optionalSource = (mount: string | YamlMount): string | undefined =>
-  typeof mount !== "string" && mount.optional === true ? mount.source : undefined;
+  typeof mount !== "string" && mount.optional === true && (mount.type ?? "bind") === "bind" ? mount.source : undefined;
 
 /** The shortest form that expands to just this mount; undefined when none does. */
 export function shortenMount(mount: Mount): string | YamlMount | undefined {

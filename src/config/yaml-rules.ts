@@ -285,7 +285,7 @@ const fields: { readonly [Key in keyof BoxYaml]-?: YamlRule } = {
   seccomp: {
     expected: "default, unconfined or a file",
     text: { pattern: "^(default|unconfined|[^]*/[^]*|[^]+\\.json)$", words: ["default", "unconfined"] },
-    means: "which system calls are let through; a file holds what config.json has as `linux.seccomp`",
+    means: "which system calls are let through; a file holds a profile: see below",
   },
   "no-new-privileges": { ...truth, means: "programs such as sudo gain nothing; true when left out" },
   hooks: {

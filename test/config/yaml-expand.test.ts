@@ -34,7 +34,7 @@ const root: YamlContext = {
   },
   readJson: (path) => {
     if (path === "/bundle/profile.json") return { defaultAction: "SCMP_ACT_ALLOW" };
-    if (path === "/wrong.json") return { defaultAction: "SCMP_ACT_ALOW", archMap: [] };
+    if (path === "/wrong.json") return { defaultAction: "SCMP_ACT_ALOW", archMp: [] };
     throw new BoxError({ what: "cannot read", object: path, errno: "ENOENT" });
   },
 };
@@ -186,6 +186,12 @@ describe("mounts, more of them", () => {
   });
 });
 
+test("what is no bind cannot be optional", () =>
+  check(
+    "mounts: [{type: tmpfs, destination: /a, optional: true}]",
+    "box: mounts[0].optional: goes with a bind only: what else there is to mount needs no source",
+  ));
+
 describe("network", () => {
   test("the host's", () => expect(namespaces("network: host")).not.toContain("network"));
   test("its own", () => expect(namespaces("network: none")).toContain("network"));
@@ -294,7 +300,7 @@ describe("the filter", () => {
       "seccomp: /wrong.json",
       'box: seccomp.defaultAction: expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW"',
       'hint: did you mean "SCMP_ACT_ALLOW"?',
-      "box: seccomp.archMap: unknown key",
+      "box: seccomp.archMp: unknown key",
     ));
 });
 

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { Bundle, linesOf, machine, type Outcome, testWith } from "./harness.ts";
+import { asUser, Bundle, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
 
 const test = testWith();
 
@@ -205,6 +205,16 @@ test("such a file is called what it was called", async () => {
   expect(await refused("-f", "other.yaml", "-b", ".")).toBe("box: --file: goes without --bundle: the file's own folder is the bundle\n");
 });
 
+test("a box.yaml that cannot be read is not overlooked", async () => {
+  using bundle = new Bundle();
+  mkdirSync(`${bundle.folder}/box.yaml`);
+  expect(await run(bundle)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: bundle: cannot read ${bundle.folder}/box.yaml: EISDIR (is a directory)\n`,
+  });
+});
+
 test("limits, capabilities and devices are seen inside", async () => {
   using bundle = yamlBundle(`
 rootfs: rootfs
@@ -284,4 +294,21 @@ test("what is in oci has its place, in what is wrong and in what box cannot do",
   expect(await refused()).toBe(
     'box: box.yaml:5:15: oci.linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "NO_FLAG"\n',
   );
+});
+
+testWith("setpriv", "user namespaces for users")("without root: the same, but for what an ordinary user may not have", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\nnetwork: host\ncommand: sh -c 'id -u; grep -w Seccomp /proc/self/status; ls -d /sys/class'\n");
+  bundle.giveTo(userId);
+  expect(await bundle.box(["run", bundle.id], { before: asUser })).toEqual({
+    exitCode: 0,
+    stdout: "0\nSeccomp:\t2\n/sys/class\n",
+    stderr: "",
+  });
+  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\nlimits:\n  pids: 10\n");
+  for (const command of ["run", "plan"])
+    expect(await bundle.box([command, bundle.id], { before: asUser })).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: "box: box.yaml:3:9: limits.pids: needs a cgroup, and this user may make none here\n",
+    });
 });
