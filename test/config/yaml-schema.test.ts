@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { parse } from "yaml";
 import { schemaText } from "../../scripts/generate-yaml-schema.ts";
 import { readYaml } from "../../src/config/yaml-read.ts";
-import { boxYamlRule, type YamlRule } from "../../src/config/yaml-rules.ts";
+import { boxYamlRule } from "../../src/config/yaml-rules.ts";
 import { yamlSchema } from "../../src/config/yaml-schema.ts";
 import { BoxError } from "../../src/errors.ts";
 import { readBlocks } from "../docs/blocks.ts";
+import { nearYaml, yamlKeys } from "./arbitrary-yaml.ts";
 
 const repository = new URL("../..", import.meta.url).pathname;
 // Types in a union are how a number counts as its text.
@@ -70,56 +71,9 @@ describe("refused", () => {
   check("rootfs: host\noci: [a]");
 });
 
-/** Values of each shape, near what the table has for them. */
-const scalar = fc.constantFrom(
-  "a",
-  "/a",
-  "/a:/b:ro",
-  "host",
-  "5",
-  "1.5",
-  "-1",
-  "true",
-  "null",
-  "256MB",
-  "A=b",
-  '"0-3,7"',
-  "unlimited",
-  "NET_ADMIN",
-  '""',
-);
-
-/** YAML in flow style for a value that may fit the rule, now and then with something else in it. */
-function near(rule: YamlRule, depth = 0): fc.Arbitrary<string> {
-  const ways: fc.Arbitrary<string>[] = [scalar];
-  const { list, map, object } = rule;
-  if (depth < 4) {
-    if (list !== undefined) ways.push(fc.array(near(list, depth + 1), { maxLength: 2 }).map((items) => `[${items.join(", ")}]`));
-    if (map !== undefined)
-      ways.push(pairs(fc.constantFrom("a", "b", "8:0").chain((key) => near(map, depth + 1).map((value) => [key, value] as const))));
-    if (object !== undefined) {
-      const keys = Object.keys(object.fields);
-      const known = fc
-        .constantFrom(...keys)
-        .chain((key) => near(object.fields[key] as YamlRule, depth + 1).map((value) => [key, value] as const));
-      const missing = fc.constantFrom(...keys, "other").map((key) => [key, "5"] as const);
-      ways.push(pairs(fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: missing })));
-    }
-  }
-  return fc.oneof(...ways);
-}
-
-const pairs = (pair: fc.Arbitrary<readonly [string, string]>): fc.Arbitrary<string> =>
-  fc
-    .uniqueArray(pair, { maxLength: 3, selector: ([key]) => key })
-    .map((list) => `{${list.map(([key, value]) => `"${key}": ${value}`).join(", ")}}`);
-
 test("an editor and box agree, up to what only a text can tell", () => {
   const outcomes = { accepted: 0, refused: 0 };
-  const keys = Object.keys(boxYamlRule.object?.fields ?? {}).filter((key) => key !== "rootfs");
-  const file = fc
-    .constantFrom(...keys)
-    .chain((key) => near(boxYamlRule.object?.fields[key] as YamlRule).map((value) => `rootfs: host\n${key}: ${value}`));
+  const file = fc.constantFrom(...yamlKeys).chain((key) => nearYaml(key).map((value) => `rootfs: host\n${key}: ${value}`));
   fc.assert(
     fc.property(file, (text) => {
       const ours = boxAccepts(text);

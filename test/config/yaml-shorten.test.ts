@@ -13,6 +13,7 @@ import { type BoxYaml, boxYamlRule } from "../../src/config/yaml-rules.ts";
 import { inOrder, shortenSpec } from "../../src/config/yaml-shorten.ts";
 import { BoxError } from "../../src/errors.ts";
 import { hosts } from "../plan/arbitrary-spec.ts";
+import { nearYaml, yamlKeys } from "./arbitrary-yaml.ts";
 import { dockerConfig, podmanConfig } from "./client-configs.ts";
 
 type Rootless = YamlContext["rootless"];
@@ -156,6 +157,28 @@ describe("there and back again:", () => {
     60_000,
   );
 });
+
+test("random files: what they expand to comes back", () => {
+  let expanded = 0;
+  const file = fc
+    .uniqueArray(fc.constantFrom(...yamlKeys.filter((key) => key !== "oci")), { minLength: 1, maxLength: 5 })
+    .chain((keys) => fc.tuple(...keys.map((key) => nearYaml(key).map((value) => `${key}: ${value}\n`))));
+  fc.assert(
+    fc.property(file, (lines) => {
+      let spec: Spec;
+      try {
+        spec = expand(`rootfs: rootfs\n${lines.join("")}`);
+      } catch (error) {
+        if (error instanceof BoxError) return;
+        throw error;
+      }
+      expanded += 1;
+      expectRoundTrip(spec);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(expanded).toBeGreaterThan(50);
+}, 60_000);
 
 /** A box.yaml comes back as it was. */
 const check = (text: string): void =>
