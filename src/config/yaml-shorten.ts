@@ -23,18 +23,18 @@ type Short = Omit<BoxYaml, "oci" | "plugins" | "devices">;
 /** `spec` has been through checkSpec. */
 export function shortenSpec(spec: Spec, context: ShorteningContext): BoxYaml {
   let best = withRest(guess(spec, context), spec, context);
-  // A key may say what `oci` has to say all the same. Not so the filter: no part of another one is left to build on.
+  // A key goes when `oci` has to say all of it all the same. Not so the filter: no part of another one is left to build on.
   for (const key of Object.keys(best) as (keyof Short)[]) {
     if (best.oci === undefined || key === "rootfs" || key === "seccomp") continue;
     const { [key]: _, oci: __, ...less } = best;
     const other = withRest(less as Short, spec, context);
-    if (lengthOf(other) < lengthOf(best)) best = other;
+    if (lengthOf(other.oci) <= lengthOf(best.oci)) best = other;
   }
   const order = Object.keys(boxYamlRule.object?.fields ?? {}) as (keyof BoxYaml)[];
   return Object.fromEntries(order.flatMap((key) => (best[key] === undefined ? [] : [[key, best[key]]]))) as BoxYaml;
 }
 
-const lengthOf = (yaml: BoxYaml): number => JSON.stringify(yaml).length;
+const lengthOf = (rest: BoxYaml["oci"]): number => JSON.stringify(rest ?? null).length;
 
 /** The configuration with what is in no order in one: sets are written by everybody in another. */
 export function inOrder(spec: Spec): Spec {

@@ -102,6 +102,7 @@ describe("process", () => {
   test("numbers", () => expect(expand("user: 5:6").process?.user).toEqual({ uid: 5, gid: 6, additionalGids: [6] }));
   test("a number is no name", () => expect(expand("user: 1000").process?.user).toEqual({ uid: 1000, gid: 0, additionalGids: [0] }));
   test("an unknown user", () => check("user: bob", `box: user: the root's passwd knows no user "bob"`));
+  test("a misspelt user", () => check("user: wbe", `box: user: the root's passwd knows no user "wbe"`, 'hint: did you mean "web"?'));
   test("an unknown group", () => check("user: web:staff", `box: user: the root's group file knows no group "staff"`));
 });
 
