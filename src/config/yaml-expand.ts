@@ -96,8 +96,8 @@ export function expandKeys(yaml: BoxYaml, context: YamlContext): Expanding {
   const embedded = embeddedSpec({ root, hostname: id, terminal, term: terminal ? term : undefined, rootless });
   const { process, mounts = [], linux } = embedded;
   const spec = { ...embedded, process: process as Process, mounts, linux: { ...linux, resources: { ...linux?.resources } } };
-  const all: Expanding = { yaml, context, faults: [], notes: [], origins: new Map(), spec };
-  expandRoot(all);
+  const all: Expanding = { yaml, context, faults: [], notes: [], origins: usualOrigins(), spec };
+  if (yaml["read-only"] === true) spec.root.readonly = true;
   expandProcess(all);
   expandUlimits(all);
   expandMounts(all);
@@ -113,23 +113,47 @@ export function expandKeys(yaml: BoxYaml, context: YamlContext): Expanding {
 const makes = (spec: Spec, type: NamespaceType): boolean =>
   (spec.linux?.namespaces ?? []).some((one) => one.type === type && one.path === undefined);
 
-function expandRoot({ yaml, spec, origins }: Expanding): void {
-  setOrigin(origins, "root.path", "rootfs");
-  setOrigin(origins, "root.readonly", "read-only");
-  if (yaml["read-only"] === true) spec.root.readonly = true;
+/** Where parts of the Spec always come from, if they are not the usual ones. */
+const oneKey = {
+  "root.path": "rootfs",
+  "root.readonly": "read-only",
+  "process.args": "command",
+  "process.env": "env",
+  "process.cwd": "workdir",
+  "process.user": "user",
+  "process.terminal": "terminal",
+  "process.capabilities": "capabilities",
+  "process.noNewPrivileges": "no-new-privileges",
+  hostname: "hostname",
+  domainname: "domainname",
+  "linux.resources.memory.limit": "limits.memory",
+  "linux.resources.memory.reservation": "limits.memory-reservation",
+  "linux.resources.memory.swap": "limits.swap",
+  "linux.resources.cpu.quota": "limits.cpus",
+  "linux.resources.cpu.period": "limits.cpus",
+  "linux.resources.cpu.shares": "limits.cpu-shares",
+  "linux.resources.cpu.cpus": "limits.cpuset",
+  "linux.resources.cpu.mems": "limits.cpuset-mems",
+  "linux.resources.pids": "limits.pids",
+  "linux.resources.blockIO.weight": "limits.io.weight",
+  "linux.resources.blockIO.throttleReadBpsDevice": "limits.io.read-bps",
+  "linux.resources.blockIO.throttleWriteBpsDevice": "limits.io.write-bps",
+  "linux.resources.blockIO.throttleReadIOPSDevice": "limits.io.read-iops",
+  "linux.resources.blockIO.throttleWriteIOPSDevice": "limits.io.write-iops",
+} as const;
+
+/** The same, for what has the same parts in both. */
+const sameParts = { "linux.seccomp": "seccomp", "linux.sysctl": "sysctl", annotations: "annotations", hooks: "hooks" } as const;
+
+function usualOrigins(): Origins {
+  const origins: Origins = new Map();
+  for (const [path, key] of Object.entries(oneKey)) setOrigin(origins, path, key);
+  for (const [path, key] of Object.entries(sameParts)) setOrigin(origins, path, key, "with its parts");
+  return origins;
 }
 
-function expandProcess({ yaml, context, spec, faults, origins }: Expanding): void {
+function expandProcess({ yaml, context, spec, faults }: Expanding): void {
   const { process } = spec;
-  for (const [path, key] of [
-    ["args", "command"],
-    ["env", "env"],
-    ["cwd", "workdir"],
-    ["user", "user"],
-    ["terminal", "terminal"],
-    ["capabilities", "capabilities"],
-  ])
-    setOrigin(origins, `process.${path}`, key as string);
   const { command, workdir, user, capabilities } = yaml;
   process.env = expandEnv(process.env ?? [], yaml.env ?? []);
   const words = typeof command === "string" ? splitCommand(command) : command;
@@ -212,9 +236,8 @@ function expandDevices({ yaml, context, spec, faults, origins }: Expanding): voi
   spec.linux.resources.devices = rules;
 }
 
-function expandResources({ yaml, context, spec, faults, origins }: Expanding): void {
+function expandResources({ yaml, context, spec, faults }: Expanding): void {
   if (yaml.limits === undefined) return;
-  for (const [part, key] of Object.entries(resourceKeys)) setOrigin(origins, `linux.resources.${part}`, `limits.${key}`);
   const refuse = (path: string, problem: string): void => void faults.push({ path: `limits.${path}`, problem });
   const diskOf = (name: string, path: string): { major: number; minor: number } | undefined => {
     const [, major, minor] = /^(\d{1,10}):(\d{1,10})$/.exec(name) ?? [];
@@ -226,23 +249,6 @@ function expandResources({ yaml, context, spec, faults, origins }: Expanding): v
   };
   Object.assign(spec.linux.resources, expandLimits(yaml.limits, diskOf, refuse));
 }
-
-const resourceKeys = {
-  "memory.limit": "memory",
-  "memory.reservation": "memory-reservation",
-  "memory.swap": "swap",
-  "cpu.quota": "cpus",
-  "cpu.period": "cpus",
-  "cpu.shares": "cpu-shares",
-  "cpu.cpus": "cpuset",
-  "cpu.mems": "cpuset-mems",
-  pids: "pids",
-  "blockIO.weight": "io.weight",
-  "blockIO.throttleReadBpsDevice": "io.read-bps",
-  "blockIO.throttleWriteBpsDevice": "io.write-bps",
-  "blockIO.throttleReadIOPSDevice": "io.read-iops",
-  "blockIO.throttleWriteIOPSDevice": "io.write-iops",
-} as const;
 
 /** The namespaces, with `network` as one of them. */
 function expandNetwork({ yaml, context, spec, faults, origins }: Expanding): void {
@@ -259,9 +265,7 @@ function expandNetwork({ yaml, context, spec, faults, origins }: Expanding): voi
   if (makes(spec, "user") && !makes(spec, "network")) spec.mounts = spec.mounts.map(hostSysfs);
 }
 
-function expandNames({ yaml, spec, faults, origins }: Expanding): void {
-  setOrigin(origins, "hostname", "hostname");
-  setOrigin(origins, "domainname", "domainname");
+function expandNames({ yaml, spec, faults }: Expanding): void {
   for (const key of ["hostname", "domainname"] as const) {
     const name = yaml[key];
     if (name === undefined) continue;
@@ -272,9 +276,8 @@ function expandNames({ yaml, spec, faults, origins }: Expanding): void {
   if (yaml.hostname === undefined && !makes(spec, "uts")) delete spec.hostname;
 }
 
-function expandFilter({ yaml, context, spec, faults, origins }: Expanding): void {
+function expandFilter({ yaml, context, spec, faults }: Expanding): void {
   const { seccomp = "default" } = yaml;
-  setOrigin(origins, "linux.seccomp", "seccomp", "with its parts");
   if (seccomp === "unconfined") return;
   const granted = spec.process.capabilities?.bounding ?? [];
   // Whatever a file holds, checkSpec sees to it.
@@ -285,13 +288,7 @@ function expandFilter({ yaml, context, spec, faults, origins }: Expanding): void
   spec.linux.seccomp = profile as NonNullable<Linux["seccomp"]>;
 }
 
-function expandTexts({ yaml, context, spec, faults, origins }: Expanding): void {
-  for (const [path, key] of [
-    ["linux.sysctl", "sysctl"],
-    ["annotations", "annotations"],
-    ["hooks", "hooks"],
-  ])
-    setOrigin(origins, path as string, key as string, "with its parts");
+function expandTexts({ yaml, context, spec, faults }: Expanding): void {
   if (yaml.sysctl !== undefined) spec.linux.sysctl = yaml.sysctl;
   if (yaml.annotations !== undefined) spec.annotations = yaml.annotations;
   if (yaml.hooks !== undefined) spec.hooks = expandHooks(yaml.hooks, context.folder, faults);
