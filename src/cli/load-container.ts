@@ -5,7 +5,7 @@ import type { Spec } from "../config/spec.ts";
 import type { Stdio } from "../config/stdio-choice.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
-import { hostReader } from "../execute/files.ts";
+import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -16,6 +16,8 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { locating } from "./located.ts";
+import { parseJson } from "./parse-json.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -27,6 +29,8 @@ export type Loaded = {
   readonly plugins: Plugins | undefined;
   /** What plugins have chosen for stdout and stderr; undefined without any. */
   readonly stdio: Stdio | undefined;
+  /** What was left out of the description, and why. */
+  readonly notes: readonly string[];
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
   /** The text of config.json, when that is where it all came from. */
@@ -36,11 +40,12 @@ export type Loaded = {
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
 export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
-  const embedded = parsed.separated && parsed.values.bundle === undefined;
+  const { file } = parsed.values;
+  const embedded = parsed.separated && parsed.values.bundle === undefined && file === undefined;
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
-  const bundle = absolute(parsed.values.bundle ?? ".");
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, stateRoot);
+  const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, stateRoot);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
@@ -52,7 +57,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const { container, plugins, stdio } =
     requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined, stdio: undefined };
   checkSupported(container.spec);
-  const seccomp = await compiledFilter(container.spec);
+  const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
@@ -65,6 +70,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     asked,
     plugins,
     stdio,
+    notes: source.notes ?? [],
     locate: source.locate,
     config: source.config,
   };
@@ -78,11 +84,12 @@ function withoutCgroups(container: Container): Container {
   return { ...container, spec: { ...container.spec, linux: rest } };
 }
 
-async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
+async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
-  return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
+  const { seccomp } = linux;
+  return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
 async function withPlugins(
@@ -111,6 +118,8 @@ type Source = {
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
   readonly locate?: (origin: string) => string;
+  /** What was left out of it, and why. */
+  readonly notes?: readonly string[];
   /** The text of config.json. */
   readonly config?: string;
 };
@@ -135,24 +144,37 @@ async function applyFlags(source: Source, parsed: Parsed, command: readonly stri
   return overrideSpec(source.spec, parsed, command, root);
 }
 
-async function bundleSource(bundle: string, id: string, stateRoot: string): Promise<Source> {
+/** A file of any name makes its folder the bundle. */
+function folderOf(file: string, { values }: Parsed): string {
+  if (values.bundle !== undefined)
+    throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
+  const path = absolute(file);
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+const ENOENT = 2;
+
+/** undefined when there is none. One that cannot be read is one that somebody meant. */
+function readBoxYaml(path: string): string | undefined {
+  const text = readText(path);
+  if (typeof text === "string") return text;
+  return text === -ENOENT ? undefined : readTextOrThrow(path, "cannot read", "bundle");
+}
+
+async function bundleSource(bundle: string, file: string | undefined, id: string, stateRoot: string): Promise<Source> {
+  if (file !== undefined) {
+    const text = readTextOrThrow(absolute(file), "cannot read", "--file");
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot);
+  }
   const path = `${bundle}/config.json`;
-  const yaml = hostReader.read(`${bundle}/box.yaml`);
+  const yaml = readBoxYaml(`${bundle}/box.yaml`);
   if (yaml !== undefined) {
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)
       throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot);
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
   return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [], config: text };
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new BoxError({ what: `${path} is not JSON: ${(error as Error).message}` });
-  }
 }

@@ -1,5 +1,6 @@
 // What the flags of run and plan change in a container's description, whether it came from a bundle or is built in.
 
+import { hostSysfs } from "../config/host-sysfs.ts";
 import type { Mount, NamespaceType, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
@@ -83,9 +84,3 @@ function setNetwork(spec: Spec, net: string): void {
   spec.linux = { ...spec.linux, namespaces: [...others, ...network] };
   if (net === "host" && has(spec, "user")) spec.mounts = (spec.mounts ?? []).map(hostSysfs);
 }
-
-/** A new sysfs belongs to a network namespace, and only to one's own may a user namespace mount it: else the host's serves. */
-const hostSysfs = (mount: Mount): Mount =>
-  mount.type === "sysfs"
-    ? { destination: mount.destination, type: "none", source: "/sys", options: ["rbind", "nosuid", "noexec", "nodev", "ro"] }
-    : mount;

@@ -15,6 +15,7 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import { locating } from "./located.ts";
 
 export type PlannedRun = {
   readonly id: string;
@@ -35,7 +36,7 @@ export type PlannedRun = {
 export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await loadContainer(parsed, globals, true);
   const container = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
-  const plan = planContainer(container, facts);
+  const plan = locating(locate, () => planContainer(container, facts));
   const program = compile(plan);
   const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.

@@ -9,6 +9,7 @@ import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { logFlags } from "./launch-flags.ts";
 import { loadContainer } from "./load-container.ts";
+import { locating } from "./located.ts";
 
 export const flags: readonly FlagRow[] = [...containerFlags, ...logFlags, { name: "json", help: "print it as JSON" }];
 
@@ -20,10 +21,11 @@ async function withStdio(container: Container, stdio: Stdio): Promise<Container>
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "plan");
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("plan");
-  const { container, facts, plugins, stdio } = await loadContainer(parsed, globals, false);
-  const bare = planContainer(stdio === undefined ? container : await withStdio(container, stdio), facts);
-  if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
-  const plan = { ...bare, notes: [...(plugins?.notes ?? []), ...bare.notes] };
+  const { container: bare, facts, plugins, stdio, notes, locate } = await loadContainer(parsed, globals, false);
+  const container = stdio === undefined ? bare : await withStdio(bare, stdio);
+  const planned = locating(locate, () => planContainer(container, facts));
+  if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, planned, container.id);
+  const plan = { ...planned, notes: [...notes, ...(plugins?.notes ?? []), ...planned.notes] };
   console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));
   return 0;
 }

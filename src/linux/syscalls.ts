@@ -35,7 +35,6 @@ export const syscalls = {
   writev: call(20, 66, "fd", "pointer", "int"),
   pread64: call(17, 67, "fd", "pointer", "size", "int"),
   pwrite64: call(18, 68, "fd", "pointer", "size", "int"),
-  preadv: call(295, 69, "fd", "pointer", "int", "int", "int"),
   ioctl: call(16, 29, "fd", "flags:IOCTL", "pointer"),
   sendfile: call(40, 71, "fd", "fd", "pointer", "size"),
   getpid: call(39, 172),
