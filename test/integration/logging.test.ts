@@ -237,11 +237,16 @@ describe("the supervisor", () => {
 });
 
 describe("box logs", () => {
-  const script = "echo one; echo two >&2; sleep 0.05; echo three; printf part";
+  const script = `echo one; echo two >&2; ${awaiting("go")}; echo three; printf part`;
 
   test("--tail, --timestamps, --json, --since and --until", async () => {
     using bundle = bundleFor(script);
     await detach(bundle);
+    {
+      using follow = bundle.start(["logs", "-f", bundle.id]);
+      await until(() => follow.stdout === "one\n" && follow.stderr === "two\n", "the first two lines");
+      go(bundle);
+    }
     await end(bundle);
     const logs = async (...flags: string[]): Promise<string> => {
       const { exitCode, stdout, stderr } = await bundle.box(["logs", ...flags, bundle.id]);
