@@ -181,6 +181,7 @@ describe("the supervisor", () => {
     using bundle = bundleFor("yes | head -c 1000000; exec sleep 1000");
     await detach(bundle);
     const { supervisor } = state(bundle).box;
+    await until(() => readlinkSync(`/proc/${supervisor}/exe`) !== binary, "box to become the supervisor");
     const rollup = readFileSync(`/proc/${supervisor}/smaps_rollup`, "utf8");
     const pssKb = Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]);
     expect([pssKb > 0, pssKb < 1024, readdirSync(`/proc/${supervisor}/task`).length]).toEqual([true, true, 1]);
