@@ -15,7 +15,7 @@ type Options = {
   namespaces?: NamespaceKey[];
 };
 
-const keys: readonly NamespaceKey[] = ["net", "pid", "ipc", "uts", "mount", "cgroup", "user"];
+const keys: readonly NamespaceKey[] = ["net", "pid", "ipc", "uts", "mount", "cgroup", "user", "time"];
 
 const plugin: Plugin<Options> = {
   name: "share-namespace",

@@ -1,20 +1,21 @@
 // From the command line to a checked container: which bundle or the embedded default, then the flags' changes.
 
 import { checkContainerId } from "../config/container-id.ts";
-import type { Spec } from "../config/spec.ts";
+import type { NamespaceType, Spec } from "../config/spec.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { SeccompFilter } from "../plan/builder.ts";
+import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import type { Reference } from "./resolve-namespace.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -37,16 +38,20 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
   const bundle = absolute(parsed.values.bundle ?? ".");
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, stateRoot);
-  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
+  const references: Reference[] = [];
+  const loading: Loading = { stateRoot, references };
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, loading);
+  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
   const requests = [...source.plugins];
   for (const name of parsed.lists.plugin ?? [])
     requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
   const { container, plugins } =
-    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+    requests.length > 0 ? await withPlugins(before, requests, loading) : { container: before, plugins: undefined };
   checkSupported(container.spec);
+  const locate = locator(source, container.spec, references, plugins);
+  const joins = await joinsOf(container.spec, references, locate);
   const seccomp = await compiledFilter(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
@@ -54,14 +59,36 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: seccomp === undefined ? placed : { ...placed, seccomp },
+    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }) },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
     plugins,
-    locate: source.locate,
+    locate,
     config: source.config,
   };
+}
+
+/** A flag, a plugin, or a place in box.yaml; undefined where everything is from config.json. */
+function locator(source: Source, { linux }: Spec, references: readonly Reference[], plugins: Plugins | undefined): Source["locate"] {
+  if (source.locate === undefined && references.length === 0 && plugins === undefined) return undefined;
+  return (origin) => {
+    const index = origin.startsWith("linux.namespaces[") ? Number.parseInt(origin.slice("linux.namespaces[".length), 10) : -1;
+    const joined = linux?.namespaces?.[index];
+    const flag = references.findLast(({ type, path }) => type === joined?.type && path === joined.path)?.flag;
+    if (flag !== undefined) return flag;
+    const { plugin, from } = plugins?.origins?.of(origin) ?? { from: origin };
+    return plugin === undefined ? (source.locate?.(from) ?? from) : `${plugin}: ${origin}`;
+  };
+}
+
+/** The namespaces of others that it is to be in, checked; undefined when there are none. */
+async function joinsOf({ linux }: Spec, references: readonly Reference[], locate: Source["locate"]): Promise<readonly Join[] | undefined> {
+  let joins = false;
+  for (const { path } of linux?.namespaces ?? []) if (path !== undefined && path !== "") joins = true;
+  if (!joins) return undefined;
+  const { checkNamespaces } = await import("./check-namespaces.ts");
+  return checkNamespaces(linux?.namespaces ?? [], references, locate ?? ((origin) => origin));
 }
 
 /** As on a host where this user may make none, whatever the configuration says (`--cgroup-manager disabled`). */
@@ -82,11 +109,11 @@ async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefine
 async function withPlugins(
   container: Container,
   requests: readonly PluginRequest[],
-  stateRoot: string,
+  loading: Loading,
 ): Promise<{ container: Container; plugins: Plugins }> {
   const { loadPlugins } = await import("./load-plugins.ts");
   const { callConfig } = await import("./plugin-hooks.ts");
-  const plugins = await loadPlugins(requests, { stateRoot, container });
+  const plugins = await loadPlugins(requests, { ...loading, container });
   const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
   return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins };
 }
@@ -99,11 +126,14 @@ function requireId(id: string | undefined): string {
 
 const madeUpId = (): string => `box-${process.pid.toString(36)}-${Date.now().toString(36)}`;
 
+/** What is needed to find other containers; `references` takes the namespaces of theirs that are to be joined. */
+type Loading = { readonly stateRoot: string; readonly references: Reference[] };
+
 type Source = {
   readonly spec: Spec;
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
-  readonly locate?: (origin: string) => string;
+  readonly locate?: ((origin: string) => string) | undefined;
   /** The text of config.json. */
   readonly config?: string;
 };
@@ -121,21 +151,33 @@ async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Pr
   return { spec, hostRoot: true, plugins: [] };
 }
 
-async function applyFlags(source: Source, parsed: Parsed, command: readonly string[], bundle: string): Promise<Spec> {
+async function applyFlags(
+  source: Source,
+  parsed: Parsed,
+  command: readonly string[],
+  bundle: string,
+  { stateRoot, references }: Loading,
+): Promise<Spec> {
   const { overrideSpec } = await import("./override-spec.ts");
+  const { resolveNamespace } = await import("./resolve-namespace.ts");
+  const resolve = (text: string, type: NamespaceType, flag: string): string => {
+    const found = { ...resolveNamespace(stateRoot, text, type), flag };
+    references.push(found);
+    return found.path;
+  };
   const path = parsed.values.rootfs ?? source.spec.root?.path ?? "rootfs";
   const root = source.hostRoot && parsed.values.rootfs === undefined ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return overrideSpec(source.spec, parsed, command, root);
+  return overrideSpec(source.spec, parsed, command, root, resolve);
 }
 
-async function bundleSource(bundle: string, id: string, stateRoot: string): Promise<Source> {
+async function bundleSource(bundle: string, id: string, { stateRoot, references }: Loading): Promise<Source> {
   const path = `${bundle}/config.json`;
   const yaml = hostReader.read(`${bundle}/box.yaml`);
   if (yaml !== undefined) {
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)
       throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot);
+    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot, references);
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");

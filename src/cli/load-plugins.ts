@@ -8,6 +8,7 @@ import { type HookName, type Hooks, newHooks } from "../../hooks/hooks.ts";
 import type { Plugin, PluginHost } from "../../hooks/plugin.ts";
 import { checkSpec } from "../config/check-spec.ts";
 import { nearest } from "../config/faults.ts";
+import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
@@ -17,7 +18,8 @@ import type { PluginUse } from "../state/state.ts";
 import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
 import { reportWarning } from "./report-error.ts";
-import { resolveNamespace } from "./resolve-namespace.ts";
+import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
+import { followSpec, type SpecOrigins } from "./spec-origins.ts";
 
 export type PluginRequest = {
   /** How messages call it: `plugins[0] ./fail.ts`. */
@@ -36,6 +38,8 @@ export type Plugins = {
   readonly hooks: Hooks;
   /** Who taps which hook, for the printed plan. */
   readonly notes: readonly string[];
+  /** Which parts of the Spec are theirs; undefined once that is no question any more. */
+  readonly origins: SpecOrigins | undefined;
 };
 
 /** First-party plugins, each loaded when it is named. */
@@ -49,6 +53,8 @@ export type LoadOptions = {
   readonly stateRoot: string;
   /** Whose files plugins must not be; undefined once it has ended. */
   readonly container: Pick<Container, "bundle" | "spec" | "hostRoot"> | undefined;
+  /** Takes the namespaces that plugins find. */
+  readonly references?: Reference[];
   /** Takes the failure of one plugin, so that the others are loaded all the same; without it the first one is thrown. */
   readonly tolerate?: (error: BoxError) => void;
 };
@@ -57,8 +63,14 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
   beginPlainly();
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
-  // As data, so that what a plugin keeps of it or hides in it does not matter.
-  watchTaps(hooks, taps, { checkConfig: (value) => checkSpec(JSON.parse(JSON.stringify(value))), warn: reportWarning });
+  const origins = options.container === undefined ? undefined : followSpec(options.container.spec);
+  const checkConfig = (value: unknown, label: string): Spec => {
+    // As data, so that what a plugin keeps of it or hides in it does not matter.
+    const spec = checkSpec(JSON.parse(JSON.stringify(value)));
+    origins?.note(spec, label);
+    return spec;
+  };
+  watchTaps(hooks, taps, { checkConfig, warn: reportWarning });
   const uses: PluginUse[] = [];
   for (const request of requests) {
     try {
@@ -68,7 +80,7 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
       options.tolerate(error);
     }
   }
-  return { uses, hooks, notes: notesOf(taps) };
+  return { uses, hooks, notes: notesOf(taps), origins };
 }
 
 function notesOf({ made }: Taps): string[] {
@@ -94,17 +106,19 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
     });
   taps.plugin = label;
   try {
-    await timed(label, "apply", LOAD_TIMEOUT_MS, async () =>
-      plugin.apply(hooks, given as Record<string, unknown>, hostOf(options.stateRoot)),
-    );
+    await timed(label, "apply", LOAD_TIMEOUT_MS, async () => plugin.apply(hooks, given as Record<string, unknown>, hostOf(options)));
   } finally {
     taps.plugin = undefined;
   }
   return { label, name, options: given };
 }
 
-const hostOf = (stateRoot: string): PluginHost => ({
-  resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: resolveNamespace(stateRoot, reference, namespaceKeys[key]) }),
+const hostOf = ({ stateRoot, references }: LoadOptions): PluginHost => ({
+  resolveNamespace(reference, key) {
+    const found = resolveNamespace(stateRoot, reference, namespaceKeys[key]);
+    references?.push(found);
+    return { type: found.type, path: found.path };
+  },
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

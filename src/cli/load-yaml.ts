@@ -8,7 +8,7 @@ import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
 import type { PluginRequest } from "./load-plugins.ts";
-import { resolveNamespace } from "./resolve-namespace.ts";
+import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
 
 export type LoadedYaml = {
@@ -21,8 +21,8 @@ export type LoadedYaml = {
 
 type PlaceOf = (path: string) => string;
 
-/** `text` is that of the box.yaml in `bundle`. */
-export function loadYaml(text: string, bundle: string, id: string, stateRoot: string): LoadedYaml {
+/** `text` is that of the box.yaml in `bundle`; `references` takes the namespaces that it joins. */
+export function loadYaml(text: string, bundle: string, id: string, stateRoot: string, references: Reference[]): LoadedYaml {
   const { value, placeOf } = readYaml(text, "box.yaml", boxYamlRule);
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
@@ -36,7 +36,11 @@ export function loadYaml(text: string, bundle: string, id: string, stateRoot: st
       term: process.env.TERM,
       rootless: uid === 0 ? undefined : { uid, gid },
       lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
-      resolveNamespace: (reference, type) => resolveNamespace(stateRoot, reference, type),
+      resolveNamespace: (reference, type) => {
+        const found = resolveNamespace(stateRoot, reference, type);
+        references.push(found);
+        return found.path;
+      },
     }),
   );
   const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, bundle, placeOf));

@@ -2,6 +2,7 @@
 
 import { planContainer } from "../plan/plan-container.ts";
 import { planToJson, printPlan } from "../plan/print-plan.ts";
+import { sharingNotes } from "../plan/sharing-notes.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
@@ -15,7 +16,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { container, facts, plugins } = await loadContainer(parsed, globals, false);
   const bare = planContainer(container, facts);
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
-  const plan = { ...bare, notes: [...(plugins?.notes ?? []), ...bare.notes] };
-  console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan), null, 2) : printPlan(plan));
+  const notes = [...(plugins?.notes ?? []), ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
+  const plan = { ...bare, notes };
+  const pluginOf = (origin: string): string | undefined => plugins?.origins?.of(origin).plugin;
+  console.log(parsed.switches.has("json") ? JSON.stringify(planToJson(plan, pluginOf), null, 2) : printPlan(plan, pluginOf));
   return 0;
 }

@@ -27,7 +27,7 @@ export type Taps = {
 
 export type Policy = {
   /** Looks at what a tap of `config` returned or changed; throws when it is not right. */
-  readonly checkConfig: (value: unknown) => unknown;
+  readonly checkConfig: (value: unknown, label: string) => unknown;
   /** What becomes of a failure in poststart and poststop, which do not stop for it. */
   readonly warn: (failure: BoxError) => void;
 };
@@ -51,7 +51,7 @@ function wrapped(tap: AnyTap, hook: HookName, label: string, policy: Policy): (.
     try {
       return await timed(label, hook, tap.timeoutMs ?? DEFAULT_TIMEOUT_MS, async () => {
         const value = await callTap(tap, args);
-        return hook === "config" ? policy.checkConfig(value ?? args[0]) : undefined;
+        return hook === "config" ? policy.checkConfig(value ?? args[0], label) : undefined;
       });
     } catch (error) {
       if (!lenient || !(error instanceof BoxError)) throw error;

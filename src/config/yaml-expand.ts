@@ -6,7 +6,8 @@ import { mountOptions } from "../linux/mount-options.ts";
 import { checkSpec } from "./check-spec.ts";
 import { embeddedSpec, usualMounts } from "./embedded-spec.ts";
 import { nearest, show } from "./faults.ts";
-import type { Mount, Namespace, NamespaceType, Process, Spec, User } from "./spec.ts";
+import { misplaced, setNamespace } from "./set-namespace.ts";
+import type { Mount, NamespaceType, Process, Spec, User } from "./spec.ts";
 import { checkSupported } from "./unsupported.ts";
 import { splitCommand } from "./yaml-command.ts";
 import { type BoxYaml, type NamespaceKey, namespaceKeys, type YamlMount } from "./yaml-rules.ts";
@@ -39,15 +40,11 @@ export function expandYaml(yaml: BoxYaml, context: YamlContext): Spec {
     if (yaml.namespaces?.uts === "host")
       faults.push({ path: "hostname", problem: "it would rename the host, since namespaces.uts is host" });
   }
-  if (yaml.hostname === undefined && !makes(spec, "uts")) delete spec.hostname;
   if (faults.length === 0) collect(faults, () => checkSpec(spec), spec);
   if (faults.length === 0) collect(faults, () => checkSupported(spec), spec);
   if (faults.length > 0) throw new BoxError({ what: "box.yaml is not valid", faults });
   return spec;
 }
-
-const makes = (spec: Spec, type: NamespaceType): boolean =>
-  (spec.linux?.namespaces ?? []).some((one) => one.type === type && one.path === undefined);
 
 /** Faults of the Spec, told of the part of box.yaml that they came from. */
 function collect(faults: ConfigFault[], check: () => void, spec: Spec): void {
@@ -156,23 +153,16 @@ function bind(mount: { source: string; destination: string; options: readonly st
 }
 
 function expandNamespaces(spec: Spec, wanted: NonNullable<BoxYaml["namespaces"]>, context: YamlContext, faults: ConfigFault[]): void {
-  const namespaces: Namespace[] = [];
   for (const key of Object.keys(namespaceKeys) as NamespaceKey[]) {
     const type = namespaceKeys[key];
-    const usual = makes(spec, type) ? "new" : "host";
-    const reference = wanted[key] ?? usual;
+    const reference = wanted[key];
+    if (reference === undefined) continue;
     const path = `namespaces.${key}`;
-    if (key === "mount" && reference === "host") faults.push({ path, problem: "box makes no container in the host's mount namespace" });
-    if (key === "user" && reference === "new" && usual === "host")
-      faults.push({ path, problem: "a new user namespace needs a map of ids, which box.yaml cannot hold yet" });
-    if (reference === "new" || reference === "none") namespaces.push({ type });
-    else if (reference.startsWith("/")) namespaces.push({ type, path: reference });
-    else if (reference !== "host")
-      attempt(path, faults, () => void namespaces.push({ type, path: context.resolveNamespace(reference, type) }));
-  }
-  spec.linux = { ...spec.linux, namespaces };
-  if (!makes(spec, "user")) {
-    delete spec.linux.uidMappings;
-    delete spec.linux.gidMappings;
+    const problem = misplaced(spec, type, reference);
+    if (problem !== undefined) faults.push({ path, problem });
+    if (reference === "new" || reference === "none") setNamespace(spec, type, "new");
+    else if (reference === "host") setNamespace(spec, type, "host");
+    else if (reference.startsWith("/")) setNamespace(spec, type, { path: reference });
+    else attempt(path, faults, () => setNamespace(spec, type, { path: context.resolveNamespace(reference, type) }));
   }
 }

@@ -35,6 +35,8 @@ export type PlannedStep = {
   readonly call: string;
   readonly text: string;
   readonly origin: string;
+  /** The plugin that put that part into the configuration. */
+  readonly plugin?: string;
   readonly why: string;
   /** Only on this condition, such as `ENOENT` of the step it belongs to. */
   readonly when?: string;
@@ -49,12 +51,16 @@ export type PlannedStep = {
   readonly againOn?: readonly Errno[];
 };
 
+export type PluginOf = (origin: string) => string | undefined;
+const noPlugin: PluginOf = () => undefined;
+
 /** Every step, those in alternatives included, numbered in order. */
-export function listSteps(plan: Plan): PlannedStep[] {
+export function listSteps(plan: Plan, pluginOf = noPlugin): PlannedStep[] {
   const out: PlannedStep[] = [];
   const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined): void => {
     const number = out.length + 1;
     const { origin, why, call, label, goto, onError } = step;
+    const plugin = pluginOf(origin);
     out.push({
       number,
       actor: section.actor,
@@ -62,6 +68,7 @@ export function listSteps(plan: Plan): PlannedStep[] {
       call,
       text: printStep(step),
       origin,
+      ...(plugin === undefined ? {} : { plugin }),
       why,
       ...condition,
       ...(label === undefined ? {} : { label }),
@@ -94,11 +101,11 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
   return out;
 }
 
-export function printPlan(plan: Plan): string {
+export function printPlan(plan: Plan, pluginOf = noPlugin): string {
   const lines: string[] = plan.notes.map((note) => `note: ${escapeControls(note)}`);
   const depths = new Map<number, number>();
   let title = "";
-  for (const step of listSteps(plan)) {
+  for (const step of listSteps(plan, pluginOf)) {
     const heading = `${step.actor}: ${step.section}`;
     if (heading !== title) lines.push("", heading);
     title = heading;
@@ -106,10 +113,12 @@ export function printPlan(plan: Plan): string {
     depths.set(step.number, depth);
     const when = step.when === undefined ? "" : `[${step.when}] `;
     lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}${flowOf(step)}`);
-    lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${step.origin}: ${step.why}`)}`);
+    lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${originOf(step)}: ${step.why}`)}`);
   }
   return lines.join("\n").trimStart();
 }
+
+const originOf = ({ plugin, origin }: PlannedStep): string => (plugin === undefined ? origin : `${plugin}: ${origin}`);
 
 /** What a reader must know to follow loops: where a step can be reached from, and where it leads. */
 function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
@@ -123,7 +132,7 @@ function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
   return said === "" ? "" : `   (${said})`;
 }
 
-export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({
+export const planToJson = (plan: Plan, pluginOf = noPlugin): { notes: readonly string[]; steps: PlannedStep[] } => ({
   notes: plan.notes,
-  steps: listSteps(plan),
+  steps: listSteps(plan, pluginOf),
 });

@@ -1,10 +1,11 @@
 // The state that is written before anything is made: it names all that may have to be undone.
 
 import type { HostFacts } from "../host/facts.ts";
+import type { Join } from "../plan/builder.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
 import { sortNamespaces } from "../plan/namespaces.ts";
 import type { Container } from "../plan/plan-container.ts";
-import type { PluginUse, State } from "./state.ts";
+import type { PluginUse, Share, State } from "./state.ts";
 
 const stateVersion = "1.3.0";
 
@@ -29,8 +30,11 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       ownPids: sortNamespaces(spec).made.has("pid"),
       stays: container.launch !== undefined && (container.launch.way !== "foreground" || container.launch.keep),
       cgroups,
+      ...(container.joins === undefined ? {} : { shares: sharesOf(container.joins) }),
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       plugins,
     },
   };
 }
+
+const sharesOf = (joins: readonly Join[]): Share[] => joins.map(({ type, path, to }) => ({ type, with: to ?? path }));

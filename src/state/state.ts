@@ -1,6 +1,7 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
+import type { NamespaceType } from "../config/spec.ts";
 import type { Flag } from "../linux/flags.ts";
 
 export type Status = "creating" | "created" | "running" | "stopped";
@@ -27,12 +28,16 @@ export type State = {
     /** It has a pid namespace of its own, so that nothing of it outlives its init (pid_namespaces(7)). */
     readonly ownPids: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    /** Namespaces that are somebody else's, by whose they were when it was started: `container:db`, `pid:7` or a path. */
+    readonly shares?: readonly Share[];
     /** With which seccomp(2) loads the kept filter. */
     readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
     /** Loaded again for poststop. */
     readonly plugins: readonly PluginUse[];
   };
 };
+
+export type Share = { readonly type: NamespaceType; readonly with: string };
 
 /** A plugin of the container: a built-in one by name, or a file by absolute path. */
 export type PluginUse = { readonly label: string; readonly name: string; readonly options: unknown };
@@ -53,6 +58,7 @@ export function parseState(text: string): State | undefined {
     Number.isSafeInteger(value.pid) &&
     Number.isSafeInteger(box.startTime) &&
     areCgroups(box.cgroups) &&
+    areShares(box.shares) &&
     arePlugins(box.plugins);
   return right ? (value as State) : undefined;
 }
@@ -64,6 +70,16 @@ function areCgroups(list: unknown): boolean {
   for (let index = 0; index < list.length; index++) {
     const one: unknown = list[index];
     if (!isRecord(one) || !isCgroupPath(one.version, one.path)) return false;
+  }
+  return true;
+}
+
+function areShares(list: unknown): boolean {
+  if (list === undefined) return true;
+  if (!Array.isArray(list)) return false;
+  for (let index = 0; index < list.length; index++) {
+    const one: unknown = list[index];
+    if (!isRecord(one) || typeof one.type !== "string" || typeof one.with !== "string") return false;
   }
   return true;
 }

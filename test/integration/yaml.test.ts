@@ -142,7 +142,7 @@ test("faults of a plugin's options have their place too", async () => {
   expect((await run(bundle)).stderr).toBe(
     [
       'box: box.yaml:3:29: plugins[0] share-namespace: wiht: unknown option, did you mean "with"?',
-      'box: box.yaml:3:45: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, got "nett"',
+      'box: box.yaml:3:45: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, time, got "nett"',
       'hint: did you mean "net"?',
       "box: box.yaml:3:22: plugins[0] share-namespace: with: missing, expected a string",
       "",

@@ -27,6 +27,13 @@ describe("a state file", () => {
   test("as box writes it", () => expect(parse({})).toEqual(state));
   test("with what a later version adds", () => expect(parse({ more: 1 })).toEqual({ ...state, more: 1 } as State));
 
+  test("of one that shares namespaces", () => {
+    const box = { ...state.box, shares: [{ type: "network", with: "container:db" }] };
+    expect(parse({ box })).toEqual({ ...state, box } as State);
+    expect(parse({ box: { ...box, shares: [{ type: "network" }] } })).toBeUndefined();
+    expect(parse({ box: { ...box, shares: {} } })).toBeUndefined();
+  });
+
   test.each(["", "{", "null", "[]", "7", '"web"', '{"id":"web"}', "\0\0\0\0", JSON.stringify(state).slice(0, -20)])(
     "torn or foreign: %j",
     (text) => expect(parseState(text)).toBeUndefined(),

@@ -1,0 +1,97 @@
+// Which part of a Spec comes from which plugin. Taps of the hook `config` change it as they like, so it is compared with
+// what it was before each: what is new is that plugin's, and what was moved still knows where it stood at first.
+
+import { joinPath } from "../config/faults.ts";
+import { isObject } from "../config/rule.ts";
+import type { Spec } from "../config/spec.ts";
+
+export type SpecOrigins = {
+  /** Looks at what a tap has made of the Spec. */
+  readonly note: (spec: Spec, plugin: string) => void;
+  /** For the origin of a step: the plugin that put it there or changed it, and where it was before all plugins. */
+  readonly of: (origin: string) => { readonly plugin?: string; readonly from: string };
+};
+
+/** Of a value in the Spec: from where in the first Spec, or by whom; `parts` where those differ from the whole. */
+type Trace =
+  | { readonly from: string }
+  | { readonly plugin: string }
+  | { readonly from: string; readonly parts: ReadonlyMap<string, Trace> };
+
+const copyOf = (spec: Spec): unknown => JSON.parse(JSON.stringify(spec));
+
+export function followSpec(first: Spec): SpecOrigins {
+  let value = copyOf(first);
+  let trace: Trace = { from: "" };
+  return {
+    note(spec, plugin) {
+      const next = copyOf(spec);
+      trace = compare(value, trace, next, plugin);
+      value = next;
+    },
+    of(origin) {
+      const keys = keysOf(origin);
+      // Not all origins are paths in it: some are flags, or box itself.
+      if (!isObject(value) || !Object.hasOwn(value, keys[0] ?? "")) return { from: origin };
+      const found = keys.reduce(partOf, trace);
+      if ("plugin" in found) return { plugin: found.plugin, from: origin };
+      const changer = origin.endsWith("]") ? changerOf(found) : undefined;
+      return { from: found.from, ...(changer === undefined ? {} : { plugin: changer }) };
+    },
+  };
+}
+
+/** `linux.sysctl["a.b"][3]` as its keys. */
+const keysOf = (path: string): string[] =>
+  [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[]+)/g)].map(([, quoted, index, word]) => quoted ?? index ?? word ?? "");
+
+function partOf(trace: Trace, key: string): Trace {
+  if ("plugin" in trace) return trace;
+  const part = "parts" in trace ? trace.parts.get(key) : undefined;
+  return part ?? { from: joinPath(trace.from, /^\d+$/.test(key) ? Number(key) : key) };
+}
+
+/** Who changed a part of an entry of a list, such as one option of a mount. */
+function changerOf(trace: Trace): string | undefined {
+  if ("plugin" in trace) return trace.plugin;
+  if (!("parts" in trace)) return undefined;
+  for (const part of trace.parts.values()) {
+    const changer = changerOf(part);
+    if (changer !== undefined) return changer;
+  }
+  return undefined;
+}
+
+const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+function compare(before: unknown, trace: Trace, after: unknown, plugin: string): Trace {
+  if (same(before, after)) return trace;
+  if ("plugin" in trace) return { plugin };
+  if (Array.isArray(before) && Array.isArray(after)) return { from: trace.from, parts: compareLists(before, trace, after, plugin) };
+  if (!isObject(before) || !isObject(after)) return { plugin };
+  const parts = new Map<string, Trace>();
+  for (const key in after)
+    parts.set(key, Object.hasOwn(before, key) ? compare(before[key], partOf(trace, key), after[key], plugin) : { plugin });
+  return { from: trace.from, parts };
+}
+
+/** An entry is where an equal one was; else, in the place of one that is gone, that one changed; else it is new. */
+function compareLists(before: readonly unknown[], trace: Trace, after: readonly unknown[], plugin: string): Map<string, Trace> {
+  const found = after.map((): number => -1);
+  const free = new Set(before.keys());
+  const take = (index: number, of: number): void => {
+    found[index] = of;
+    free.delete(of);
+  };
+  for (const [index, entry] of after.entries()) {
+    const equal = [...free].find((of) => same(before[of], entry));
+    if (equal !== undefined) take(index, equal);
+  }
+  for (const [index, entry] of after.entries()) if (found[index] === -1 && free.has(index) && isObject(entry)) take(index, index);
+  return new Map(
+    after.map((entry, index) => {
+      const of = found[index] as number;
+      return [String(index), of < 0 ? { plugin } : compare(before[of], partOf(trace, String(of)), entry, plugin)];
+    }),
+  );
+}
