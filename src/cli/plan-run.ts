@@ -13,6 +13,7 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import type { Tracer } from "./tracer.ts";
 
 export type PlannedRun = {
   readonly id: string;
@@ -28,11 +29,18 @@ export type PlannedRun = {
   readonly warnings: readonly unknown[];
 };
 
-export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
+/** `tracer`: for a start whose times are wanted. */
+export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"], tracer?: Tracer): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, locate, config } = await loadContainer(parsed, globals, true);
-  const container = launched(bare, parsed, way, facts.stateRoot);
-  const plan = planContainer(container, facts);
+  tracer?.mark("read and check the configuration");
+  const launchedSo = launched(bare, parsed, way, facts.stateRoot);
+  // The trace is told at the end, which the supervisor's tape cannot do.
+  const container = tracer === undefined ? launchedSo : { ...launchedSo, finishInBox: true };
+  const planned = planContainer(container, facts);
+  const plan = tracer === undefined ? planned : tracer.plan(planned);
+  tracer?.mark("plan");
   const program = compile(plan);
+  tracer?.mark("compile");
   const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
@@ -42,11 +50,12 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
   if (plugins !== undefined) {
     const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
-    await callPlan(plugins, plan, container.id);
+    await callPlan(plugins, planned, container.id);
     between = { ...between, ...betweenOf(plugins, between.poststop) };
   }
   if (container.launch?.notifies === true && way !== "created")
     between = (await import("./pass-readiness.ts")).notifying(between, `${facts.stateRoot}/${container.id}`);
+  if (tracer !== undefined) between = tracer.between(between);
   let tries = 0;
   // A program runs once: what it has run in holds its traces.
   const fresh = (): Program => (tries++ === 0 ? program : compile(plan));

@@ -5,7 +5,7 @@ import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
 import type { State } from "../state/state.ts";
-import { type Parsed, parseFlags } from "./arguments.ts";
+import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
@@ -14,11 +14,12 @@ import { checkStdio, launchFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
-export const flags = [
+export const flags: readonly FlagRow[] = [
   ...containerFlags,
   ...launchFlags,
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
+  { name: "trace", value: "FILE", optional: true, help: "tell afterwards what took how long, or write it to a file for Perfetto" },
   { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
 ];
 
@@ -27,11 +28,18 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
   checkStdio();
-  const key = keyOf(parsed, globals);
+  const traced = parsed.switches.has("trace") || parsed.values.trace !== undefined;
+  const tracer = traced ? (await import("./tracer.ts")).newTracer(parsed.values.trace) : undefined;
+  // With a trace there is something to plan: a kept program has no clocks in it.
+  const key = traced ? undefined : keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
-  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way));
+  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way, tracer));
   const started = await startPlanned(planned);
+  if (tracer !== undefined) {
+    const later = way === "foreground" && !parsed.switches.has("keep");
+    await tracer.started(started, `${planned.stateRoot}/${planned.id}`, later);
+  }
   if (way === "detached") return 0;
   try {
     if (key !== undefined) planned.keep(key);

@@ -45,6 +45,13 @@ export function followSpec(first: Spec): SpecOrigins {
 const keysOf = (path: string): string[] =>
   [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[]+)/g)].map(([, quoted, index, word]) => quoted ?? index ?? word ?? "");
 
+/** What a Spec has at a step's origin; undefined where that is no part of it. */
+export const valueAt = (spec: Spec, origin: string): unknown =>
+  keysOf(origin).reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined),
+    spec,
+  );
+
 function partOf(trace: Trace, key: string): Trace {
   if ("plugin" in trace) return trace;
   const part = "parts" in trace ? trace.parts.get(key) : undefined;

@@ -54,14 +54,21 @@ export type PlannedStep = {
 export type PluginOf = (origin: string) => string | undefined;
 const noPlugin: PluginOf = () => undefined;
 
+export type ListedStep = {
+  readonly shown: PlannedStep;
+  readonly step: Step;
+  /** How many steps it hangs on. */
+  readonly depth: number;
+};
+
 /** Every step, those in alternatives included, numbered in order. */
-export function listSteps(plan: Plan, pluginOf = noPlugin): PlannedStep[] {
-  const out: PlannedStep[] = [];
-  const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined): void => {
+export function listSteps(plan: Plan, pluginOf = noPlugin): ListedStep[] {
+  const out: ListedStep[] = [];
+  const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined, depth: number): void => {
     const number = out.length + 1;
     const { origin, why, call, label, goto, onError } = step;
     const plugin = pluginOf(origin);
-    out.push({
+    const shown: PlannedStep = {
       number,
       actor: section.actor,
       section: section.title,
@@ -75,10 +82,11 @@ export function listSteps(plan: Plan, pluginOf = noPlugin): PlannedStep[] {
       ...(goto === undefined ? {} : { goto }),
       ...(onError === "ignore" ? { ignoresErrors: true } : {}),
       ...againOn(onError),
-    });
-    for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number });
+    };
+    out.push({ shown, step, depth });
+    for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number }, depth + 1);
   };
-  for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined);
+  for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined, 0);
   return out;
 }
 
@@ -103,19 +111,26 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
 
 export function printPlan(plan: Plan, pluginOf = noPlugin): string {
   const lines: string[] = plan.notes.map((note) => `note: ${escapeControls(note)}`);
-  const depths = new Map<number, number>();
   let title = "";
-  for (const step of listSteps(plan, pluginOf)) {
-    const heading = `${step.actor}: ${step.section}`;
+  for (const listed of listSteps(plan, pluginOf)) {
+    const heading = headingOf(listed.shown);
     if (heading !== title) lines.push("", heading);
     title = heading;
-    const depth = step.of === undefined ? 0 : (depths.get(step.of) ?? 0) + 1;
-    depths.set(step.number, depth);
-    const when = step.when === undefined ? "" : `[${step.when}] `;
-    lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}${flowOf(step)}`);
-    lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${originOf(step)}: ${step.why}`)}`);
+    lines.push(...stepLines(listed));
   }
   return lines.join("\n").trimStart();
+}
+
+export const headingOf = ({ actor, section }: PlannedStep): string => `${actor}: ${section}`;
+
+/** The call with its number, and below it where it comes from and why. */
+export function stepLines({ shown, depth }: ListedStep): [call: string, reason: string] {
+  const indent = "    ".repeat(depth);
+  const when = shown.when === undefined ? "" : `[${shown.when}] `;
+  return [
+    `${String(shown.number).padStart(4)}  ${indent}${when}${shown.text}${flowOf(shown)}`,
+    `      ${indent}  ${escapeControls(`${originOf(shown)}: ${shown.why}`)}`,
+  ];
 }
 
 const originOf = ({ plugin, origin }: PlannedStep): string => (plugin === undefined ? origin : `${plugin}: ${origin}`);
@@ -134,5 +149,5 @@ function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
 
 export const planToJson = (plan: Plan, pluginOf = noPlugin): { notes: readonly string[]; steps: PlannedStep[] } => ({
   notes: plan.notes,
-  steps: listSteps(plan, pluginOf),
+  steps: listSteps(plan, pluginOf).map(({ shown }) => shown),
 });

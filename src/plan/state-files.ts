@@ -17,3 +17,5 @@ export const keptFilter = "filter";
 export const exitFile = "exit";
 /** A folder to mount the root on, where that is a view of the host's. */
 export const rootFolder = "root";
+/** The times of a start, until they are told at the end: src/cli/trace-record.ts. */
+export const traceFile = "trace.json";
