@@ -3,7 +3,7 @@
 export type Span = {
   readonly actor: "box" | "stage" | "init" | "program";
   readonly name: string;
-  /** In microseconds since box began. */
+  /** In microseconds since box had read its flags. */
   readonly begin: number;
   readonly end: number;
   /** For a step: its number in `box plan`, where it comes from and why. */
@@ -13,7 +13,7 @@ export type Span = {
 export type TraceRecord = {
   /** Absolute path of the file for Chrome's trace viewer and Perfetto; without it a table is printed. */
   readonly file?: string;
-  /** CLOCK_MONOTONIC when box began, in microseconds. */
+  /** CLOCK_MONOTONIC when box had read its flags, in microseconds. */
   readonly began: number;
   readonly spans: readonly Span[];
 };

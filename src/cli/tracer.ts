@@ -30,14 +30,15 @@ export type Tracer = {
 
 /** `file`: as given; without it the trace is printed. */
 export function newTracer(file: string | undefined): Tracer {
-  const began = monotonic() - performance.now() * 1000;
-  const spans: Span[] = [{ actor: "box", name: "begin, and load what run needs", begin: 0, end: monotonic() - began }];
+  // The process is older, by an amount that nobody keeps: Bun's own clock may have begun in another one (become-kept.ts).
+  const began = monotonic();
+  const spans: Span[] = [];
   const path = file === undefined ? undefined : absolute(file);
   // What cannot be written is known before the container is made.
   if (path !== undefined) writeOrThrow(path, '{"traceEvents":[]}');
   let traced: TracedPlan | undefined;
   let bare: Plan | undefined;
-  let last = monotonic();
+  let last = began;
   return {
     plan(plan) {
       bare = plan;

@@ -30,8 +30,8 @@ test("a table of phases, the numbers of whose steps are the plan's", async () =>
   const lines = tableIn(stderr);
   expect(lines.map(({ begin }) => begin)).toEqual(lines.map(({ begin }) => begin).toSorted((one, other) => one - other));
   const phases = lines.flatMap(({ what }) => (/^ *\d+ {2}/.test(what) ? [] : [what]));
-  expect(phases.slice(0, 5)).toEqual([
-    "box: begin, and load what run needs",
+  expect(lines[0]?.begin).toBe(0);
+  expect(phases.slice(0, 4)).toEqual([
     "box: read and check the configuration",
     "box: plan",
     "box: compile",
