@@ -13,7 +13,7 @@ const kept = ["run", "create", "start", "exec", "state", "list", "kill", "delete
 /** The command line of this process; undefined when nobody has kept the start. */
 export async function becomeKept(parent: number): Promise<readonly string[] | undefined> {
   for (const name of kept) await commands[name]?.load();
-  await import("./plan-run.ts");
+  await (await import("./rehearse.ts")).rehearse();
   await import("./finish.ts");
   if (!waitToBeKept(parent)) return undefined;
   const argv = ownArguments();

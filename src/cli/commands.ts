@@ -62,7 +62,11 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "send a signal to containers: SIGTERM, or the last word if that is one",
     load: () => import("./kill.ts"),
   },
-  spec: { synopsis: "spec [flags]", help: "write a config.json to begin with", load: () => import("./spec.ts") },
+  spec: {
+    synopsis: "spec [flags] [ID]",
+    help: "write a config.json to begin with, or turn one into a box.yaml and back",
+    load: () => import("./spec.ts"),
+  },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
   update: {
     synopsis: "update [flags] ID",

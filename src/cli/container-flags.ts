@@ -4,6 +4,7 @@ import type { FlagRow } from "./arguments.ts";
 
 export const containerFlags: readonly FlagRow[] = [
   { name: "bundle", short: "b", value: "DIR", help: "folder with config.json or box.yaml (default: the current one)" },
+  { name: "file", short: "f", value: "FILE", help: "a box.yaml of any name; its folder is the bundle" },
   { name: "rootfs", value: "DIR", help: "use this folder as the root" },
   { name: "read-only", help: "make the root read-only" },
   { name: "env", short: "e", value: "NAME=VALUE", repeats: true, help: "set an environment variable; NAME alone passes it on" },

@@ -40,7 +40,7 @@ const launches = [
   "no-subreaper",
 ];
 /** Flags that say where the description is or what to do with it, and nothing about what it says. */
-const notChanges = ["bundle", "plugin", "rm", "json", "interactive", "diff", "explain", "trace", ...launches];
+const notChanges = ["bundle", "file", "plugin", "rm", "json", "interactive", "diff", "explain", "trace", ...launches];
 
 /** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
 export function launchesPlainly({ values, switches }: Parsed): boolean {

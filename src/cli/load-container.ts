@@ -4,7 +4,7 @@ import { checkContainerId } from "../config/container-id.ts";
 import type { NamespaceType, Spec } from "../config/spec.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
-import { hostReader } from "../execute/files.ts";
+import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -15,6 +15,8 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { locating } from "./located.ts";
+import { parseJson } from "./parse-json.ts";
 import type { Reference } from "./resolve-namespace.ts";
 
 export type Loaded = {
@@ -25,6 +27,8 @@ export type Loaded = {
   readonly seen: readonly Seen[];
   /** undefined when none is named. */
   readonly plugins: Plugins | undefined;
+  /** What was left out of the description, and why. */
+  readonly notes: readonly string[];
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
   /** The text of config.json, when that is where it all came from. */
@@ -34,13 +38,14 @@ export type Loaded = {
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
 export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
-  const embedded = parsed.separated && parsed.values.bundle === undefined;
+  const { file } = parsed.values;
+  const embedded = parsed.separated && parsed.values.bundle === undefined && file === undefined;
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
-  const bundle = absolute(parsed.values.bundle ?? ".");
+  const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, id, loading);
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, loading);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
@@ -52,7 +57,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   checkSupported(container.spec);
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);
-  const seccomp = await compiledFilter(container.spec);
+  const seccomp = await compiledFilter(container.spec, locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
@@ -64,6 +69,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     seen,
     asked,
     plugins,
+    notes: source.notes ?? [],
     locate,
     config: source.config,
   };
@@ -99,11 +105,12 @@ function withoutCgroups(container: Container): Container {
   return { ...container, spec: { ...container.spec, linux: rest } };
 }
 
-async function compiledFilter({ linux }: Spec): Promise<SeccompFilter | undefined> {
+async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
-  return { ...compileSeccomp(linux.seccomp, machine), early: allows(linux.seccomp, callsOfInit) };
+  const { seccomp } = linux;
+  return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
 async function withPlugins(
@@ -134,6 +141,8 @@ type Source = {
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
   readonly locate?: ((origin: string) => string) | undefined;
+  /** What was left out of it, and why. */
+  readonly notes?: readonly string[];
   /** The text of config.json. */
   readonly config?: string;
 };
@@ -170,24 +179,37 @@ async function applyFlags(
   return overrideSpec(source.spec, parsed, command, root, resolve);
 }
 
-async function bundleSource(bundle: string, id: string, { stateRoot, references }: Loading): Promise<Source> {
+/** A file of any name makes its folder the bundle. */
+function folderOf(file: string, { values }: Parsed): string {
+  if (values.bundle !== undefined)
+    throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
+  const path = absolute(file);
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+const ENOENT = 2;
+
+/** undefined when there is none. One that cannot be read is one that somebody meant. */
+function readBoxYaml(path: string): string | undefined {
+  const text = readText(path);
+  if (typeof text === "string") return text;
+  return text === -ENOENT ? undefined : readTextOrThrow(path, "cannot read", "bundle");
+}
+
+async function bundleSource(bundle: string, file: string | undefined, id: string, { stateRoot, references }: Loading): Promise<Source> {
+  if (file !== undefined) {
+    const text = readTextOrThrow(absolute(file), "cannot read", "--file");
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot, references);
+  }
   const path = `${bundle}/config.json`;
-  const yaml = hostReader.read(`${bundle}/box.yaml`);
+  const yaml = readBoxYaml(`${bundle}/box.yaml`);
   if (yaml !== undefined) {
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)
       throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadYaml(yaml, bundle, id, stateRoot, references);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot, references);
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
   return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [], config: text };
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new BoxError({ what: `${path} is not JSON: ${(error as Error).message}` });
-  }
 }

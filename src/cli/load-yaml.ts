@@ -1,65 +1,114 @@
-// A bundle's box.yaml as a Spec: the text checked and expanded by src/config, with users looked up in the root's own
-// files and references to other containers resolved on this machine.
+// A box.yaml as a Spec: the text checked and expanded by src/config, with users looked up in the root's own files, and
+// devices, files and references to other containers resolved on this machine.
 
+import { statSync } from "node:fs";
 import type { Spec } from "../config/spec.ts";
-import { expandYaml, yamlPath } from "../config/yaml-expand.ts";
-import { keyPath, readYaml } from "../config/yaml-read.ts";
+import { keyPath } from "../config/spec-paths.ts";
+import { checkSupported } from "../config/unsupported.ts";
+import { expandYaml, type HostDevice, type YamlContext } from "../config/yaml-expand.ts";
+import { readYaml } from "../config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
+import { exists } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
+import { machine } from "../execute/libc.ts";
+import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { PluginRequest } from "./load-plugins.ts";
+import { locating } from "./located.ts";
+import { parseJson } from "./parse-json.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
+
+export type YamlSource = {
+  readonly text: string;
+  /** What messages call it. */
+  readonly name: string;
+  /** The file's own, which is the bundle. */
+  readonly folder: string;
+};
 
 export type LoadedYaml = {
   readonly spec: Spec;
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
+  /** What was left out, and why, with its place. */
+  readonly notes: readonly string[];
   /** `mounts[7]` of the Spec → `box.yaml:3:5: mounts[0]`, for errors that come later. */
   readonly locate: (origin: string) => string;
 };
 
 type PlaceOf = (path: string) => string;
 
-/** `text` is that of the box.yaml in `bundle`; `references` takes the namespaces that it joins. */
-export function loadYaml(text: string, bundle: string, id: string, stateRoot: string, references: Reference[]): LoadedYaml {
-  const { value, placeOf } = readYaml(text, "box.yaml", boxYamlRule);
+/** `references` takes the namespaces that it joins. A Spec that may ask for what this version of box cannot do. */
+export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRoot: string, references: Reference[] = []): LoadedYaml {
+  const { value, placeOf } = readYaml(text, name, boxYamlRule);
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
-  const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs.startsWith("/") ? yaml.rootfs : `${bundle}/${yaml.rootfs}`;
-  const read = (path: string): string => readInRoot(hostRoot ? "/" : root, path) ?? "";
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  const spec = withPlaces(placeOf, () =>
-    expandYaml(yaml, {
-      id,
-      root,
-      term: process.env.TERM,
-      rootless: uid === 0 ? undefined : { uid, gid },
-      lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
-      resolveNamespace: (reference, type) => {
-        const found = resolveNamespace(stateRoot, reference, type);
-        references.push(found);
-        return found.path;
-      },
-    }),
+  const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
+  const context = contextFor(
+    hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`,
+    { id, root, folder },
+    stateRoot,
+    references,
   );
-  const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, bundle, placeOf));
+  const { spec, notes, originOf } = locating(
+    (path) => `${placeOf(path)}: ${path}`,
+    () => expandYaml(yaml, context),
+  );
+  const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, folder, placeOf));
   const locate = (origin: string): string => {
-    const path = yamlPath(origin, spec);
+    const path = originOf(origin);
     return path === undefined ? origin : `${placeOf(path)}: ${path}`;
   };
-  return { spec, hostRoot, plugins, locate };
+  return { spec, hostRoot, plugins, notes: notes.map((note) => `${placeOf(note.slice(0, note.indexOf(" ")))}: ${note}`), locate };
 }
 
-function withPlaces(placeOf: PlaceOf, expand: () => Spec): Spec {
-  try {
-    return expand();
-  } catch (error) {
-    if (!(error instanceof BoxError) || error.facts.faults === undefined) throw error;
-    const faults = error.facts.faults.map((fault) => ({ ...fault, path: `${placeOf(fault.path)}: ${fault.path}` }));
-    throw new BoxError({ ...error.facts, faults });
-  }
+/** The same, refused with its places when this version of box cannot do it. */
+export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: string, references: Reference[] = []): LoadedYaml {
+  const loaded = loadYaml(source, id, stateRoot, references);
+  locating(loaded.locate, () => checkSupported(loaded.spec));
+  return loaded;
 }
+
+/** `usersRoot`: where the passwd and group files are. */
+function contextFor(
+  usersRoot: string,
+  given: Pick<YamlContext, "id" | "root" | "folder">,
+  stateRoot: string,
+  references: Reference[],
+): YamlContext {
+  const read = (path: string): string => readInRoot(usersRoot, path) ?? "";
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  return {
+    ...given,
+    machine,
+    term: process.env.TERM,
+    rootless: uid === 0 ? undefined : { uid, gid },
+    lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
+    resolveNamespace: (reference, type) => {
+      const found = resolveNamespace(stateRoot, reference, type);
+      references.push(found);
+      return found.path;
+    },
+    exists,
+    deviceAt,
+    readJson: (path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path),
+  };
+}
+
+function deviceAt(path: string): HostDevice {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new BoxError({ what: `there is no ${path}` });
+  if (!stat.isBlockDevice() && !stat.isCharacterDevice()) throw new BoxError({ what: `${path} is no device` });
+  const { major, minor } = deviceNumbers(BigInt(stat.rdev));
+  return { type: stat.isBlockDevice() ? "b" : "c", major, minor, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
+}
+
+/** A dev_t of 64 bits as glibc lays it out (makedev(3)): 12 bits of the major number from bit 8 on, 8 of the minor before. */
+const deviceNumbers = (device: bigint): { major: number; minor: number } => ({
+  major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+  minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+});
 
 function pluginRequests(one: string | Record<string, unknown>, index: number, folder: string, placeOf: PlaceOf): PluginRequest[] {
   const named: [string, unknown][] = typeof one === "string" ? [[one, undefined]] : Object.entries(one);

@@ -23,19 +23,19 @@ export async function diffConfigs(parsed: Parsed, globals: Globals): Promise<num
 }
 
 async function sideOf(name: string, parsed: Parsed, globals: Globals): Promise<Side> {
-  const values = { ...parsed.values, bundle: bundleOf(name) };
+  const { bundle: _, file: __, ...others } = parsed.values;
+  const values = { ...others, ...descriptionAt(name) };
   const { plan, pluginOf } = await plannedAs({ ...parsed, values, rest: [ID], separated: false }, globals);
   return { name, plan, pluginOf };
 }
 
-/** A bundle's folder, or the file in it that describes the container. */
-function bundleOf(name: string): string {
+/** A bundle's folder, its config.json, or a box.yaml of any name, as the flags that would name it. */
+function descriptionAt(name: string): { readonly bundle: string } | { readonly file: string } {
   const path = absolute(name);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BoxError({ origin: "--diff", what: "cannot read", object: path, errno: "ENOENT" });
-  if (stat.isDirectory()) return path;
-  const slash = path.lastIndexOf("/");
-  if (!["config.json", "box.yaml"].includes(path.slice(slash + 1)))
-    throw new BoxError({ origin: "--diff", what: `expected a bundle's folder, or a config.json or box.yaml, got ${JSON.stringify(name)}` });
-  return path.slice(0, slash) || "/";
+  if (stat.isDirectory()) return { bundle: path };
+  if (/\.ya?ml$/.test(path)) return { file: path };
+  if (path.endsWith("/config.json")) return { bundle: path.slice(0, -"/config.json".length) || "/" };
+  throw new BoxError({ origin: "--diff", what: `expected a bundle's folder, a config.json or a YAML file, got ${JSON.stringify(name)}` });
 }

@@ -13,6 +13,7 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import { locating } from "./located.ts";
 import type { Tracer } from "./tracer.ts";
 
 export type PlannedRun = {
@@ -36,7 +37,7 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
   const launchedSo = launched(bare, parsed, way, facts.stateRoot);
   // The trace is told at the end, which the supervisor's tape cannot do.
   const container = tracer === undefined ? launchedSo : { ...launchedSo, finishInBox: true };
-  const planned = planContainer(container, facts);
+  const planned = locating(locate, () => planContainer(container, facts));
   const plan = tracer === undefined ? planned : tracer.plan(planned);
   tracer?.mark("plan");
   const program = compile(plan);

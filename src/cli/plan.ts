@@ -9,6 +9,7 @@ import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import { locating } from "./located.ts";
 
 export const flags: readonly FlagRow[] = [
   ...containerFlags,
@@ -36,10 +37,10 @@ export type Planned = { readonly plan: Plan; readonly pluginOf: PluginOf; readon
 /** The plan with all that a reader of it should know in its notes. */
 export async function plannedAs(parsed: Parsed, globals: Globals): Promise<Planned> {
   const loaded = await loadContainer(parsed, globals, false);
-  const { container, facts, plugins } = loaded;
-  const bare = planContainer(container, facts);
+  const { container, facts, plugins, locate } = loaded;
+  const bare = locating(locate, () => planContainer(container, facts));
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
-  const notes = [...(plugins?.notes ?? []), ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
+  const notes = [...loaded.notes, ...(plugins?.notes ?? []), ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
   const plan: Plan = { ...bare, notes };
   return { plan, loaded, pluginOf: (origin) => plugins?.origins?.of(origin).plugin };
 }

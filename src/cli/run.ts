@@ -62,6 +62,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
+  if (parsed.values.file !== undefined) return undefined;
   if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
   if (systemCall("getuid") !== 0) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");

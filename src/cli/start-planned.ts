@@ -2,6 +2,7 @@
 
 import { BoxError } from "../errors.ts";
 import { inWords, type Started } from "../execute/run-container.ts";
+import { located } from "./located.ts";
 import type { PlannedRun } from "./plan-run.ts";
 
 /** Throws a BoxError in the words of the file that the container came from. */
@@ -40,12 +41,6 @@ async function startOrReclaim({ start, stateRoot, id, cgroups }: PlannedRun): Pr
 async function reclaimId(stateRoot: string, id: string): Promise<void> {
   const { reclaim } = await import("../execute/reclaim.ts");
   await reclaim(stateRoot, id, async (state) => (await import("./poststop.ts")).poststop(state, stateRoot));
-}
-
-/** The error with its origin in the words of the file that the container came from. */
-function located(error: unknown, locate: PlannedRun["locate"]): unknown {
-  if (!(error instanceof BoxError) || error.facts.origin === undefined || locate === undefined) return error;
-  return new BoxError({ ...error.facts, origin: locate(error.facts.origin) }, { cause: error.cause });
 }
 
 /** EAGAIN: another box holds the lock. */

@@ -1,5 +1,6 @@
 // Users and groups by name, from the passwd and group files of a container's own root.
 
+import { nearest } from "../config/faults.ts";
 import { BoxError } from "../errors.ts";
 
 /** The largest id there is: 2^32 - 1 means "no change" to the kernel. */
@@ -18,6 +19,15 @@ const lineOf = (file: string, name: string): string[] | undefined =>
     .split("\n")
     .map((line) => line.split(":"))
     .find(([first]) => first === name && name !== "");
+
+function unknown(origin: string, what: string, name: string, file: string): BoxError {
+  const meant = nearest(
+    name,
+    file.split("\n").map((line) => line.split(":")[0] ?? ""),
+  );
+  const hint = meant === undefined || meant === "" ? {} : { hint: `did you mean ${JSON.stringify(meant)}?` };
+  return new BoxError({ origin, what: `the root's ${what} ${JSON.stringify(name)}`, ...hint });
+}
 
 /**
  * `USER[:GROUP]` as ids. A user known to `passwd` brings its group and its supplementary groups from `group`; a number
@@ -43,10 +53,10 @@ export function lookUpUser(
           .map((one) => one.split(":"))
           .find((parts) => parts[2] === user);
   const uid = id ?? parseId(line?.[2] ?? "");
-  if (uid === undefined) throw new BoxError({ origin, what: `the root's passwd knows no user ${JSON.stringify(user)}` });
+  if (uid === undefined) throw unknown(origin, "passwd knows no user", user, passwd);
   if (groupName !== undefined) {
     const gid = parseId(groupName) ?? parseId(lineOf(group, groupName)?.[2] ?? "");
-    if (gid === undefined) throw new BoxError({ origin, what: `the root's group file knows no group ${JSON.stringify(groupName)}` });
+    if (gid === undefined) throw unknown(origin, "group file knows no group", groupName, group);
     return { uid, gid, additionalGids: [gid] };
   }
   const gid = parseId(line?.[3] ?? "") ?? 0;

@@ -7,6 +7,7 @@ import { capabilities } from "../linux/capabilities.ts";
 import { mountOptions } from "../linux/mount-options.ts";
 import { checkSpec } from "./check-spec.ts";
 import { ociVersion } from "./default-spec.ts";
+import { hookPoints } from "./hook-points.ts";
 import { namespaceTypes } from "./spec-rules.ts";
 import { checkSupported } from "./unsupported.ts";
 
@@ -38,7 +39,7 @@ export type Build = { readonly version: string; readonly commit: string };
 export const featuresOf = ({ version, commit }: Build): Features => ({
   ociVersionMin: "1.0.0",
   ociVersionMax: ociVersion,
-  hooks: hookNames.filter((name) => accepts({ hooks: { [name]: [{ path: "/hook" }] } })),
+  hooks: hookPoints.filter((name) => accepts({ hooks: { [name]: [{ path: "/hook" }] } })),
   mountOptions: acceptedMountOptions(Object.keys(mountOptions)).sort(),
   linux: {
     namespaces: namespaceTypes.filter(acceptsNamespace).sort(),
@@ -105,8 +106,6 @@ function acceptsNamespace(type: string): boolean {
 
 const acceptsIdMappedMount = (): boolean =>
   accepts({ mounts: [{ destination: "/a", type: "none", source: "/a", options: ["bind"], ...maps }] });
-
-const hookNames = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 function seccomp(): Features["linux"]["seccomp"] {
   const takes = (parts: object): boolean => acceptsLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", ...parts } });

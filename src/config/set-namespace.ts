@@ -32,7 +32,8 @@ export function setNamespace(spec: Spec, type: NamespaceType, placement: Placeme
     delete spec.linux.gidMappings;
   }
   if (type === "time") delete spec.linux.timeOffsets;
-  if (placement === "host" && namespaces.some((one) => one.type === "user" && one.path === undefined)) useHostMount(spec, type);
+  const shown = placement === "host" || type === "network";
+  if (shown && namespaces.some((one) => one.type === "user" && one.path === undefined)) useHostMount(spec, type);
 }
 
 /**

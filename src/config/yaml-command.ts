@@ -2,8 +2,8 @@
 // nothing expanded: `$HOME` and `*` stay as they are. What a shell would act on is refused, since here it could only
 // become a surprising argument.
 
-/** The words, or `{ problem }` to follow the field's name in a message. */
-export function splitCommand(line: string): string[] | { readonly problem: string } {
+/** The words, or `{ problem }` to follow the field's name in a message. `byShell`: how a shell is asked for there. */
+export function splitCommand(line: string, byShell = '[sh, -c, "…"]'): string[] | { readonly problem: string } {
   const words: string[] = [];
   let word: string | undefined;
   for (let at = 0; at < line.length; at++) {
@@ -22,11 +22,19 @@ export function splitCommand(line: string): string[] | { readonly problem: strin
       // A backslash before a line's end joins the lines.
       if (line[at] !== "\n") word = (word ?? "") + line[at];
     } else if (operators.includes(char)) {
-      return { problem: `${JSON.stringify(char)} at character ${at + 1} needs a shell: quote it, or write [sh, -c, "…"]` };
+      return { problem: `${JSON.stringify(char)} at character ${at + 1} needs a shell: quote it, or write ${byShell}` };
     } else word = (word ?? "") + char;
   }
   if (word !== undefined) words.push(word);
   return words.length === 0 ? { problem: "has no word in it" } : words;
+}
+
+/** The line that splits into these words, if it needs no quotes. */
+export function lineOf(words: readonly string[]): string | undefined {
+  const line = words.join(" ");
+  const again = splitCommand(line);
+  const plain = /^[\w./:=,@%+ -]+$/.test(line);
+  return plain && Array.isArray(again) && again.length === words.length && again.every((word, at) => word === words[at]) ? line : undefined;
 }
 
 const operators = "|&;<>()`";

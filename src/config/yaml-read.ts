@@ -12,12 +12,14 @@ import {
   type Node,
   type Pair,
   parseAllDocuments,
+  type YAMLError,
   type YAMLMap,
   type YAMLSeq,
 } from "yaml";
 import { BoxError, type ConfigFault } from "../errors.ts";
-import { joinPath, nearest, show } from "./faults.ts";
-import type { YamlRule } from "./yaml-rules.ts";
+import { nearest, show } from "./faults.ts";
+import { keyPath } from "./spec-paths.ts";
+import type { YamlObject, YamlRule } from "./yaml-rules.ts";
 
 export type YamlRead = {
   readonly value: unknown;
@@ -87,19 +89,29 @@ function readDocument(text: string, lines: LineCounter, rule: YamlRule, walk: Wa
   if (text.length > LARGEST_FILE) return refuse(`larger than ${LARGEST_FILE / 1024} KiB`);
   const nul = text.indexOf("\0");
   if (nul >= 0) return refuse(`a NUL byte at character ${nul + 1}`);
+  // What the decoder puts in the place of bytes that are none of UTF-8's.
+  const strange = text.indexOf("\ufffd");
+  if (strange >= 0) return refuse(`not UTF-8 at character ${strange + 1}`);
   const documents = parseDocuments(text, lines);
   if (documents === undefined) return refuse("nested too deeply");
   const [first, second] = documents;
   // Those after the first are mostly its echoes.
   const broken = documents.flatMap(({ errors }) => errors)[0];
-  if (broken !== undefined)
-    return refuse(
-      broken.message.startsWith("Maximum call stack") ? "nested too deeply" : `not valid YAML: ${broken.message.slice(0, 100)}`,
-      broken.pos[0],
-    );
+  if (broken !== undefined) return void walk.faults.push(brokenFault(broken));
   if (second !== undefined) return refuse("a second document: the file may hold only one", startOf(second));
   if (first === undefined || first.contents === null) return refuse(`empty, expected ${rule.expected}`);
   return readValue(first.contents, rule, "", 0, walk);
+}
+
+function brokenFault({ message, code, pos }: YAMLError): Located {
+  if (message.startsWith("Maximum call stack")) return { path: "", problem: "nested too deeply", at: pos[0] };
+  return {
+    path: "",
+    problem: `not valid YAML: ${message.slice(0, 100)}`,
+    at: pos[0],
+    // The usual cause: `command: echo a: b`.
+    ...(code === "BLOCK_AS_IMPLICIT_KEY" ? { hint: "a value that has a colon and a blank in it stands in quotes" } : {}),
+  };
 }
 
 function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> | undefined {
@@ -166,20 +178,20 @@ function readScalar(node: Anchored | null, rule: YamlRule, path: string, walk: W
   const value = scalar?.value ?? null;
   if (typeof value === "string" && value.includes("\0"))
     return fault(walk, node, path, { expected: "a string without NUL bytes", got: show(value) });
+  if (typeof value === "number" && !Number.isFinite(value) && rule.any === true)
+    return fault(walk, node, path, { expected: "a number that JSON has too", got: show(value) });
   if (rule.any === true) return value;
   if (rule.boolean === true && typeof value === "boolean") return value;
   const text = typeof value === "string" ? value : value === null ? undefined : scalar?.source;
   if (rule.text !== undefined && text !== undefined && (rule.text.pattern === undefined || new RegExp(rule.text.pattern).test(text)))
     return text;
+  const meant = text === undefined ? undefined : nearest(text, rule.text?.words ?? []);
   return fault(walk, node, path, {
     expected: rule.expected,
     got: typeof value === "number" ? (scalar?.source ?? show(value)) : show(value),
+    ...(meant === undefined ? {} : { hint: `did you mean ${JSON.stringify(meant)}?` }),
   });
 }
-
-/** As joinPath, with keys such as `read-only` as they are. */
-export const keyPath = (path: string, key: string): string =>
-  /^[\w-]+$/.test(key) ? (path === "" ? key : `${path}.${key}`) : joinPath(path, key);
 
 /** The pairs of a map with keys that are safe to be keys of an object. */
 function pairsOf(map: YAMLMap, path: string, walk: Walk): { key: string; at: Node; value: Anchored | null }[] {
@@ -202,13 +214,13 @@ function pairsOf(map: YAMLMap, path: string, walk: Walk): { key: string; at: Nod
 }
 
 /** Keys without a value are as good as left out: people comment the lines below them out. */
-function readObject(map: YAMLMap, { fields, required }: NonNullable<YamlRule["object"]>, path: string, depth: number, walk: Walk): unknown {
+function readObject(map: YAMLMap, { fields, required, elsewhere = {} }: YamlObject, path: string, depth: number, walk: Walk): unknown {
   const out: Record<string, unknown> = {};
   for (const { key, at, value } of pairsOf(map, path, walk)) {
     const place = keyPath(path, key);
     const rule = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (rule === undefined) {
-      const meant = nearest(key, Object.keys(fields));
+      const meant = Object.hasOwn(elsewhere, key) ? elsewhere[key] : nearest(key, Object.keys(fields));
       fault(walk, at, place, { problem: meant === undefined ? "unknown key" : `unknown key, did you mean ${JSON.stringify(meant)}?` });
     } else if (!isEmpty(value)) out[key] = readValue(value, rule, place, depth + 1, walk);
   }

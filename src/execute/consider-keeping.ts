@@ -16,14 +16,14 @@ export async function considerKeeping(): Promise<void> {
   const name = startOfThisBuild();
   const file = identityOf("/proc/self/exe").join(" ");
   const mark = readText(`${keptFolder(KEPT_STATE_ROOT)}/${name}-mark`);
-  if (mark === `kept ${file}` || mark === `refused ${file}`) return;
+  if (typeof mark === "string" && (mark.startsWith(`kept ${file}`) || mark.startsWith(`refused ${file}`))) return;
   systemCall("mkdirat", AT_FDCWD, cString(KEPT_STATE_ROOT).address, 0o711);
   const folder = makeKeptFolder(KEPT_STATE_ROOT);
   if (folder < 0) return;
   // Of many boxes that are started at once one keeps; the lock goes with its descriptor.
   if (systemCall("flock", folder, LOCK_EX_NB) === 0) {
-    const next = mark === `started ${file}` ? await keep(folder, name) : "started";
-    replaceKept(folder, `${name}-mark`, new TextEncoder().encode(`${next} ${file}`));
+    const [next, why] = mark === `started ${file}` ? await keep(folder, name) : ["started", ""];
+    replaceKept(folder, `${name}-mark`, new TextEncoder().encode(`${next} ${file}${why}`));
   }
   systemCall("close", folder);
 }
@@ -35,15 +35,15 @@ function startOfThisBuild(): string {
 }
 
 /** A start that cannot be kept or gone on from now cannot be the next time either. */
-async function keep(folder: number, name: string): Promise<"kept" | "refused"> {
+async function keep(folder: number, name: string): Promise<[mark: "kept" | "refused", why: string]> {
   const { keepStart } = await import("./keep-start.ts");
   const { removeOldStarts } = await import("./remove-old-starts.ts");
   try {
     removeOldStarts(keptFolder(KEPT_STATE_ROOT));
     await keepStart(folder, name);
-    return "kept";
-  } catch {
+    return ["kept", ""];
+  } catch (error) {
     systemCall("unlinkat", folder, cString(name).address, 0);
-    return "refused";
+    return ["refused", `: ${error instanceof Error ? error.message : error}`];
   }
 }

@@ -22,6 +22,17 @@ const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const PAGE = 4096;
 
+/**
+ * libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered, and
+ * JavaScriptCore would start threads.
+ */
+const settings = {
+  GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+  BUN_JSC_useWarmUpMarkedBlocks: "0",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+};
+
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */
 export async function keepStart(folder: number, name: string): Promise<void> {
   const executable = linkOf("/proc/self/exe");
@@ -30,8 +41,7 @@ export async function keepStart(folder: number, name: string): Promise<void> {
   const filled = Array.from({ length: FILLED_TO - REPORT_FD }, () => nothing);
   const child = Bun.spawn([executable, KEPT_COMMAND, String(process.pid)], {
     argv0: PLAIN_NAME,
-    // libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered.
-    env: { GLIBC_TUNABLES: "glibc.pthread.rseq=0", BUN_JSC_useWarmUpMarkedBlocks: "0" },
+    env: settings,
     cwd: "/",
     stdio: [nothing, nothing, nothing, report, ...filled],
   });
@@ -88,6 +98,7 @@ function joinStart(memory: readonly Uint8Array[], tape: Uint8Array, executable: 
   const view = new DataView(bytes.buffer);
   view.setBigUint64(keptStart.tapeAt, BigInt(tapeAt), true);
   view.setBigUint64(keptStart.tapeBytes, BigInt(tape.length), true);
+  view.setBigUint64(keptStart.fileBytes, BigInt(bytes.length), true);
   let at: number = keptStart.memory;
   for (const part of memory) {
     bytes.set(part, at);

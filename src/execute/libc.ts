@@ -30,6 +30,8 @@ const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
 /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE */
 const MAP_THERE = 0x10_0022;
+/** MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED */
+const MAP_FIXED_ANONYMOUS = 0x32;
 /** Where to try first, and how far on to try next: tapes want addresses below 2 GiB. */
 const FIRST_ADDRESS = 0x5000_0000;
 const NEXT_ADDRESS = 0x100_0000;
@@ -83,16 +85,25 @@ export function loadTape(image: Uint8Array): void {
 }
 
 /** Untouched memory to encode into, handed out once: box's own tape in its place, and two more. */
-const untouched = [
+const places = [
   new Uint32Array(memory, SCRATCH_BYTES, tapeMemory.bytes >>> 2),
   new Uint32Array(memory, REGION_BYTES / 2, REGION_BYTES >>> 4),
   new Uint32Array(memory, (REGION_BYTES / 4) * 3, REGION_BYTES >>> 4),
 ];
+const untouched = [...places];
 export function takeMemory(use: "own" | "child" | "supervisor"): Uint32Array | undefined {
   const index = use === "own" ? 0 : use === "child" ? 1 : 2;
   const words = untouched[index];
   delete untouched[index];
   return words;
+}
+
+/** The memory for tapes as it was at first: nothing in it, and none handed out. */
+export function freshMemory(): void {
+  const address = region + SCRATCH_BYTES;
+  const made = systemCall("mmap", address, REGION_BYTES - SCRATCH_BYTES, PROT_READ_WRITE, MAP_FIXED_ANONYMOUS, -1, 0);
+  if (made !== address) throw new Error("box: cannot map memory for tapes anew");
+  for (const [index, place] of places.entries()) untouched[index] = place;
 }
 
 /** Runs the loaded tape from the record at `entry`. Returns 0, or the negative errno that stopped it. */

@@ -1,7 +1,7 @@
 // Is there a start to go on from? The tape that box's process begins with: a file that root alone could have made, made by
 // just this executable. Any other answer, and any error, stops the tape, which means a plain start.
 //
-//   kept start:  magic | exe's identity: 5 words | where the restore tape is, and its bytes | … 4096 | memory | restore tape
+//   kept start:  magic | exe's identity: 5 words | where the restore tape is, its bytes, and the file's | … 4096 | memory | restore tape
 //
 // The words of an identity are those of statx(2) that another build, or another file in its place, cannot share.
 
@@ -11,7 +11,7 @@ import { KEPT_FOLDER, RESTORE_ADDRESS } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 /** How a kept start begins, by offset. */
-export const keptStart = { magic: 0, identity: 8, tapeAt: 48, tapeBytes: 56, bytes: 64, memory: 4096 } as const;
+export const keptStart = { magic: 0, identity: 8, tapeAt: 48, tapeBytes: 56, fileBytes: 64, bytes: 72, memory: 4096 } as const;
 export const KEPT_MAGIC = "boxstart";
 
 const fields = structFields.statx.fields;
@@ -57,6 +57,14 @@ function look(start: string, variables: Variables, base: number, folder: Slot<"f
       expect: { value: keptStart.bytes, refused: "it is cut short" },
     }),
     ...isText(kept, KEPT_MAGIC, variables),
+    compute(
+      [slotIn("int", about, offsetOf("size"), "its bytes"), 0, slotIn("int", kept, keptStart.fileBytes, "all of them"), -1],
+      origin,
+      "is it whole?",
+      {
+        expect: { value: 0, refused: "it is cut short" },
+      },
+    ),
     step("statx", ["AT_FDCWD", "/proc/self/exe", [], ["STATX_BASIC_STATS"], address(about)], origin, "look at box's own file"),
     ...isIdentical(about, kept, keptStart.identity, "box's file"),
     compute([RESTORE_ADDRESS, 0, 0, -1], origin, "a place below box's own tapes", { out: there }),

@@ -12,12 +12,7 @@ import { KEPT_FOLDER, RESTORE_ADDRESS } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 const origin = "start";
-const PROT_WRITE = 2;
-/** Runs of so many bytes are mapped, and copied only where they are written; shorter ones cost more to map than to read. */
-const MAPPED_BYTES = 16 * 4096;
 const BOOT_ID_BYTES = 40;
-/** UIO_MAXIOV: so many runs are read by one call. */
-const IOVECS_MAX = 1024;
 const EXIT_FAILED = 125;
 
 type Files = ReadonlyMap<string, Slot<"fd">>;
@@ -159,15 +154,10 @@ function moveKernels({ start, end }: Mapping, vdso: number, variables: Variables
 }
 
 function becomeKept(process: KeptProcess, files: Files, variables: Variables): Step[] {
-  // What is only read in box's own data was writable before it was done, and is so now.
-  const writable = [...process.own.map(asWritable), ...process.others.filter(isWritable)];
-  const read = writable.flatMap(({ runs }) => runs.filter(({ bytes }) => bytes < MAPPED_BYTES));
-  const mapped = (mapping: Mapping): Step[] =>
-    mapping.runs.filter(({ bytes }) => bytes >= MAPPED_BYTES || !isWritable(mapping)).map((run) => replace(mapping, run, variables));
+  const all = [...process.own, ...process.others];
   return [
-    ...fill(read, variables),
-    ...[...writable, ...process.others.filter((mapping) => !isWritable(mapping))].flatMap(mapped),
-    ...process.own.filter((mapping) => mapping.runs.length > 0 && !isWritable(mapping)).map((mapping) => protect(mapping, variables)),
+    // Copied only where they are written: what a command does not touch costs it nothing.
+    ...all.flatMap((mapping) => mapping.runs.map((run) => replace(mapping, run, variables))),
     ...actionsAndStack(process),
     step("close_range", [4, 0xffff_ffff, ["CLOSE_RANGE_CLOEXEC"]], origin, "hand on no more than Bun would"),
     ...tellThreadId(process, variables),
@@ -177,44 +167,12 @@ function becomeKept(process: KeptProcess, files: Files, variables: Variables): S
   ];
 }
 
-const isWritable = ({ protection }: Mapping): boolean => (protection & PROT_WRITE) !== 0;
-const asWritable = (mapping: Mapping): Mapping => ({ ...mapping, protection: mapping.protection | PROT_WRITE });
-
-/** One call for each row of runs that stand side by side in the kept start. */
-function fill(runs: readonly Run[], variables: Variables): Step[] {
-  const rows: Run[][] = [];
-  for (const run of runs) {
-    const row = rows.at(-1);
-    const last = row?.at(-1);
-    if (row !== undefined && last !== undefined && last.at + last.bytes === run.at && row.length < IOVECS_MAX) row.push(run);
-    else rows.push([run]);
-  }
-  return rows.map((row) => readRow(row, variables));
-}
-
-function readRow(row: readonly Run[], variables: Variables): Step {
-  const iovecs = new BigUint64Array(row.flatMap(({ start, bytes }) => [BigInt(start), BigInt(bytes)]));
-  const list = newBuffer(variables, "pages", iovecs.byteLength, new Uint8Array(iovecs.buffer));
-  const bytes = row.reduce((sum, run) => sum + run.bytes, 0);
-  return step("preadv", [kept, address(list), row.length, row[0]?.at ?? 0, 0], origin, "read its memory", {
-    expect: { value: bytes, refused: "it is cut short" },
-  });
-}
-
 const replace = (mapping: Mapping, { start, bytes, at }: Run, variables: Variables): Step =>
   step(
     "mmap",
     [constant(start, hex(start), variables), bytes, protectionOf(mapping), ["MAP_PRIVATE", "MAP_FIXED"], kept, at],
     origin,
     `map its pages at ${hex(start)}`,
-  );
-
-const protect = (mapping: Mapping, variables: Variables): Step =>
-  step(
-    "mprotect",
-    [constant(mapping.start, hex(mapping.start), variables), mapping.end - mapping.start, protectionOf(mapping)],
-    origin,
-    "only to be read again",
   );
 
 const SIGSET_BYTES = 8;

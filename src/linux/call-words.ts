@@ -19,7 +19,6 @@ export const callWords: Readonly<Record<CallName, Words>> = {
   mmap: { does: "maps a file or fresh memory", args: ["addr", "length", "prot", "flags", "fd", "offset"] },
   munmap: { does: "takes a mapping away", args: ["addr", "length"] },
   mremap: { does: "moves a mapping, or changes its size", args: ["old_address", "old_size", "new_size", "flags", "new_address"] },
-  preadv: { does: "reads from a place in a file into several pieces of memory", args: ["fd", "iov", "iovcnt", "offset_low", "offset_high"], page: "readv" },
   sigaltstack: { does: "sets where signal handlers have their stack", args: ["ss", "old_ss"] },
   mprotect: { does: "sets what memory may be used for", args: ["addr", "length", "prot"] },
   rt_sigaction: { does: "sets what a signal does", args: ["signum", "act", "oldact", "sigsetsize"], page: "sigaction" },

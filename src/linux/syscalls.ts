@@ -34,7 +34,6 @@ export const syscalls = {
   rt_sigprocmask: call(14, 135, "flags:SIG_HOW", "pointer", "pointer", "size"),
   pread64: call(17, 67, "fd", "pointer", "size", "int"),
   pwrite64: call(18, 68, "fd", "pointer", "size", "int"),
-  preadv: call(295, 69, "fd", "pointer", "int", "int", "int"),
   ioctl: call(16, 29, "fd", "flags:IOCTL", "pointer"),
   sendfile: call(40, 71, "fd", "fd", "pointer", "size"),
   getpid: call(39, 172),

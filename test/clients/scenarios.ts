@@ -27,12 +27,14 @@ export function those<Client>(
 }
 
 /**
- * Holds a bundle that a client has written, with a container in it, against box's strict reader and its planner. With
- * another runtime that is nobody's question.
+ * Holds a bundle that a client has written, with a container in it, against box's strict reader and its planner, and turns its
+ * config.json into a box.yaml, which box prints only if it expands to the same again. With another runtime that is nobody's
+ * question.
  */
-export async function expectPlan(runtime: Runtime, plan: (argv: readonly string[]) => Promise<string>, bundle: string): Promise<void> {
+export async function expectPlan(runtime: Runtime, run: (argv: readonly string[]) => Promise<string>, bundle: string): Promise<void> {
   if (runtime.name !== "box") return;
-  expect(await plan([runtimePath(runtime.path), "plan", "--bundle", bundle])).toContain("\ninit: program\n");
+  expect(await run([runtimePath(runtime.path), "plan", "--bundle", bundle])).toContain("\ninit: program\n");
+  expect(await run([runtimePath(runtime.path), "spec", "--yaml", "--bundle", bundle])).toStartWith("rootfs: ");
 }
 
 type Ring<Client> = {

@@ -31,9 +31,22 @@ hostname: web
 mounts: ["./a:/b:ro", {type: tmpfs, destination: /tmp, options: [size=1m]}]
 namespaces: {net: "container:db", pid: host, ipc: new, uts: pid:7, mount: /proc/7/ns/mnt, cgroup: host, user: host}
 plugins: [share-namespace, ./own.ts: {deep: {list: [1, true, null]}}]
+domainname: example
+devices: [/dev/fuse, /dev/sda:/dev/disk:r]
+limits: {memory: 256MB, swap: 0, cpus: 1.5, cpuset: "0-3,7", pids: 10, io: {weight: 10, read-bps: {/dev/sda: 1 MiB}}}
+ulimits: {nofile: 1024, core: 0:unlimited}
+sysctl: {net.core.somaxconn: 5}
+network: none
+capabilities: {add: [NET_ADMIN], drop: [ALL]}
+seccomp: ./profile.json
+no-new-privileges: true
+hooks: {poststop: [/bin/a -b, {path: ./c, args: [c], env: [A=b], timeout: 5}]}
+annotations: {a: b}
 read-only: true
 terminal: false
+oci: {linux: {maskedPaths: null}, process: {oomScoreAdj: 5}}
 `;
+    expect(Object.keys(read(text)).sort()).toEqual(Object.keys(boxYamlRule.object?.fields ?? {}).sort());
     expect(read(text)).toEqual({
       rootfs: "./root",
       command: "sleep 10",
@@ -44,8 +57,27 @@ terminal: false
       mounts: ["./a:/b:ro", { type: "tmpfs", destination: "/tmp", options: ["size=1m"] }],
       namespaces: { net: "container:db", pid: "host", ipc: "new", uts: "pid:7", mount: "/proc/7/ns/mnt", cgroup: "host", user: "host" },
       plugins: ["share-namespace", { "./own.ts": { deep: { list: [1, true, null] } } }],
+      domainname: "example",
+      devices: ["/dev/fuse", "/dev/sda:/dev/disk:r"],
+      limits: {
+        memory: "256MB",
+        swap: "0",
+        cpus: "1.5",
+        cpuset: "0-3,7",
+        pids: "10",
+        io: { weight: "10", "read-bps": { "/dev/sda": "1 MiB" } },
+      },
+      ulimits: { nofile: "1024", core: "0:unlimited" },
+      sysctl: { "net.core.somaxconn": "5" },
+      network: "none",
+      capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] },
+      seccomp: "./profile.json",
+      "no-new-privileges": true,
+      hooks: { poststop: ["/bin/a -b", { path: "./c", args: ["c"], env: ["A=b"], timeout: "5" }] },
+      annotations: { a: "b" },
       "read-only": true,
       terminal: false,
+      oci: { linux: { maskedPaths: null }, process: { oomScoreAdj: 5 } },
     });
   });
   test("numbers and booleans where texts are meant stay as they were written", () =>
@@ -118,6 +150,40 @@ describe("refused with line and column", () => {
     ));
   test("a misspelt namespace", () =>
     check("rootfs: host\nnamespaces: {cgruop: new}", 'box: box.yaml:2:14: namespaces.cgruop: unknown key, did you mean "cgroup"?'));
+  test("what other tools call it", () =>
+    check(
+      "rootfs: host\ntty: true\nvolumes: []\nmemory: 1g\nlimits: {cpu: 1}",
+      'box: box.yaml:2:1: tty: unknown key, did you mean "terminal"?',
+      'box: box.yaml:3:1: volumes: unknown key, did you mean "mounts"?',
+      'box: box.yaml:4:1: memory: unknown key, did you mean "limits.memory"?',
+      'box: box.yaml:5:10: limits.cpu: unknown key, did you mean "cpus"?',
+    ));
+  test("misspelt words", () =>
+    check(
+      "rootfs: host\nseccomp: unconfine\nnetwork: hosts\ncapabilities: {add: [net_admin]}",
+      'box: box.yaml:2:10: seccomp: expected default, unconfined or a file, got "unconfine"',
+      'hint: did you mean "unconfined"?',
+      'box: box.yaml:3:10: network: expected none, new, host, container:ID, pid:NUMBER or an absolute path, got "hosts"',
+      'hint: did you mean "host"?',
+      'box: box.yaml:4:22: capabilities.add[0]: expected the name of a capability, such as NET_ADMIN, or ALL, got "net_admin"',
+      'hint: did you mean "NET_ADMIN"?',
+    ));
+  test("amounts", () =>
+    check(
+      "rootfs: host\nlimits: {memory: 256XB, cpus: many, pids: -1}\nulimits: {nofiles: 5, nofile: a}",
+      'box: box.yaml:2:18: limits.memory: expected a size such as 256MB, got "256XB"',
+      'box: box.yaml:2:31: limits.cpus: expected a number above 0, such as 1.5, got "many"',
+      "box: box.yaml:2:43: limits.pids: expected a number, or unlimited, got -1",
+      'box: box.yaml:3:11: ulimits.nofiles: unknown key, did you mean "nofile"?',
+      'box: box.yaml:3:31: ulimits.nofile: expected a number, unlimited, or two of them as SOFT:HARD, got "a"',
+    ));
+  test("a device in no folder", () =>
+    check("rootfs: host\ndevices: [fuse]", 'box: box.yaml:2:11: devices[0]: expected PATH[:PATH IN THE CONTAINER][:rwm], got "fuse"'));
+  test("a number that config.json cannot have", () =>
+    check(
+      "rootfs: host\noci: {process: {oomScoreAdj: .inf}}",
+      "box: box.yaml:2:30: oci.process.oomScoreAdj: expected a number that JSON has too, got Infinity",
+    ));
   test("all faults at once", () =>
     check(
       "hostnam: x\nrootfs: [a]\nterminal: 1",
@@ -133,7 +199,11 @@ describe("refused with line and column", () => {
 
 describe("hostile", () => {
   test("broken YAML: the first fault only", () =>
-    check("rootfs: host\n  x: y\n z", "box: box.yaml:1:9: not valid YAML: Nested mappings are not allowed in compact mappings"));
+    check(
+      "rootfs: host\n  x: y\n z",
+      "box: box.yaml:1:9: not valid YAML: Nested mappings are not allowed in compact mappings",
+      "hint: a value that has a colon and a blank in it stands in quotes",
+    ));
   test("a tab for blanks", () =>
     check("rootfs: host\nenv:\n\tA: b", "box: box.yaml:3:1: not valid YAML: Tabs are not allowed as indentation"));
   test("the same key twice", () => check("rootfs: host\nrootfs: /", "box: box.yaml:2:1: rootfs: stands here a second time"));
@@ -158,6 +228,10 @@ describe("hostile", () => {
   test("keys that are no words", () => check("? [a]\n: b\nrootfs: host", "box: box.yaml:1:3: a key must be a plain word"));
   test("two documents", () => check("rootfs: host\n---\nrootfs: /\n", "box: box.yaml:2:1: a second document: the file may hold only one"));
   test("a NUL byte", () => check("rootfs: a\0b", "box: box.yaml:1:1: a NUL byte at character 10"));
+  test("bytes that are no text", () => {
+    const text = new TextDecoder().decode(new Uint8Array([0x72, 0x3a, 0x20, 0xff, 0xfe, 0x80]));
+    check(text, "box: box.yaml:1:1: not UTF-8 at character 4");
+  });
   test("an escaped NUL byte", () =>
     check('rootfs: "a\\0b"', 'box: box.yaml:1:9: rootfs: expected a string without NUL bytes, got "a\\u0000b"'));
   test("an escaped NUL byte in a plugin's options", () =>

@@ -14,13 +14,20 @@ import { targets } from "../../scripts/build.ts";
 import type { FlagRow } from "../../src/cli/arguments.ts";
 import { commands, globalFlags } from "../../src/cli/commands.ts";
 import { containerFlags } from "../../src/cli/container-flags.ts";
+import { namesIn, refusedCalls } from "../../src/config/default-seccomp.ts";
+import { usualCapabilities, usualMounts } from "../../src/config/embedded-spec.ts";
 import { boxYamlRule, type YamlRule } from "../../src/config/yaml-rules.ts";
 import { binary, descendants, execute, testWith, until } from "../integration/harness.ts";
 import { type Block, codeIn, patternOf, proseOf, readBlocks, sectionOf, tableOf } from "./blocks.ts";
 
 const repository = new URL("../..", import.meta.url).pathname;
 const read = (path: string): string => readFileSync(join(repository, path), "utf8");
-const guides = ["README.md", ...readdirSync(join(repository, "docs")).map((name) => `docs/${name}`)];
+const guides = [
+  "README.md",
+  ...readdirSync(join(repository, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 const documents = [...guides, "ARCHITECTURE.md"];
 
 /** A reader's folder, with box in PATH and a clone of the repository in the folder `box`. */
@@ -225,14 +232,44 @@ plainTest("docs/plugins.md lists the hooks", () => {
 describe("docs/box-yaml.md lists", () => {
   const text = read("docs/box-yaml.md");
   const check = (heading: string, rule: YamlRule | undefined): void => {
-    const listed = tableOf(text, heading).map(([key = "", value]) => [key.replaceAll("`", ""), value]);
-    expect(listed).toEqual(Object.entries(rule?.object?.fields ?? {}).map(([key, { expected }]) => [key, expected]));
+    const listed = tableOf(text, heading).map(([key = "", ...rest]) => [key.replaceAll("`", ""), ...rest]);
+    const fields = Object.entries(rule?.object?.fields ?? {});
+    expect(listed).toEqual(fields.map(([key, { expected, means }]) => [key, expected, ...(means === undefined ? [] : [means])]));
   };
-  const { mounts, namespaces } = boxYamlRule.object?.fields ?? {};
+  const { mounts, namespaces, limits, hooks } = boxYamlRule.object?.fields ?? {};
 
   plainTest("the keys", () => check("Keys", boxYamlRule));
   plainTest("those of a mount", () => check("Mounts", mounts?.list));
   plainTest("those of namespaces", () => check("Namespaces", namespaces));
+  plainTest("those of limits", () => check("Limits", limits));
+  plainTest("those of a hook, and the points", () => {
+    const points = hooks?.object?.fields ?? {};
+    check("Hooks", points.poststop?.list);
+    const listed = codeIn(sectionOf(text, "Hooks"));
+    expect(Object.keys(points).filter((point) => !listed.includes(point))).toEqual([]);
+  });
+  plainTest("those of io", () => {
+    const [, io = ""] = sectionOf(text, "Limits").split("`io` has keys of its own:");
+    const listed = [...io.matchAll(/^\| `([\w-]+)`/gm)].map(([, key]) => key);
+    expect(listed).toEqual(Object.keys(limits?.object?.fields.io?.object?.fields ?? {}));
+  });
+  plainTest("the usual capabilities", () => {
+    const [first = ""] = sectionOf(text, "Capabilities").split("Names may begin");
+    expect(codeIn(first).map((name) => `CAP_${name}`)).toEqual([...usualCapabilities].sort());
+  });
+  plainTest("the usual mounts", () => {
+    const [, last = ""] = sectionOf(text, "Mounts").split("the usual ones: ");
+    expect(codeIn(last).slice(0, -1)).toEqual(usualMounts().map(({ destination }) => destination));
+  });
+  plainTest("the calls that are refused, with their reasons", () => {
+    const expected = refusedCalls.map(({ calls, why, needs = [] }) => [
+      namesIn(calls),
+      why,
+      needs.map((name) => name.slice("CAP_".length)),
+    ]);
+    const listed = tableOf(text, "System calls").map(([calls = "", why, needs = ""]) => [codeIn(calls), why, codeIn(needs)]);
+    expect(listed).toEqual(expected);
+  });
   plainTest("what is required", () => {
     expect(boxYamlRule.object?.required).toEqual(["rootfs"]);
     expect(mounts?.list?.object?.required).toEqual(["destination"]);

@@ -24,7 +24,7 @@ async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boole
 }
 
 /** The dynamic linker says so when it has loaded something: then the start was a plain one. */
-const howItBegan = `began() { LD_DEBUG=files "$@" 2>/run/said >/dev/null; if grep -q 'calling init' /run/said; then echo plain; else echo kept; fi; }
+const howItBegan = `began() { LD_DEBUG=files "$@" 2>/run/said >/dev/null || true; if grep -q 'calling init' /run/said; then echo plain; else echo kept; fi; }
 list() { began "$BOX" --root "$STATES" list; }
 `;
 
@@ -152,6 +152,7 @@ describe("what does not fit is not gone on from", () => {
   refuses("a link", `mv $START ${kept}/else; ln -s else $START`);
   refuses("a pipe", `rm $START; mkfifo -m 600 $START`);
   refuses("a file cut short", `truncate -s 20 $START`);
+  refuses("memory cut short", "truncate -s -4096 $START");
   refuses("an empty file", `truncate -s 0 $START`);
   refuses("a file of another kind", `printf x | dd of=$START conv=notrunc status=none`);
   refuses("another build in the place of box", `cp "$BOX" /run/other; BOX=/run/other`);
@@ -161,24 +162,16 @@ describe("what does not fit is not gone on from", () => {
   refuses("too little room for memory", "true", 'began bash -c \'ulimit -v 60000000; exec "$0" "$@"\' "$BOX" --root "$STATES" list');
 });
 
-test("memory that is cut short: the command begins again, and no further one tries", async () => {
+test("what fails when there is no way back: the command begins again, and no further one tries", async () => {
   using bundle = new Bundle(nothing);
   const { stdout, stderr, exitCode } = await inOwnRun(
     bundle,
     `${howItBegan}
-    # The restore tape is last; what is before it is read when there is no way back.
-    size=$(stat -c %s $START)
-    "$BOX" --root "$STATES" list | wc -l
-    dd if=$START of=/run/tape bs=1 skip=48 count=8 status=none; at=$(od -An -tu8 /run/tape | tr -d ' ')
-    dd if=$START of=/run/saved bs=4096 skip=$((at / 4096)) status=none
-    mv $START /run/whole
-    # All pages but the first are gone: the tape is moved to the second.
-    { head -c 4096 /run/whole; cat /run/saved; } >$START; chmod 600 $START
-    printf '\\000\\020\\000\\000\\000\\000\\000\\000' | dd of=$START bs=1 seek=48 conv=notrunc status=none
-    "$BOX" --root "$STATES" list | wc -l; kept; list`,
+    strace -qq -o /dev/null -e trace=rt_sigaction -e inject=rt_sigaction:error=EPERM:when=1 "$BOX" --root "$STATES" list | wc -l
+    kept; list`,
   );
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-  expect(linesOf(stdout)).toEqual(["1", "1", "start-mark", "plain"]);
+  expect(linesOf(stdout)).toEqual(["1", "start-mark", "plain"]);
 });
 
 test("many second starts at once: one keeps, all run, and nothing else stays", async () => {

@@ -77,7 +77,7 @@ const wrong: [args: string[], line: string][] = [
   [["--diff", ".", "/nowhere"], "box: --diff: cannot read /nowhere: ENOENT (no such file or directory)\n"],
   [
     ["--diff", "rootfs/etc/passwd", "."],
-    'box: --diff: expected a bundle\'s folder, or a config.json or box.yaml, got "rootfs/etc/passwd"\n',
+    'box: --diff: expected a bundle\'s folder, a config.json or a YAML file, got "rootfs/etc/passwd"\n',
   ],
   [["--explain", "0"], 'box: --explain: expected the number of a step, 1 to STEPS, got "0"\n'],
   [["--explain", "many"], 'box: --explain: expected the number of a step, 1 to STEPS, got "many"\n'],

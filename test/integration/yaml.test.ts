@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { Bundle, linesOf, machine, type Outcome, testWith } from "./harness.ts";
+import { asUser, Bundle, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
 
 const test = testWith();
 
@@ -167,4 +167,148 @@ test("config.json beside it: neither is taken", async () => {
     stdout: "",
     stderr: `box: bundle: ${bundle.folder} holds both config.json and box.yaml\nhint: keep the one that is meant\n`,
   });
+});
+
+test("a file of any name, whose folder is the bundle", async () => {
+  using bundle = yamlBundle("rootfs: nowhere\n");
+  writeFileSync(`${bundle.folder}/other.yaml`, "rootfs: rootfs\ncommand: cat /data/file\nmounts: ['./shared:/data']\n");
+  mkdirSync(`${bundle.folder}/shared`);
+  mkdirSync(`${bundle.rootfs}/data`);
+  writeFileSync(`${bundle.folder}/shared/file`, "here\n");
+  const before = machine(bundle);
+  const file = `${bundle.folder}/other.yaml`;
+  expect(await bundle.box(["run", "-f", file, bundle.id], { cwd: "/" })).toEqual({ exitCode: 0, stdout: "here\n", stderr: "" });
+  expect(await bundle.box(["run", "--file=other.yaml", "--", "cat", "/data/file"])).toEqual({ exitCode: 0, stdout: "here\n", stderr: "" });
+  expect((await bundle.box(["plan", "-f", "other.yaml"])).stdout).toContain("\ninit: program\n");
+  using created = bundle.start(["create", "-f", "other.yaml", bundle.id]);
+  expect((await created.outcome()).exitCode).toBe(0);
+  const { bundle: known } = JSON.parse((await bundle.box(["state", bundle.id])).stdout) as { bundle: string };
+  expect(known).toBe(bundle.folder);
+  expect((await bundle.box(["start", bundle.id])).exitCode).toBe(0);
+  expect((await bundle.box(["delete", "--force", bundle.id])).exitCode).toBe(0);
+  expect(machine(bundle)).toEqual(before);
+});
+
+test("such a file is called what it was called", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\n");
+  writeFileSync(`${bundle.folder}/other.yaml`, "rootfs: rootfs\nmount: []\n");
+  const refused = async (...flags: string[]): Promise<string> => {
+    const { exitCode, stderr } = await run(bundle, ...flags);
+    expect(exitCode).toBe(125);
+    return stderr;
+  };
+  expect(await refused("-f", "./other.yaml")).toBe('box: ./other.yaml:2:1: mount: unknown key, did you mean "mounts"?\n');
+  expect(await refused("-f", "gone.yaml")).toBe(
+    `box: --file: cannot read ${bundle.folder}/gone.yaml: ENOENT (no such file or directory)\n`,
+  );
+  expect(await refused("-f", ".")).toBe(`box: --file: cannot read ${bundle.folder}: EISDIR (is a directory)\n`);
+  expect(await refused("-f", "other.yaml", "-b", ".")).toBe("box: --file: goes without --bundle: the file's own folder is the bundle\n");
+});
+
+test("a box.yaml that cannot be read is not overlooked", async () => {
+  using bundle = new Bundle();
+  mkdirSync(`${bundle.folder}/box.yaml`);
+  expect(await run(bundle)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: bundle: cannot read ${bundle.folder}/box.yaml: EISDIR (is a directory)\n`,
+  });
+});
+
+test("limits, capabilities and devices are seen inside", async () => {
+  using bundle = yamlBundle(`
+rootfs: rootfs
+command:
+  - sh
+  - -c
+  - cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max; ulimit -n;
+    grep CapAmb /proc/self/status; cat /proc/sys/net/core/somaxconn; stat -c %t:%T /dev/other; grep -c . /proc/self/oom_score_adj
+user: user
+limits: { memory: 64MB, cpus: 0.5, pids: 50 }
+ulimits: { nofile: "100:200" }
+capabilities: { add: [NET_RAW] }
+devices: [/dev/zero:/dev/other:r]
+sysctl: { net.core.somaxconn: 77 }
+`);
+  const before = machine(bundle);
+  const { exitCode, stdout, stderr } = await run(bundle);
+  expect([exitCode, linesOf(stdout), stderr]).toEqual([
+    0,
+    ["67108864", "50000", "50", "100", "CapAmb:\t0000000000002000", "77", "1:5", "1"],
+    "",
+  ]);
+  expect(machine(bundle)).toEqual(before);
+});
+
+test("too much memory is the end of it", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\nlimits: {memory: 16MB, swap: 0}\ncommand: sh -c 'head -c 100m /dev/zero | tail'\n");
+  expect((await run(bundle)).exitCode).toBe(137);
+});
+
+test("hooks and annotations", async () => {
+  using bundle = yamlBundle(`
+rootfs: rootfs
+command: cat /from-hook
+hooks:
+  createRuntime: ["./hook.sh rootfs/from-hook"]
+  poststop: [{ path: /bin/sh, args: [sh, -c, 'cat > state'] }]
+annotations: { org.example.key: value }
+`);
+  writeFileSync(`${bundle.folder}/hook.sh`, '#!/bin/sh\ncat > /dev/null; echo made > "$1"\n', { mode: 0o755 });
+  expect(await run(bundle)).toEqual({ exitCode: 0, stdout: "made\n", stderr: "" });
+  const state = JSON.parse(await Bun.file(`${bundle.folder}/state`).text()) as { annotations: unknown };
+  expect(state.annotations).toEqual({ "org.example.key": "value" });
+});
+
+test("a mount that may be left out is, and the plan says so", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\ncommand: echo ran\nmounts:\n  - { source: ./gone, destination: /tmp, optional: true }\n");
+  expect(await run(bundle)).toEqual({ exitCode: 0, stdout: "ran\n", stderr: "" });
+  const { stdout } = await bundle.box(["plan", "-b", bundle.folder]);
+  expect(linesOf(stdout)[0]).toBe("note: box.yaml:4:5: mounts[0] is left out: there is no ./gone");
+});
+
+test("a profile of one's own", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\nseccomp: ./profile.json\ncommand: mkdir /tmp/x\n");
+  const deny = { names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 28 };
+  writeFileSync(`${bundle.folder}/profile.json`, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [deny] }));
+  expect(await run(bundle)).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: "mkdir: can't create directory '/tmp/x': No space left on device\n",
+  });
+});
+
+test("what is in oci has its place, in what is wrong and in what box cannot do", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\noci:\n  process:\n    cwd: srv\n  linux: {seccomp: {defaultAction: ALLOW}}\n");
+  const refused = async (): Promise<string> => (await run(bundle)).stderr;
+  expect(await refused()).toBe(
+    [
+      'box: box.yaml:4:10: oci.process.cwd: expected an absolute path, got "srv"',
+      'box: box.yaml:5:36: oci.linux.seccomp.defaultAction: expected a seccomp action, such as SCMP_ACT_ERRNO, got "ALLOW"',
+      "",
+    ].join("\n"),
+  );
+  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\noci:\n  process:\n    apparmorProfile: mine\n");
+  expect(await refused()).toBe("box: box.yaml:4:22: oci.process.apparmorProfile: not supported yet\n");
+  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\noci:\n  linux:\n    seccomp:\n      flags: [NO_FLAG]\n");
+  expect(await refused()).toBe(
+    'box: box.yaml:5:15: oci.linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "NO_FLAG"\n',
+  );
+});
+
+testWith("setpriv", "user namespaces for users")("without root: the same, but for what an ordinary user may not have", async () => {
+  using bundle = yamlBundle("rootfs: rootfs\nnetwork: host\ncommand: sh -c 'id -u; grep -w Seccomp /proc/self/status; ls -d /sys/class'\n");
+  bundle.giveTo(userId);
+  expect(await bundle.box(["run", bundle.id], { before: asUser })).toEqual({
+    exitCode: 0,
+    stdout: "0\nSeccomp:\t2\n/sys/class\n",
+    stderr: "",
+  });
+  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\nlimits:\n  pids: 10\n");
+  for (const command of ["run", "plan"])
+    expect(await bundle.box([command, bundle.id], { before: asUser })).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: "box: box.yaml:3:9: limits.pids: needs a cgroup, and this user may make none here\n",
+    });
 });

@@ -1,0 +1,60 @@
+// config.json from box.yaml and the other way, printed.
+
+import { checkSpec } from "../config/check-spec.ts";
+import { checkContainerId } from "../config/container-id.ts";
+import { same } from "../config/merge-patch.ts";
+import type { Spec } from "../config/spec.ts";
+import { printYaml } from "../config/yaml-print.ts";
+import { inOrder, shortenSpec } from "../config/yaml-shorten.ts";
+import { BoxError } from "../errors.ts";
+import { machine } from "../execute/libc.ts";
+import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import type { Globals } from "./commands.ts";
+import { absolute, rootOfStates } from "./invocation.ts";
+import { type LoadedYaml, loadYaml } from "./load-yaml.ts";
+import { parseJson } from "./parse-json.ts";
+import { reportWarning } from "./report-error.ts";
+
+/** Prints the config.json that a box.yaml expands to. */
+export function printExpanded(file: string, id: string | undefined, globals: Globals): void {
+  const path = absolute(file);
+  const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder: path.slice(0, path.lastIndexOf("/")) || "/" };
+  const loaded = loadYaml(source, checkContainerId(id ?? "box"), globals.root ?? rootOfStates());
+  for (const what of lost(loaded)) reportWarning(new BoxError({ what }));
+  console.log(JSON.stringify(loaded.spec, null, "\t"));
+}
+
+/** What config.json has no words for. */
+function lost({ notes, hostRoot, plugins }: LoadedYaml): string[] {
+  return [
+    ...notes,
+    ...(hostRoot ? ["rootfs: root.path is where box mounts its view of /, and config.json cannot ask for one"] : []),
+    ...(plugins.length > 0 ? ["plugins are no part of config.json"] : []),
+  ];
+}
+
+/** Prints the box.yaml that expands to a bundle's config.json; whoever runs box expands it. */
+export function printShortened(bundle: string): void {
+  const path = `${bundle}/config.json`;
+  const spec = checkSpec(parseJson(readTextOrThrow(path, "cannot read", "bundle"), path));
+  const uid = process.getuid?.() ?? 0;
+  const rootless = uid === 0 ? undefined : { uid, gid: process.getgid?.() ?? 0 };
+  const text = printYaml(shortenSpec(spec, { machine, rootless }));
+  checkAgain(text, spec, bundle);
+  console.log(text.trimEnd());
+}
+
+/** Some names cannot be keys of box.yaml. Better no file than another container. */
+function checkAgain(text: string, spec: Spec, folder: string): void {
+  const cause = ((): unknown => {
+    try {
+      const again = loadYaml({ text, name: "box.yaml", folder }, "box", rootOfStates()).spec;
+      return same(inOrder(again), inOrder(spec)) ? undefined : new Error("it expands to another configuration");
+    } catch (error) {
+      return error;
+    }
+  })();
+  if (cause === undefined) return;
+  const words = cause instanceof BoxError ? cause.facts.faults?.map(({ path, problem }) => `${path}: ${problem}`).join("; ") : undefined;
+  throw new BoxError({ what: `box.yaml cannot say what config.json does: ${words ?? (cause as Error).message}` }, { cause });
+}

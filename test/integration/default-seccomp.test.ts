@@ -1,0 +1,102 @@
+// The filter that a box.yaml gets by default, with programs of every day under it, and with what it is there to refuse.
+
+import { expect } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { Bundle, linesOf, type Outcome, testWith } from "./harness.ts";
+
+const test = testWith();
+
+/** Runs a script over a view of this machine. */
+async function onHost(script: string, more = ""): Promise<Outcome> {
+  using bundle = new Bundle();
+  rmSync(`${bundle.folder}/config.json`);
+  writeFileSync(`${bundle.folder}/script`, script);
+  writeFileSync(`${bundle.folder}/box.yaml`, `rootfs: host\ncommand: [sh, ${bundle.folder}/script]\n${more}`);
+  return await bundle.box(["run", bundle.id], { limitMs: 30_000 });
+}
+
+/** Each ends with 0 where it is installed; `sh` knows which are not. */
+const usual: Readonly<Record<string, string>> = {
+  busybox: "busybox sh -c 'ls / | busybox wc -l'",
+  bash: "bash -c 'for i in 1 2 3; do (echo $i) & done; wait; diff <(ls /) <(ls /)'",
+  python3: `python3 -c '
+import asyncio, multiprocessing, socket, subprocess, threading
+t = threading.Thread(target=print); t.start(); t.join()
+subprocess.run(["true"], check=True)
+asyncio.run(asyncio.sleep(0))
+s = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockname())
+p = multiprocessing.Process(target=print); p.start(); p.join(); assert p.exitcode == 0
+q = multiprocessing.Queue(); q.put(1); q.get()'`,
+  perl: "perl -e 'use Socket; socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, 0) or die; defined(fork) or die'",
+  dpkg: "dpkg -l dpkg",
+  "apt-get": "apt-get --simulate --option Debug::NoLocking=1 install dpkg",
+  gcc: "cd /tmp; echo 'int main(void) { return 0; }' > a.c; gcc -o a a.c && ./a",
+  strace: "strace -f -o /dev/null ls /",
+  tar: "tar cf - /etc/hostname | tar tf -",
+  git: "cd /tmp; git init -q g; cd g; git -c user.name=a -c user.email=b commit -q --allow-empty -m x",
+  node: 'node -e \'new (require("worker_threads").Worker)("1", { eval: true })\'',
+  openssl: "openssl rand -hex 4",
+  ip: "ip addr",
+  useradd: "useradd --no-create-home box-test-user",
+  su: "su nobody -s /bin/sh -c true",
+  setpriv: "setpriv --reuid=65534 --clear-groups true",
+  chroot: "chroot / true",
+  dd: "dd if=/dev/zero of=/tmp/z bs=1M count=2",
+  ionice: "nice -n 5 ionice -c 2 true",
+};
+
+test("programs of every day run as without it", async () => {
+  // Programs, not files that say which one is meant (pyenv's), which need a home.
+  const words = Object.entries(usual).map(([name, line]) => {
+    const path = Bun.which(name, { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    if (path === null) process.stderr.write(`SKIPPED: ${name} under the default filter: this machine lacks it\n`);
+    return path === null ? "" : `(\n${line}\n) > /tmp/out 2>&1 || { echo "${name}: $?"; cat /tmp/out; }`;
+  });
+  expect(await onHost(`${words.join("\n")}\n`)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+}, 40_000);
+
+const calls = `
+perl -e '
+use POSIX ();
+sub say_of { my ($name, $result) = @_; print $name, "\\t", (defined $result && $result >= 0 ? "passed" : (POSIX::strerror($!))), "\\n"; }
+say_of("unshare a user namespace", syscall(272, 0x10000000));
+say_of("clone with one", syscall(56, 0x10000011, 0, 0, 0, 0));
+say_of("mount", syscall(165, 0, 0, 0, 0, 0));
+say_of("bpf", syscall(321, 0, 0, 0));
+say_of("keyctl", syscall(250, 0, 0, 0, 0, 0));
+say_of("userfaultfd", syscall(323, 1));
+say_of("io_uring_setup", syscall(425, 1, 0));
+say_of("a socket of AF_ALG", syscall(41, 38, 5, 0));
+say_of("a socket of AF_VSOCK", syscall(41, 40, 1, 0));
+say_of("TIOCSTI", syscall(16, 0, 0x5412, 0));
+say_of("no such call", syscall(999));
+say_of("a socket", syscall(41, 2, 1, 0));
+say_of("getpid", syscall(39));
+'`;
+
+const outcomesOf = async (more?: string): Promise<Record<string, string>> =>
+  Object.fromEntries(linesOf((await onHost(calls, more)).stdout).map((line) => line.split("\t")));
+
+const no = "Operation not permitted";
+const family = "Address family not supported by protocol";
+
+test.skipIf(process.arch !== "x64")("dangerous calls are refused", async () => {
+  expect(await outcomesOf()).toEqual({
+    "unshare a user namespace": no,
+    "clone with one": no,
+    mount: no,
+    bpf: no,
+    keyctl: no,
+    userfaultfd: no,
+    io_uring_setup: no,
+    "a socket of AF_ALG": family,
+    "a socket of AF_VSOCK": family,
+    TIOCSTI: no,
+    "no such call": "Function not implemented",
+    "a socket": "passed",
+    getpid: "passed",
+  });
+  // The test can tell: without the filter the kernel itself allows a user namespace, and complains of what is wrong in a call.
+  const open = await outcomesOf("seccomp: unconfined\n");
+  expect([open["unshare a user namespace"], open.keyctl === no, open.io_uring_setup === no]).toEqual(["passed", false, false]);
+});
