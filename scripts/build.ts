@@ -8,6 +8,7 @@ import { devDependencies, version } from "../package.json" with { type: "json" }
 import { addFront } from "./add-front.ts";
 import { alignElf } from "./align-elf.ts";
 import { FetchError, fetchBun } from "./fetch-bun.ts";
+import { leanTapable } from "./lean-tapable.ts";
 import { loadTogether } from "./load-together.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -86,7 +87,7 @@ export function bundleOptions(name: TargetName) {
     minify: true,
     splitting: true,
     bytecode: true,
-    plugins: [loadTogether()],
+    plugins: [loadTogether(), leanTapable()],
     define: {
       BOX_VERSION: JSON.stringify(version),
       BOX_COMMIT: JSON.stringify(readCommit(root)),
@@ -117,7 +118,8 @@ export async function build(name: TargetName, path: string): Promise<void> {
         autoloadDotenv: false,
         autoloadBunfig: false,
         autoloadTsconfig: false,
-        autoloadPackageJson: false,
+        // Read for the imports of a plugin alone, up from its own folder: without it no package of its own is found.
+        autoloadPackageJson: true,
       },
       throw: false,
     });

@@ -80,6 +80,11 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "show what a container uses, again and again, and when it runs out of memory, as JSON",
     load: () => import("./events.ts"),
   },
+  plugin: {
+    synopsis: "plugin list | plugin new NAME [DIR] | plugin check FILE[:OPTIONS]",
+    help: "list plugins, write one to begin with, or try one without running anything",
+    load: () => import("./plugin.ts"),
+  },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },

@@ -13,7 +13,7 @@ import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
-import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
@@ -46,11 +46,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const requests = [...source.plugins];
-  for (const name of parsed.lists.plugin ?? [])
-    requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
-  const { container, plugins } =
-    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+  const { container, plugins } = await withPlugins(before, stateRoot, source.plugins, parsed.lists.plugin);
   checkSupported(container.spec);
   const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -86,16 +82,26 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
+type WithPlugins = { readonly container: Container; readonly plugins: Plugins | undefined };
+
 async function withPlugins(
   container: Container,
-  requests: readonly PluginRequest[],
   stateRoot: string,
-): Promise<{ container: Container; plugins: Plugins }> {
-  const { loadPlugins } = await import("./load-plugins.ts");
-  const { callConfig } = await import("./plugin-hooks.ts");
-  const plugins = await loadPlugins(requests, { stateRoot, container });
-  const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
-  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins };
+  bundle: readonly PluginRequest[],
+  flags: readonly string[] = [],
+): Promise<WithPlugins> {
+  const { spec, id } = container;
+  const fromHost = isHostConfigured();
+  const { annotations } = spec;
+  if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined)
+    return { container, plugins: undefined };
+  const { pluginRequests } = await import("./plugin-requests.ts");
+  const requests = await pluginRequests({ fromHost, bundle, annotations, flags });
+  if (requests.length === 0) return { container, plugins: undefined };
+  const { callConfig, loadFor } = await import("./plugin-hooks.ts");
+  const plugins = await loadFor(requests, container, stateRoot);
+  const changed = await callConfig(plugins, spec, id, container.bundle);
+  return { container: { ...container, spec: changed, finishInBox: plugins.hooks.poststop.taps.length > 0 }, plugins };
 }
 
 function requireId(id: string | undefined): string {
