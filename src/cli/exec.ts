@@ -50,7 +50,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const { folder, state, spec } = running(stateRoot, id, parsed);
   const asked = await processOf(spec, parsed, command);
   const watched = isTapped(state, "onExec") || isHostConfigured();
-  const process = watched ? await changedByPlugins(state, spec, stateRoot, asked) : asked;
+  const process = watched ? await changedByPlugins(state, stateRoot, asked) : asked;
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
@@ -67,9 +67,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   return way === "detached" ? 0 : superviseExec(started);
 }
 
-async function changedByPlugins(state: State, spec: Spec, stateRoot: string, asked: Process): Promise<Process> {
+async function changedByPlugins(state: State, stateRoot: string, asked: Process): Promise<Process> {
   const { callOnExec } = await import("./plugin-hooks.ts");
-  return refuseLabels(await callOnExec(state, spec, stateRoot, asked), "onExec");
+  return refuseLabels(await callOnExec(state, stateRoot, asked), "onExec");
 }
 
 /** The container's cgroup takes no process any more. */

@@ -15,6 +15,7 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { withinReach } from "./within-reach.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
 
@@ -98,8 +99,8 @@ async function withPlugins(
   const { pluginRequests } = await import("./plugin-requests.ts");
   const requests = await pluginRequests({ fromHost, bundle, annotations, flags });
   if (requests.length === 0) return { container, plugins: undefined };
-  const { callConfig, loadFor } = await import("./plugin-hooks.ts");
-  const plugins = await loadFor(requests, container, stateRoot);
+  const { callConfig, loadPlugins } = await import("./plugin-hooks.ts");
+  const plugins = await loadPlugins(requests, { stateRoot, reachOf: (path) => withinReach(path, container) });
   const changed = await callConfig(plugins, spec, id, container.bundle);
   return { container: { ...container, spec: changed, finishInBox: plugins.hooks.poststop.taps.length > 0 }, plugins };
 }

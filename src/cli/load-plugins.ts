@@ -8,7 +8,7 @@ import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
 import type { PluginUse } from "../state/state.ts";
-import { isPath, pluginFile, type Reach, refuseUnlessRoots } from "./plugin-file.ts";
+import { isPath, pluginFile, type ReachOf, refuseUnlessRoots } from "./plugin-file.ts";
 import { checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Taps, tapsOf, timed, type ValueHook, watchTaps } from "./plugin-taps.ts";
 import { resolveNamespace } from "./resolve-namespace.ts";
@@ -54,8 +54,8 @@ const noOptions: ObjectSchema = { type: "object", properties: {} };
 
 export type LoadOptions = {
   readonly stateRoot: string;
-  /** Whose files plugins must not be; undefined once it has ended. */
-  readonly container: Reach | undefined;
+  /** Tells whether the container could change a plugin's file; left out once that has been asked. */
+  readonly reachOf?: ReachOf;
   /** Takes the failure of one plugin, so that the others are loaded all the same; without it the first one is thrown. */
   readonly tolerate?: (error: BoxError) => void | Promise<void>;
 };
@@ -105,9 +105,9 @@ function notesOf(hooks: Hooks): string[] {
   return notes;
 }
 
-async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, { stateRoot, container }: LoadOptions): Promise<LoadedPlugin> {
+async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, { stateRoot, reachOf }: LoadOptions): Promise<LoadedPlugin> {
   const { label, ofHost } = request;
-  const name = isPath(request.name) ? fileOf(request, container) : request.name;
+  const name = isPath(request.name) ? fileOf(request, reachOf) : request.name;
   const module = isPath(request.name) ? await importFile(label, name) : await importBuiltIn(label, name);
   const plugin = checkPlugin(label, module);
   const schema = plugin.options ?? noOptions;
@@ -134,9 +134,9 @@ async function placed(faults: readonly ConfigFault[], { label, placeOf, labelThe
   return out;
 }
 
-function fileOf({ label, name, folder, ofHost }: PluginRequest, container: Reach | undefined): string {
+function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf | undefined): string {
   const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
-  const file = pluginFile(label, path, container);
+  const file = pluginFile(label, path, reachOf);
   if (ofHost) refuseUnlessRoots(label, file);
   return file;
 }

@@ -37,7 +37,7 @@ type Report = {
 export async function checkPlugin(text: string, json: boolean, globals: Globals): Promise<number> {
   const plain = parseFlags(["--", "true"], containerFlags, "plan");
   const { container, facts } = await loadContainer(plain, globals, false);
-  const plugins = await loadPlugins([flagRequest(text, text)], { stateRoot: facts.stateRoot, container });
+  const plugins = await loadPlugins([flagRequest(text, text)], { stateRoot: facts.stateRoot });
   const before = structuredClone(container.spec);
   const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
   checkSupported(spec);

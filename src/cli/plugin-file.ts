@@ -7,8 +7,6 @@ import { hostReader, readText } from "../execute/files.ts";
 import { type RealFile, realFile } from "../execute/real-path.ts";
 import { mapsEverything } from "../host/maps-everything.ts";
 import { errnoName } from "../linux/errno-name.ts";
-import type { Container } from "../plan/plan-container.ts";
-import { sortOptions } from "../plan/sort-options.ts";
 
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
@@ -19,8 +17,8 @@ const OTHERS_WRITE = 0o002;
 /** What an id without a mapping is seen as in a user namespace (/proc/sys/kernel/overflowuid). */
 const OVERFLOW_ID = 65534;
 
-/** Whose files plugins must not be. */
-export type Reach = Pick<Container, "bundle" | "spec" | "hostRoot">;
+/** The part of the configuration through which the container could change a file, if there is one: within-reach.ts. */
+export type ReachOf = (path: string) => string | undefined;
 
 /** A name with a slash or a file's ending; any other is a built-in plugin's. */
 export const isPath = (name: string): boolean => name.includes("/") || endsAsFile(name);
@@ -28,14 +26,14 @@ export const isPath = (name: string): boolean => name.includes("/") || endsAsFil
 const endsAsFile = (name: string): boolean => /\.[cm]?[jt]s$/.test(name);
 
 /** The real path of the file to import; throws a BoxError when there is none, or one that should not be trusted. */
-export function pluginFile(label: string, path: string, container: Reach | undefined): string {
+export function pluginFile(label: string, path: string, reachOf: ReachOf | undefined): string {
   const named = found(label, path);
   const file = (named.mode & S_IFMT) === S_IFDIR ? found(label, entryOf(label, named.path)) : named;
   if (!endsAsFile(file.path)) throw new BoxError({ origin: label, what: `${file.path}: a plugin's file ends in .ts or .js` });
   if ((file.mode & S_IFMT) !== S_IFREG) throw new BoxError({ origin: label, what: `${file.path} is no file` });
   const shown = named === file ? path : file.path;
   refuse(label, whatOthersMayDo(file, shown));
-  const reach = container === undefined ? undefined : withinReach(file.path, container);
+  const reach = reachOf?.(file.path);
   if (reach !== undefined)
     throw new BoxError({
       origin: label,
@@ -116,23 +114,5 @@ function targetOf(exports: unknown): string | undefined {
   if (typeof exports === "string") return exports;
   if (typeof exports !== "object" || exports === null) return undefined;
   for (const [key, value] of Object.entries(exports)) if ([".", "bun", "node", "import", "default"].includes(key)) return targetOf(value);
-  return undefined;
-}
-
-/** The part of the configuration through which the container may write the file at `path`. */
-function withinReach(path: string, { bundle, spec, hostRoot }: Reach): string | undefined {
-  const inside = (folder: string): boolean => {
-    const real = realFile(folder.startsWith("/") ? folder : `${bundle}/${folder}`);
-    return typeof real !== "number" && (real.path === "/" || path === real.path || path.startsWith(`${real.path}/`));
-  };
-  if (!hostRoot && spec.root.readonly !== true && inside(spec.root.path)) return "the root, root.path";
-  for (const [index, { source, type, options = [] }] of (spec.mounts ?? []).entries()) {
-    const binds = type === "bind" || options.includes("bind") || options.includes("rbind");
-    if (!binds || source === undefined) continue;
-    // Of "ro" and "rw" the later one counts.
-    const { attributes, attributesBelow } = sortOptions(options);
-    const readOnly = attributes.set.includes("MOUNT_ATTR_RDONLY") || attributesBelow.set.includes("MOUNT_ATTR_RDONLY");
-    if (!readOnly && inside(source)) return `the source of mounts[${index}]`;
-  }
   return undefined;
 }

@@ -3,16 +3,14 @@
 import type { ContainerState, HookName, Hooks } from "../../hooks/hooks.ts";
 import type { Process, Spec } from "../config/spec.ts";
 import type { Between } from "../execute/run-container.ts";
-import { usualPath } from "../plan/hooks.ts";
+import { usualPath } from "../plan/launch.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Container } from "../plan/plan-container.ts";
 import type { State } from "../state/state.ts";
 import { isHostConfigured } from "./invocation.ts";
 import { loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
 import { callTaps, tapsOf } from "./plugin-taps.ts";
 
-export const loadFor = (requests: readonly PluginRequest[], container: Container, stateRoot: string): Promise<Plugins> =>
-  loadPlugins(requests, { stateRoot, container });
+export { loadPlugins };
 
 export const callConfig = ({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> =>
   callTaps(hooks, "config", spec, { id, bundle });
@@ -62,7 +60,7 @@ export async function poststopFromState(state: State, stateRoot: string, exitCod
 async function pluginsOf(state: State, stateRoot: string, hook: HookName): Promise<Plugins> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
   process.env.PATH ??= usualPath;
-  return await loadPlugins(tapping(state, hook), { stateRoot, container: undefined, tolerate: warn });
+  return await loadPlugins(tapping(state, hook), { stateRoot, tolerate: warn });
 }
 
 const tapping = ({ bundle, box }: State, hook: HookName): PluginRequest[] =>
@@ -72,11 +70,10 @@ const tapping = ({ bundle, box }: State, hook: HookName): PluginRequest[] =>
  * What exec may run, by the container's plugins, and by those that the host has named since it was made. Without any of
  * them nothing can be said, so each must load.
  */
-export async function callOnExec(state: State, spec: Spec, stateRoot: string, given: Process): Promise<Process> {
+export async function callOnExec(state: State, stateRoot: string, given: Process): Promise<Process> {
   const requests = [...(await newOfHost(state)), ...tapping(state, "onExec")];
   if (requests.length === 0) return given;
-  const container = { bundle: state.bundle, spec, hostRoot: state.rootfs === `${stateRoot}/${state.id}/root` };
-  const { hooks } = await loadPlugins(requests, { stateRoot, container });
+  const { hooks } = await loadPlugins(requests, { stateRoot });
   return await callTaps(hooks, "onExec", given, { ...shownState(state), status: "running" });
 }
 

@@ -39,7 +39,7 @@ export async function listPlugins(json: boolean, { root }: Globals): Promise<num
 async function rowOf(request: PluginRequest, from: Row["from"], stateRoot: string): Promise<Row> {
   const { name } = request;
   try {
-    const { loaded } = await loadPlugins([request], { stateRoot, container: undefined });
+    const { loaded } = await loadPlugins([request], { stateRoot });
     const [one] = loaded;
     const file = one?.name === name ? undefined : one?.name;
     return {

@@ -63,16 +63,19 @@ const plugin: Plugin<{ greeting: string }> = {
 export default plugin;
 `;
 
-const starterTest = (name: string): string => `import assert from "node:assert/strict";
-import { test } from "node:test";
-import { exampleHost, exampleSpec, newHooks } from "./${typesFile}";
-import plugin from "./${name}.ts";
-
-test("greets and labels the container", async () => {
-  const hooks = newHooks();
-  await plugin.apply(hooks, { greeting: "good morning" }, exampleHost);
-  const spec = await hooks.config.promise(exampleSpec(), { id: "web", bundle: "/bundle" });
-  assert.deepEqual(spec?.process?.env, ["PATH=/bin", "GREETING=good morning"]);
-  assert.deepEqual(spec?.annotations, { greeted: "web" });
-});
-`;
+const starterTest = (name: string): string =>
+  [
+    `import assert from "node:assert/strict";`,
+    `import { test } from "node:test";`,
+    `import { exampleHost, exampleSpec, newHooks } from "./${typesFile}";`,
+    `import plugin from "./${name}.ts";`,
+    "",
+    `test("greets and labels the container", async () => {`,
+    "  const hooks = newHooks();",
+    `  await plugin.apply(hooks, { greeting: "good morning" }, exampleHost);`,
+    `  const spec = await hooks.config.promise(exampleSpec(), { id: "web", bundle: "/bundle" });`,
+    `  assert.deepEqual(spec?.process?.env, ["PATH=/bin", "GREETING=good morning"]);`,
+    `  assert.deepEqual(spec?.annotations, { greeted: "web" });`,
+    "});",
+    "",
+  ].join("\n");
