@@ -47,7 +47,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const { container, plugins } = await withPlugins(before, stateRoot, source.plugins, parsed.lists.plugin);
+  const { container, plugins } = await withPlugins(before, stateRoot, source.plugins, parsed.lists.plugin ?? [], !idNeeded);
   checkSupported(container.spec);
   const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -89,7 +89,8 @@ async function withPlugins(
   container: Container,
   stateRoot: string,
   bundle: readonly PluginRequest[],
-  flags: readonly string[] = [],
+  flags: readonly string[],
+  explained: boolean,
 ): Promise<WithPlugins> {
   const { spec, id } = container;
   const fromHost = isHostConfigured();
@@ -99,10 +100,13 @@ async function withPlugins(
   const { pluginRequests } = await import("./plugin-requests.ts");
   const requests = await pluginRequests({ fromHost, bundle, annotations, flags });
   if (requests.length === 0) return { container, plugins: undefined };
-  const { callConfig, loadPlugins } = await import("./plugin-hooks.ts");
+  const { callConfig, callConfigNoting, loadPlugins } = await import("./plugin-hooks.ts");
   const plugins = await loadPlugins(requests, { stateRoot, reachOf: (path) => withinReach(path, container) });
-  const changed = await callConfig(plugins, spec, id, container.bundle);
-  return { container: { ...container, spec: changed, finishInBox: plugins.hooks.poststop.taps.length > 0 }, plugins };
+  const finishInBox = plugins.hooks.poststop.taps.length > 0;
+  if (!explained) return { container: { ...container, spec: await callConfig(plugins, spec, id, container.bundle), finishInBox }, plugins };
+  const noted = await callConfigNoting(plugins, spec, id, container.bundle);
+  const notes = [...plugins.notes, ...noted.notes];
+  return { container: { ...container, spec: noted.spec, finishInBox }, plugins: { ...plugins, notes } };
 }
 
 function requireId(id: string | undefined): string {

@@ -15,6 +15,25 @@ export { loadPlugins };
 export const callConfig = ({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> =>
   callTaps(hooks, "config", spec, { id, bundle });
 
+/** The same for a plan that is printed, with notes of what each plugin changed. */
+export async function callConfigNoting(
+  { hooks }: Plugins,
+  spec: Spec,
+  id: string,
+  bundle: string,
+): Promise<{ spec: Spec; notes: string[] }> {
+  const { changedPaths } = await import("./changed-paths.ts");
+  const notes: string[] = [];
+  let value = spec;
+  for (const { label, fn } of tapsOf(hooks, "config")) {
+    const before = structuredClone(value);
+    value = (await (fn as unknown as (spec: Spec, container: unknown) => Promise<Spec>)(value, { id, bundle })) ?? value;
+    const paths = changedPaths(before, value);
+    if (paths.length > 0) notes.push(`${label} changed ${paths.join(", ")}`);
+  }
+  return { spec: value, notes };
+}
+
 export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Promise<void> {
   if (tapsOf(hooks, "plan").length === 0) return;
   const { planToJson } = await import("../plan/print-plan.ts");

@@ -60,8 +60,10 @@ function annotationRequests(text: string, { allow }: HostPlugins): PluginRequest
         what: `this host lets no annotation name the plugin ${JSON.stringify(name)}`,
         hint: `"allow" in ${hostConfig} says which may be named`,
       });
+    const { name: file, folder, ofHost } = allowed;
     const fixed = allowed.options as Record<string, unknown> | undefined;
-    return { ...allowed, label: `${origin} ${name}`, options: fixed === undefined ? options : { ...toRecord(options), ...fixed } };
+    const named = { label: `${origin} ${name}`, name: file, folder, ...(ofHost === undefined ? {} : { ofHost }) };
+    return { ...named, options: fixed === undefined ? options : { ...toRecord(options), ...fixed } };
   });
 }
 

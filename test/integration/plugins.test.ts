@@ -470,6 +470,18 @@ test("taps are shown in the order in which they are called", async () => {
   expect(linesOf(stdout)[0]).toBe("note: hook config: --plugin ./c.ts, --plugin ./b.ts, --plugin ./a.ts (stage 10)");
 });
 
+test("the plan says what each plugin changed", async () => {
+  using bundle = new Bundle();
+  writePlugin(bundle, 'hooks.config.tap("own", (spec: any) => { spec.hostname = "a"; spec.process.env.push("A=b"); });', "a.ts");
+  writePlugin(bundle, 'hooks.config.tap("own", (spec: any) => ({ ...spec, annotations: { a: "b" } }));', "b.ts");
+  const { stdout } = await bundle.box(["plan", "--plugin", "./a.ts", "--plugin", "./b.ts", bundle.id]);
+  const index = bundle.spec.process?.env?.length;
+  expect(linesOf(stdout).slice(1, 3)).toEqual([
+    `note: --plugin ./a.ts changed process.env[${index}], hostname`,
+    "note: --plugin ./b.ts changed annotations",
+  ]);
+});
+
 test("a slow tap is a warning, with its hook and how long it took", async () => {
   using bundle = new Bundle();
   writePlugin(
