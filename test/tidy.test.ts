@@ -139,6 +139,7 @@ const order = [
   "src/inspect",
   "src/cli",
   "src/main.ts",
+  "src/index.ts",
 ];
 const rank = (path: string): number => order.findIndex((place) => path === place || path.startsWith(`${place}/`));
 
