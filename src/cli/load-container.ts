@@ -15,6 +15,8 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import type { WithPlugins } from "./plugin-hooks.ts";
+import type { Named } from "./plugin-requests.ts";
 import { withinReach } from "./within-reach.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
@@ -47,7 +49,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const { container, plugins } = await withPlugins(before, stateRoot, source.plugins, parsed.lists.plugin ?? [], !idNeeded);
+  const flags = parsed.lists.plugin ?? [];
+  const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags };
+  const { container, plugins } = await withPlugins(before, stateRoot, named, !idNeeded);
   checkSupported(container.spec);
   const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -83,30 +87,12 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
-type WithPlugins = { readonly container: Container; readonly plugins: Plugins | undefined };
-
-async function withPlugins(
-  container: Container,
-  stateRoot: string,
-  bundle: readonly PluginRequest[],
-  flags: readonly string[],
-  explained: boolean,
-): Promise<WithPlugins> {
-  const { spec, id } = container;
-  const fromHost = isHostConfigured();
-  const { annotations } = spec;
+async function withPlugins(container: Container, stateRoot: string, named: Named, explained: boolean): Promise<WithPlugins> {
+  const { fromHost, bundle, annotations, flags } = named;
   if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined)
     return { container, plugins: undefined };
-  const { pluginRequests } = await import("./plugin-requests.ts");
-  const requests = await pluginRequests({ fromHost, bundle, annotations, flags });
-  if (requests.length === 0) return { container, plugins: undefined };
-  const { callConfig, callConfigNoting, loadPlugins } = await import("./plugin-hooks.ts");
-  const plugins = await loadPlugins(requests, { stateRoot, reachOf: (path) => withinReach(path, container) });
-  const finishInBox = plugins.hooks.poststop.taps.length > 0;
-  if (!explained) return { container: { ...container, spec: await callConfig(plugins, spec, id, container.bundle), finishInBox }, plugins };
-  const noted = await callConfigNoting(plugins, spec, id, container.bundle);
-  const notes = [...plugins.notes, ...noted.notes];
-  return { container: { ...container, spec: noted.spec, finishInBox }, plugins: { ...plugins, notes } };
+  const { configure } = await import("./plugin-hooks.ts");
+  return await configure(container, named, { stateRoot, reachOf: (path) => withinReach(path, container) }, explained);
 }
 
 function requireId(id: string | undefined): string {

@@ -117,7 +117,7 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, { st
   const before = taps.made.length;
   taps.plugin = label;
   try {
-    await timed(label, "apply", APPLY_TIMEOUT_MS, async () =>
+    await timed(label, "apply", APPLY_TIMEOUT_MS, () =>
       plugin.apply(hooks, withDefaults(schema, options) as Record<string, unknown>, hostOf(stateRoot)),
     );
   } finally {

@@ -23,7 +23,9 @@ export type ReachOf = (path: string) => string | undefined;
 /** A name with a slash or a file's ending; any other is a built-in plugin's. */
 export const isPath = (name: string): boolean => name.includes("/") || endsAsFile(name);
 
-const endsAsFile = (name: string): boolean => /\.[cm]?[jt]s$/.test(name);
+/** No regular expression, whose first use costs more than the rest of a look at a file. */
+const endsAsFile = (name: string): boolean => endings.some((ending) => name.endsWith(ending));
+const endings = [".ts", ".js", ".mts", ".mjs", ".cts", ".cjs"];
 
 /** The real path of the file to import; throws a BoxError when there is none, or one that should not be trusted. */
 export function pluginFile(label: string, path: string, reachOf: ReachOf | undefined): string {
@@ -69,15 +71,19 @@ function whatOthersMayDo(file: RealFile, shown: string): Objection | undefined {
   return undefined;
 }
 
-/** Those that can still be looked at; `path` is a real one. */
+/** Those that can still be looked at; `path` is a real one. Plugins mostly lie in one folder, so each is looked at once. */
 function foldersAbove(path: string): RealFile[] {
   const folders: RealFile[] = [];
   for (let end = path.lastIndexOf("/"); end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {
-    const folder = realFile(end === 0 ? "/" : path.slice(0, end));
+    const above = end === 0 ? "/" : path.slice(0, end);
+    const folder = seen[above] ?? realFile(above);
+    seen[above] = folder;
     if (typeof folder !== "number") folders.push(folder);
   }
   return folders;
 }
+
+const seen: Record<string, RealFile | number> = {};
 
 /** In a user namespace without it, the machine's root is nobody in particular. */
 const isRoots = (uid: number): boolean =>

@@ -5,23 +5,32 @@ import type { Process, Spec } from "../config/spec.ts";
 import type { Between } from "../execute/run-container.ts";
 import { usualPath } from "../plan/launch.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Container } from "../plan/plan-container.ts";
 import type { State } from "../state/state.ts";
 import { isHostConfigured } from "./invocation.ts";
-import { loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import { type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import { type Named, pluginRequests } from "./plugin-requests.ts";
 import { callTaps, tapsOf } from "./plugin-taps.ts";
 
-export { loadPlugins };
+export type WithPlugins = { readonly container: Container; readonly plugins: Plugins | undefined };
+
+/** The container as its plugins want it. `explained`: with notes of what each changed, for a plan that is printed. */
+export async function configure(container: Container, named: Named, options: LoadOptions, explained: boolean): Promise<WithPlugins> {
+  const requests = await pluginRequests(named);
+  if (requests.length === 0) return { container, plugins: undefined };
+  const plugins = await loadPlugins(requests, options);
+  const finishInBox = plugins.hooks.poststop.taps.length > 0;
+  const { spec, id, bundle } = container;
+  if (!explained) return { container: { ...container, spec: await callConfig(plugins, spec, id, bundle), finishInBox }, plugins };
+  const noted = await callConfigNoting(plugins, spec, id, bundle);
+  return { container: { ...container, spec: noted.spec, finishInBox }, plugins: { ...plugins, notes: [...plugins.notes, ...noted.notes] } };
+}
 
 export const callConfig = ({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> =>
   callTaps(hooks, "config", spec, { id, bundle });
 
 /** The same for a plan that is printed, with notes of what each plugin changed. */
-export async function callConfigNoting(
-  { hooks }: Plugins,
-  spec: Spec,
-  id: string,
-  bundle: string,
-): Promise<{ spec: Spec; notes: string[] }> {
+async function callConfigNoting({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<{ spec: Spec; notes: string[] }> {
   const { changedPaths } = await import("./changed-paths.ts");
   const notes: string[] = [];
   let value = spec;

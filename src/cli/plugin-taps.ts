@@ -68,10 +68,8 @@ function wrapped(tap: AnyTap, hook: HookName, label: string, policy: Policy): (.
   return async (...args) => {
     const start = Bun.nanoseconds();
     try {
-      const value = await timed(label, hook, tap.timeoutMs ?? DEFAULT_TIMEOUT_MS, async () => {
-        const given = await callTap(tap, args);
-        return hook === "config" || hook === "onExec" ? await policy.check(hook, given ?? args[0]) : undefined;
-      });
+      const given = await timed(label, hook, tap.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => callTap(tap, args));
+      const value = hook === "config" || hook === "onExec" ? await checked(hook, label, given ?? args[0], policy) : undefined;
       if (tap.timeoutMs === undefined && since(start) > SLOW_MS)
         await policy.warn(new BoxError({ origin: label, what: `${hook}: slow: it took ${since(start)} ms` }));
       return value;
@@ -82,6 +80,9 @@ function wrapped(tap: AnyTap, hook: HookName, label: string, policy: Policy): (.
     }
   };
 }
+
+const checked = (hook: ValueHook, label: string, value: unknown, { check }: Policy): Promise<unknown> =>
+  timed(label, hook, DEFAULT_TIMEOUT_MS, async () => check(hook, value));
 
 /** In whole milliseconds. */
 const since = (start: number): number => Math.round((Bun.nanoseconds() - start) / 1e6);
@@ -94,17 +95,27 @@ function callTap({ type, fn }: AnyTap, args: Values): unknown {
   });
 }
 
-/** Runs one call of a plugin; a failure of it becomes a BoxError that names the plugin, the call and the time. */
-export async function timed<Value>(label: string, during: string, timeoutMs: number, call: () => Promise<Value>): Promise<Value> {
+/**
+ * Runs one call of a plugin; a failure of it becomes a BoxError that names the plugin, the call and the time. Only what gives
+ * a promise can be late: a timer for the others would cost and never go off.
+ */
+export async function timed<Value>(label: string, during: string, timeoutMs: number, call: () => Value | Promise<Value>): Promise<Value> {
   const start = Bun.nanoseconds();
+  try {
+    const value = call();
+    return value instanceof Promise ? await inTime(value, timeoutMs) : value;
+  } catch (error) {
+    throw blamePlugin(label, `${during}: `, error, since(start));
+  }
+}
+
+async function inTime<Value>(value: Promise<Value>, timeoutMs: number): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("still not done, given up")), timeoutMs);
   });
   try {
-    return await Promise.race([call(), deadline]);
-  } catch (error) {
-    throw blamePlugin(label, `${during}: `, error, since(start));
+    return await Promise.race([value, deadline]);
   } finally {
     clearTimeout(timer);
   }
