@@ -77,7 +77,7 @@ export const newHooks = () =>
     poststart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "poststart"),
     /**
      * A further process for a container that runs, before it is planned. In the box process of `exec`. The tap may change
-     * the process (arguments, environment, user, capabilities …) or return another one, which is checked as any; it cannot
+     * the process (arguments, environment, user, capabilities …) or return another one, which is checked as well; it cannot
      * change the container. A throw refuses the process and leaves the container alone.
      */
     onExec: new AsyncSeriesWaterfallHook<[process: Process, state: ContainerState], Process | undefined, TapOptions>(

@@ -222,6 +222,11 @@ test("what a start loads has no slow module in it", () => {
   ).toEqual([]);
 });
 
+test("what a container with plugins loads besides is tapable alone", () => {
+  const loaded = reachable(["src/cli/plugin-hooks.ts", "src/cli/host-plugins.ts"], ["value"]);
+  expect([...loaded].filter((path) => !isPath(path))).toEqual(["tapable"]);
+});
+
 test("files open with a comment that says what they are", () => {
   const silent = programs.filter(
     (path) => isIn("src", "hooks", "plugins", "scripts")(path) && !/^(#!.*\n)?(\/\/ |\/\*\*)/.test(textOf.get(path) ?? ""),

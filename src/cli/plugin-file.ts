@@ -4,7 +4,7 @@
 
 import { BoxError } from "../errors.ts";
 import { hostReader, readText } from "../execute/files.ts";
-import { type RealFile, realFile } from "../execute/real-path.ts";
+import { type Owned, ownerAt, type RealFile, realFile } from "../execute/real-path.ts";
 import { mapsEverything } from "../host/maps-everything.ts";
 import { errnoName } from "../linux/errno-name.ts";
 
@@ -76,14 +76,14 @@ function foldersAbove(path: string): RealFile[] {
   const folders: RealFile[] = [];
   for (let end = path.lastIndexOf("/"); end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {
     const above = end === 0 ? "/" : path.slice(0, end);
-    const folder = seen[above] ?? realFile(above);
+    const folder = seen[above] ?? ownerAt(above);
     seen[above] = folder;
-    if (typeof folder !== "number") folders.push(folder);
+    if (typeof folder !== "number") folders.push({ ...folder, path: above });
   }
   return folders;
 }
 
-const seen: Record<string, RealFile | number> = {};
+const seen: Record<string, Owned | number> = {};
 
 /** In a user namespace without it, the machine's root is nobody in particular. */
 const isRoots = (uid: number): boolean =>
