@@ -48,8 +48,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
   const stateRoot = globals.root ?? rootOfStates();
   const { folder, state, spec } = running(stateRoot, id, parsed);
-  const asked = await processOf(spec, parsed, command);
   const watched = isTapped(state, "onExec") || isHostConfigured();
+  // What --process has been read from cannot always be read again.
+  if (watched) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  const asked = await processOf(spec, parsed, command);
   const process = watched ? await changedByPlugins(state, stateRoot, asked) : asked;
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });

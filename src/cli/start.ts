@@ -21,7 +21,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
   const found = oneContainer(parsed.rest, globals, "start ID");
   // What has been started cannot be started again.
-  if (found.state.box.plugins.length > 0) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  if (isTapped(found.state, "poststart")) (await import("../execute/begin-plainly.ts")).beginPlainly();
   // Of two starts at once, one finds init waiting.
   const lock = lockState(found.folder);
   const { state } = found;

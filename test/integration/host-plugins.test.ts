@@ -123,6 +123,20 @@ test("change and refuse what exec runs, also in containers that are older than t
   expect(host.log.length - before).toBe(1);
 });
 
+test("onExec sees a process that comes through a pipe, whole", async () => {
+  using bundle = new Bundle((spec) => (spec.process.args = ["sleep", "100"]));
+  const tap = 'hooks.onExec.tap("own", (process: any) => ({ ...process, args: [...process.args, "tapped"] }));';
+  writeFileSync(`${bundle.folder}/own.ts`, `export default { name: "own", apply(hooks: any) { ${tap} } };`);
+  expect((await bundle.box(["run", "--detach", "--plugin", "./own.ts", bundle.id])).stderr).toBe("");
+  const stdin = JSON.stringify({ args: ["echo", "piped"], cwd: "/", env: ["PATH=/bin"] });
+  for (let times = 0; times < 3; times++)
+    expect(await bundle.box(["exec", "--process", "/dev/stdin", bundle.id], { stdin })).toEqual({
+      exitCode: 0,
+      stdout: "piped tapped\n",
+      stderr: "",
+    });
+});
+
 test("what onExec makes of a process is checked", async () => {
   using bundle = new Bundle((spec) => (spec.process.args = ["sleep", "100"]));
   writeFileSync(
