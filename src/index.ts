@@ -13,6 +13,8 @@ import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
+import { allows, callsOfInit } from "./seccomp/allows.ts";
+import { compileSeccomp } from "./seccomp/compile-seccomp.ts";
 
 export { checkSpec } from "./config/check-spec.ts";
 export { defaultSpec } from "./config/default-spec.ts";
@@ -56,36 +58,46 @@ export type PlanOptions = {
   readonly hostRoot?: boolean;
 };
 
-/** The plan of `box run` for a configuration that checkSpec or expandYaml made. A seccomp profile is not part of it. */
-export const plan = (spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan =>
-  planContainer({ id, bundle, spec, hostRoot }, host);
+/** The plan of `box run` for a configuration that checkSpec or expandYaml made. */
+export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
+  const profile = spec.linux?.seccomp;
+  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot }, host);
+  const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
+  return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
+}
 
-export type YamlOptions = Pick<PlanOptions, "id" | "bundle"> & {
+export type YamlOptions = Pick<PlanOptions, "id" | "bundle" | "host"> & {
   /** Texts of the root's own files, which names of users are looked up in; none when left out. */
   readonly passwd?: string;
   readonly group?: string;
   /** The namespace file that `container:ID` or `pid:NUMBER` stands for; without it such a reference is refused. */
   readonly resolveNamespace?: (reference: string) => string;
+  /** Whether a path is there, for what is optional; nothing is when left out. */
+  readonly exists?: (path: string) => boolean;
 };
 
 /** The text of a box.yaml as a configuration. Throws a BoxError with all faults, each with line and column. */
 export function expandYaml(text: string, options: YamlOptions = {}): { spec: Spec; hostRoot: boolean } {
-  const { id = "example", bundle = "/bundle", passwd = "", group = "", resolveNamespace = refuseReference } = options;
-  const { value } = readYaml(text, "box.yaml", boxYamlRule);
-  const yaml = value as BoxYaml;
+  const { id = "example", bundle = "/bundle", host = plainHost, passwd = "", group = "", exists = () => false } = options;
+  const { resolveNamespace = refuse } = options;
+  const yaml = readYaml(text, "box.yaml", boxYamlRule).value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
-  const root = hostRoot ? `/run/box/${id}/root` : yaml.rootfs.startsWith("/") ? yaml.rootfs : `${bundle}/${yaml.rootfs}`;
-  const spec = expand(yaml, {
+  const { spec } = expand(yaml, {
     id,
-    root,
+    machine: host.machine,
+    root: hostRoot ? `${host.stateRoot}/${id}/root` : yaml.rootfs,
+    folder: bundle,
     term: undefined,
-    rootless: undefined,
+    rootless: host.uid === 0 ? undefined : { uid: host.uid, gid: host.gid },
     lookUpUser: (user) => lookUpUser(user, passwd, group, "user"),
     resolveNamespace: (reference) => (reference.startsWith("/") ? reference : resolveNamespace(reference)),
+    exists,
+    deviceAt: refuse,
+    readJson: refuse,
   });
   return { spec, hostRoot };
 }
 
-function refuseReference(reference: string): never {
-  throw new BoxError({ what: `cannot tell what ${reference} is without resolveNamespace` });
+function refuse(reference: string): never {
+  throw new BoxError({ what: `cannot tell what ${reference} is: a library looks at no machine` });
 }

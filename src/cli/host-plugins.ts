@@ -62,7 +62,7 @@ function requestsOf(entry: Entry, path: string, text: string): PluginRequest[] {
     options: options ?? undefined,
     ofHost: true,
     placeOf: async (option) => {
-      const { keyPath } = await import("../config/yaml-read.ts");
+      const { keyPath } = await import("../config/spec-paths.ts");
       const at = keyPath(path, name);
       return (await readStrictly(text)).placeOf(option.startsWith("[") ? at + option : `${at}.${option}`);
     },

@@ -15,11 +15,11 @@ import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { locating } from "./located.ts";
+import { parseJson } from "./parse-json.ts";
 import type { WithPlugins } from "./plugin-hooks.ts";
 import type { Named } from "./plugin-requests.ts";
 import { withinReach } from "./within-reach.ts";
-import { locating } from "./located.ts";
-import { parseJson } from "./parse-json.ts";
 
 export type Loaded = {
   readonly container: Container;
