@@ -118,8 +118,7 @@ export async function build(name: TargetName, path: string): Promise<void> {
         autoloadDotenv: false,
         autoloadBunfig: false,
         autoloadTsconfig: false,
-        // Read for the imports of a plugin alone, up from its own folder: without it no package of its own is found.
-        autoloadPackageJson: true,
+        autoloadPackageJson: false,
       },
       throw: false,
     });

@@ -158,9 +158,15 @@ async function importFile(label: string, path: string): Promise<unknown> {
     try {
       return await import(path);
     } catch (error) {
-      throw new Error(importProblem(error), { cause: error });
+      throw importFailed(importProblem(error), error);
     }
   });
+}
+
+function importFailed(what: string, cause: unknown): Error {
+  if (!what.startsWith("Cannot find package")) return new Error(what, { cause });
+  const hint = "a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun";
+  return new BoxError({ what, hint }, { cause });
 }
 
 /** Bun's build errors have their places beside the message; several come as one AggregateError. */

@@ -219,7 +219,7 @@ test("a package that is not there is not fetched", async () => {
   const { exitCode, stderr } = await runWith(bundle, ["true"]);
   expect([exitCode, withoutTimes(stderr)]).toEqual([
     125,
-    `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' imported from ${bundle.folder}/own.ts (after … ms)\n`,
+    `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' imported from ${bundle.folder}/own.ts (after … ms)\nhint: a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun\n`,
   ]);
 });
 
@@ -371,18 +371,17 @@ test("share-namespace needs to be told whose", async () => {
   });
 });
 
-test("a folder with a package of its own", async () => {
+test("a folder with a package.json", async () => {
   using bundle = new Bundle();
   const folder = `${bundle.folder}/plugin`;
   const write = (path: string, text: string): void => {
     mkdirSync(`${folder}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
     writeFileSync(`${folder}/${path}`, text);
   };
-  write("node_modules/names/package.json", '{ "name": "names", "main": "names.js" }');
-  write("node_modules/names/names.js", 'exports.hostname = "packaged";');
+  write("src/names.js", 'export const hostname = "packaged";');
   write(
     "src/main.ts",
-    'import { hostname } from "names";\nexport default { name: "p", apply(hooks: any) { hooks.config.tap("p", (s: any) => void (s.hostname = hostname)); } };',
+    'import { hostname } from "./names.js";\nexport default { name: "p", apply(hooks: any) { hooks.config.tap("p", (s: any) => void (s.hostname = hostname)); } };',
   );
   for (const fields of [
     '"main": "src/main.ts"',
@@ -392,6 +391,14 @@ test("a folder with a package of its own", async () => {
     write("package.json", `{ "name": "p", ${fields} }`);
     expect(await runWith(bundle, ["hostname"], ["./plugin"])).toEqual({ exitCode: 0, stdout: "packaged\n", stderr: "" });
   }
+  // No package.json is read but the plugin's own, and that by box: so packages are not looked for.
+  write("src/lost.ts", 'import "names"; export default {};');
+  write("node_modules/names/package.json", '{ "name": "names", "main": "names.js" }');
+  write("node_modules/names/names.js", "");
+  const lost = await runWith(bundle, ["true"], ["./plugin/src/lost.ts"]);
+  expect(lost.stderr.replace(/ \(after \d+ ms\)/, "")).toBe(
+    `box: --plugin ./plugin/src/lost.ts: load: Cannot find package 'names' imported from ${folder}/src/lost.ts\nhint: a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun\n`,
+  );
   const say = async (text: string): Promise<string> => {
     write("package.json", text);
     return (await runWith(bundle, ["true"], ["./plugin/"])).stderr;
