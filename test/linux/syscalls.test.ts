@@ -27,7 +27,7 @@ const counts: Readonly<Record<number, string>> = {
     dup3 execve set_mempolicy ioprio_set sched_setattr open_tree fsmount close_range bpf seccomp`,
   4: `sendfile rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
     signalfd4 prlimit64 pidfd_send_signal openat2 faccessat2`,
-  5: "clone prctl mount mremap waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
+  5: "clone setsockopt getsockopt recvmmsg prctl mount mremap waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
   6: "mmap splice sendto epoll_pwait",
 };
 
