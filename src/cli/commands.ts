@@ -85,6 +85,17 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "list plugins, write one to begin with, or try one without running anything",
     load: () => import("./plugin.ts"),
   },
+  trace: {
+    synopsis: "trace [flags]",
+    help: "show what happens to processes as it happens: fork, exec, exit and more, each with its container",
+    load: () => import("./trace.ts"),
+  },
+  cg: {
+    synopsis: "cg [flags] ID|PID [FILE…]",
+    help: "show the control files of a container's cgroups, or of a process's",
+    load: () => import("./cg.ts"),
+  },
+  stats: { synopsis: "stats [flags] [ID…]", help: "show what containers use, as it changes", load: () => import("./stats.ts") },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
