@@ -50,9 +50,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   // Before /proc is looked at, so that nothing falls in between.
   const source = openSource(parsed.switches.has("poll"), options.kinds);
   if (source.fd !== undefined) hurry();
+  const tracker = await startTracker(options);
   const caught = catchSignals(["SIGINT", "SIGTERM", "SIGHUP"]);
   try {
-    await follow(source, await startTracker(options), options, caught);
+    await follow(source, tracker, options, caught);
   } finally {
     caught.stop();
     source.close();
