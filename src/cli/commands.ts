@@ -67,6 +67,11 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "write a config.json to begin with, or turn one into a box.yaml and back",
     load: () => import("./spec.ts"),
   },
+  bundle: {
+    synopsis: "bundle [flags] SOURCE DIR",
+    help: "make a bundle from an archive of a root, an image, or a folder; SOURCE may be - for stdin",
+    load: () => import("./bundle.ts"),
+  },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
   update: {
     synopsis: "update [flags] ID",
