@@ -1,6 +1,5 @@
 // What a bundle says of the program in it: as `box spec` writes it, with what the image says in its place.
 
-import { stringify } from "yaml";
 import { checkSpec } from "../config/check-spec.ts";
 import { type DefaultSpecOptions, defaultSpec } from "../config/default-spec.ts";
 import { usualCapabilities } from "../config/embedded-spec.ts";
@@ -28,23 +27,11 @@ export function bundleSpec(image: ImageConfig | undefined, ids: ProcessIds | und
   return checkSpec(spec);
 }
 
-const workdirOf = ({ workdir }: ImageConfig): string => (workdir.startsWith("/") ? workdir : `/${workdir}`);
+export const workdirOf = ({ workdir }: ImageConfig): string => (workdir.startsWith("/") ? workdir : `/${workdir}`);
 
 /** The image's win. */
 function mergeEnv(usual: readonly string[], own: readonly string[]): string[] {
   const nameOf = (entry: string): string => entry.slice(0, entry.indexOf("="));
   const names = own.map(nameOf);
   return [...usual.filter((entry) => !names.includes(nameOf(entry))), ...own];
-}
-
-/** The same as a box.yaml, which says only what differs from what box does anyway. */
-export function bundleYaml(image: ImageConfig | undefined): string {
-  if (image === undefined) return stringify({ rootfs: "rootfs" });
-  return stringify({
-    rootfs: "rootfs",
-    ...(image.command.length === 0 ? {} : { command: image.command }),
-    ...(image.env.length === 0 ? {} : { env: image.env }),
-    ...(image.workdir === "" ? {} : { workdir: workdirOf(image) }),
-    ...(image.user === "" ? {} : { user: image.user }),
-  });
 }

@@ -28,12 +28,10 @@ function put(text: string, buffer = first): number {
   return addressOf(buffer);
 }
 
-/** A call with `name` as its string at `at` of the arguments. */
-function withName(call: CallName, name: string, at: number, ...args: number[]): number {
+/** A call whose second argument is `name`, as with all *at calls. */
+function callAt(call: CallName, folder: number, name: string, third = 0, fourth = 0, fifth = 0): number {
   const address = put(name);
-  if (address === 0) return -ENAMETOOLONG;
-  args.splice(at, 0, address);
-  return systemCall(call, ...args);
+  return address === 0 ? -ENAMETOOLONG : systemCall(call, folder, address, third, fourth, fifth);
 }
 
 export const errnos = {
@@ -65,7 +63,7 @@ function openInRoot(folder: number, path: string, openFlags: number): number {
   howWords[0] = openFlags;
   howWords[4] = RESOLVE.RESOLVE_IN_ROOT | RESOLVE.RESOLVE_NO_MAGICLINKS;
   for (let tries = 1; ; tries++) {
-    const fd = withName("openat2", path, 1, folder, addressOf(how), how.length);
+    const fd = callAt("openat2", folder, path, addressOf(how), how.length);
     // A `..` in a link cannot be trusted while anything on the machine is renamed; the next try may do (openat2(2)).
     if (fd !== errnos.EAGAIN || tries === OPEN_TRIES) return fd;
   }
@@ -81,11 +79,10 @@ export const openFile = (root: number, path: string): number =>
 
 /** What is in `folder` under `name`, never what a link there leads to. */
 export const openHere = (folder: number, name: string, more: "list" | "read" | "place"): number =>
-  withName(
+  callAt(
     "openat",
-    name,
-    1,
     folder,
+    name,
     O_NOFOLLOW | O.O_CLOEXEC | (more === "list" ? O_DIRECTORY : more === "place" ? O.O_PATH | O_DIRECTORY : O.O_NONBLOCK | O.O_NOCTTY),
     0,
   );
@@ -94,44 +91,44 @@ const AT_FDCWD = -100;
 
 /** A path of the caller's, with whatever links are in it. */
 export const openPath = (path: string, more: "read" | "place"): number =>
-  withName("openat", path, 1, AT_FDCWD, O.O_CLOEXEC | (more === "place" ? O.O_PATH | O_DIRECTORY : O.O_NONBLOCK | O.O_NOCTTY), 0);
+  callAt("openat", AT_FDCWD, path, O.O_CLOEXEC | (more === "place" ? O.O_PATH | O_DIRECTORY : O.O_NONBLOCK | O.O_NOCTTY), 0);
 
 export const createFile = (folder: number, name: string, mode: number): number =>
-  withName("openat", name, 1, folder, O.O_CREAT | O.O_EXCL | O.O_WRONLY | O_NOFOLLOW | O.O_CLOEXEC, mode);
+  callAt("openat", folder, name, O.O_CREAT | O.O_EXCL | O.O_WRONLY | O_NOFOLLOW | O.O_CLOEXEC, mode);
 
-export const makeFolder = (folder: number, name: string): number => withName("mkdirat", name, 1, folder, 0o700);
+export const makeFolder = (folder: number, name: string): number => callAt("mkdirat", folder, name, 0o700);
 
 /** `type` holds the kind of file too; `device` is what makedev(3) makes. */
 export const makeNode = (folder: number, name: string, type: number, device: number): number =>
-  withName("mknodat", name, 1, folder, type, device);
+  callAt("mknodat", folder, name, type, device);
 
 /** As the kernel has it: 12 bits of the major number above 8 of the minor one, whose other bits are above those. */
 export const deviceNumber = (major: number, minor: number): number => ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 
 export function makeSymlink(folder: number, name: string, target: string): number {
-  const address = put(target, second);
-  return address === 0 ? -ENAMETOOLONG : withName("symlinkat", name, 2, address, folder);
+  const [to, at] = [put(target, second), put(name)];
+  return to === 0 || at === 0 ? -ENAMETOOLONG : systemCall("symlinkat", to, folder, at);
 }
 
 /** Never to where a symbolic link leads: to the link itself. */
 export function makeLink(fromFolder: number, from: string, folder: number, name: string): number {
-  const address = put(from, second);
-  return address === 0 ? -ENAMETOOLONG : withName("linkat", name, 3, fromFolder, address, folder, 0);
+  const [old, at] = [put(from, second), put(name)];
+  return old === 0 || at === 0 ? -ENAMETOOLONG : systemCall("linkat", fromFolder, old, folder, at, 0);
 }
 
 export function rename(fromFolder: number, from: string, folder: number, name: string): number {
-  const address = put(from, second);
-  return address === 0 ? -ENAMETOOLONG : withName("renameat2", name, 3, fromFolder, address, folder, 0);
+  const [old, at] = [put(from, second), put(name)];
+  return old === 0 || at === 0 ? -ENAMETOOLONG : systemCall("renameat2", fromFolder, old, folder, at, 0);
 }
 
-export const removeFile = (folder: number, name: string): number => withName("unlinkat", name, 1, folder, 0);
-export const removeFolder = (folder: number, name: string): number => withName("unlinkat", name, 1, folder, AT.AT_REMOVEDIR);
+export const removeFile = (folder: number, name: string): number => callAt("unlinkat", folder, name, 0);
+export const removeFolder = (folder: number, name: string): number => callAt("unlinkat", folder, name, AT.AT_REMOVEDIR);
 
 export const setOwner = (folder: number, name: string, uid: number, gid: number): number =>
-  withName("fchownat", name, 1, folder, uid, gid, AT.AT_SYMLINK_NOFOLLOW);
+  callAt("fchownat", folder, name, uid, gid, AT.AT_SYMLINK_NOFOLLOW);
 
 /** Not for symbolic links, whose target it would be. */
-export const setMode = (folder: number, name: string, mode: number): number => withName("fchmodat", name, 1, folder, mode);
+export const setMode = (folder: number, name: string, mode: number): number => callAt("fchmodat", folder, name, mode);
 
 const times = new Uint8Array(32);
 const timesWords = new BigInt64Array(times.buffer);
@@ -141,30 +138,32 @@ export function setTime(folder: number, name: string, seconds: number, nanosecon
   timesWords[0] = timesWords[2] = BigInt(seconds);
   timesWords[1] = timesWords[3] = BigInt(nanoseconds);
   const flag = name === "" ? AT.AT_EMPTY_PATH : AT.AT_SYMLINK_NOFOLLOW;
-  return withName("utimensat", name, 1, folder, addressOf(times), flag);
+  return callAt("utimensat", folder, name, addressOf(times), flag);
 }
 
 /** Of whatever is in the folder under that name, a link itself; there is no such call by descriptor before Linux 6.13. */
-const attributePlace = (folder: number, name: string): string => `/proc/self/fd/${folder}/${name}`;
+const attributePlace = (folder: number, name: string): number => put(`/proc/self/fd/${folder}/${name}`);
 
 const noValue = new Uint8Array(1);
 
 export function setAttribute(folder: number, name: string, attribute: string, value: Uint8Array): number {
-  const key = put(attribute, second);
+  const [at, key] = [attributePlace(folder, name), put(attribute, second)];
   const bytes = value.length === 0 ? noValue : value;
-  return key === 0 ? errnos.EINVAL : withName("lsetxattr", attributePlace(folder, name), 0, key, addressOf(bytes), value.length, 0);
+  return at === 0 || key === 0 ? -ENAMETOOLONG : systemCall("lsetxattr", at, key, addressOf(bytes), value.length, 0);
 }
 
-export const listAttributes = (folder: number, name: string, into: Uint8Array): number =>
-  withName("llistxattr", attributePlace(folder, name), 0, addressOf(into), into.length);
+export function listAttributes(folder: number, name: string, into: Uint8Array): number {
+  const at = attributePlace(folder, name);
+  return at === 0 ? -ENAMETOOLONG : systemCall("llistxattr", at, addressOf(into), into.length);
+}
 
 export function readAttribute(folder: number, name: string, attribute: string, into: Uint8Array): number {
-  const key = put(attribute, second);
-  return key === 0 ? errnos.EINVAL : withName("lgetxattr", attributePlace(folder, name), 0, key, addressOf(into), into.length);
+  const [at, key] = [attributePlace(folder, name), put(attribute, second)];
+  return at === 0 || key === 0 ? -ENAMETOOLONG : systemCall("lgetxattr", at, key, addressOf(into), into.length);
 }
 
 export function readSymlink(folder: number, name: string, into: Uint8Array): number {
-  return withName("readlinkat", name, 1, folder, addressOf(into), into.length);
+  return callAt("readlinkat", folder, name, addressOf(into), into.length);
 }
 
 const statx = new Uint8Array(256);
@@ -192,7 +191,7 @@ export type Status = {
 /** Of what is in the folder under that name, a link itself; the empty name is the open file. Negative: the errno. */
 export function statusHere(folder: number, name: string): Status | number {
   const flag = AT.AT_SYMLINK_NOFOLLOW | (name === "" ? AT.AT_EMPTY_PATH : 0);
-  const failed = withName("statx", name, 1, folder, flag, STATX_BASIC_STATS, addressOf(statx));
+  const failed = callAt("statx", folder, name, flag, STATX_BASIC_STATS, addressOf(statx));
   if (failed < 0) return failed;
   const mode = halves[14] as number;
   return {

@@ -1,10 +1,14 @@
 // Digests of content as images name them: `sha256:` and hexadecimal digits (OCI image specification, descriptor.md).
 
 import { BoxError } from "../errors.ts";
+import { wrongDigest } from "./digest-aside.ts";
 
 export type Digest = { readonly algorithm: "sha256" | "sha512"; readonly hex: string };
 
 const digits = { sha256: 64, sha512: 128 } as const;
+
+export const readDigestName = (text: string): Digest["algorithm"] | undefined =>
+  text === "sha256" || text === "sha512" ? text : undefined;
 
 /** Throws a BoxError for what is no digest: it would become a path. */
 export function readDigest(text: unknown, where: string): Digest {
@@ -34,9 +38,7 @@ export class Digester {
   }
 
   check(): void {
-    if (this.#wanted === undefined) return;
     const got = this.#hasher?.digest("hex");
-    if (got !== this.#wanted.hex)
-      throw new BoxError({ what: `${this.#what} is not what its digest says: expected ${this.#wanted.hex}, got ${got}` });
+    if (this.#wanted !== undefined && got !== this.#wanted.hex) throw wrongDigest(this.#what, this.#wanted, got ?? "none");
   }
 }

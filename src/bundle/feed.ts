@@ -12,9 +12,22 @@ export class Feed {
   /** What is still to be skipped of bytes that have not come. Whoever feeds may leave them out, and take them off here. */
   ahead = 0;
 
+  /**
+   * Exactly so many bytes if they have come, good until the next call. Nearly always they have, and then a call is much
+   * cheaper than a generator: what is read by `take` and `some` is asked for here first.
+   */
+  ready(length: number): Uint8Array | undefined {
+    return this.#chunk.length - this.#at >= length ? this.#part(length) : undefined;
+  }
+
+  /** At most so many bytes of those that have come. */
+  readySome(most: number): Uint8Array | undefined {
+    const there = this.#chunk.length - this.#at;
+    return there > 0 ? this.#part(Math.min(most, there)) : undefined;
+  }
+
   /** Exactly so many bytes, good until the next call. */
   *take(length: number): Step<Uint8Array> {
-    if (this.#chunk.length - this.#at >= length) return this.#part(length);
     const whole = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const part = yield* this.some(length - done);
@@ -33,10 +46,16 @@ export class Feed {
     return this.#part(Math.min(most, this.#chunk.length - this.#at));
   }
 
-  *skip(length: number): Step<void> {
+  /** Whether all of it has come. If not, `skip` has to wait for the rest. */
+  readySkip(length: number): boolean {
     const here = Math.min(length, this.#chunk.length - this.#at);
     this.#at += here;
     this.ahead = length - here;
+    return this.ahead === 0;
+  }
+
+  *skip(length: number): Step<void> {
+    if (this.readySkip(length)) return;
     while (this.ahead > 0) {
       const chunk = yield;
       // Bytes that were left out are off `ahead` by now.

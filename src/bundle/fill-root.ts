@@ -4,19 +4,20 @@
 import { BoxError } from "../errors.ts";
 import { systemCall } from "../execute/libc.ts";
 import { flags } from "../linux/flags.ts";
-import { type Blob, chunksOf } from "./blob.ts";
+import type { Blob } from "./blob.ts";
 import { done, openPath, statusHere } from "./calls.ts";
 import { byteString } from "./entry.ts";
 import { type Choice, findImage, type Image } from "./image.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { Layer } from "./layer.ts";
 import type { Progress } from "./progress.ts";
-import { isTerminal, quietProgress } from "./progress.ts";
-import { compressionOf, pump } from "./pump.ts";
+import { isTerminal } from "./progress.ts";
+import { compressionOfFile, pump } from "./pump.ts";
 import { readFolder } from "./read-folder.ts";
 import { TarReader } from "./read-tar.ts";
 import { FolderStore, TarStore } from "./store.ts";
 import { Tree } from "./tree.ts";
+import { quietWatch } from "./watch.ts";
 import type { Workplace } from "./workplace.ts";
 
 export type LeftOut = "device" | "attribute" | "overlay mark" | "socket";
@@ -62,7 +63,7 @@ export async function fillRoot(source: Source, filling: Filling): Promise<ImageC
 
 async function fromFolder({ fd, name }: Source, filling: Filling): Promise<ImageConfig | undefined> {
   using store = new FolderStore(fd);
-  const image = findImage(store, filling.choice, quietProgress);
+  const image = findImage(store, filling.choice, quietWatch);
   if (image !== undefined) return await fromImage(image, filling);
   using tree = newTree(filling);
   filling.progress.begin(undefined);
@@ -72,9 +73,9 @@ async function fromFolder({ fd, name }: Source, filling: Filling): Promise<Image
 }
 
 async function fromArchive(blob: Blob, filling: Filling): Promise<ImageConfig | undefined> {
-  if (isPlainFile(blob)) {
-    using store = TarStore.read(blob, quietProgress);
-    const image = store === undefined ? undefined : findImage(store, filling.choice, quietProgress);
+  if (blob.part !== undefined && compressionOfFile(blob) === undefined) {
+    using store = TarStore.read(blob, quietWatch);
+    const image = store === undefined ? undefined : findImage(store, filling.choice, quietWatch);
     if (image !== undefined) return await fromImage(image, filling);
   }
   filling.progress.begin(blob.part?.size);
@@ -90,18 +91,11 @@ async function fromArchive(blob: Blob, filling: Filling): Promise<ImageConfig | 
 async function fromUnpacked(filling: Filling): Promise<ImageConfig | undefined> {
   {
     using store = new FolderStore(filling.place.root);
-    if (findImage(store, filling.choice, quietProgress) === undefined) return undefined;
+    if (findImage(store, filling.choice, quietWatch) === undefined) return undefined;
   }
   using store = new FolderStore(filling.place.putAside());
-  const image = findImage(store, filling.choice, quietProgress);
+  const image = findImage(store, filling.choice, quietWatch);
   return image === undefined ? undefined : await fromImage(image, filling);
-}
-
-/** A file whose archive is not compressed. */
-function isPlainFile(blob: Blob): boolean {
-  if (blob.part === undefined) return false;
-  const { value: start } = chunksOf(blob, quietProgress).next();
-  return start !== undefined && compressionOf(start, blob.name) === undefined;
 }
 
 async function fromImage({ config, layers }: Image, filling: Filling): Promise<ImageConfig> {
@@ -110,9 +104,7 @@ async function fromImage({ config, layers }: Image, filling: Filling): Promise<I
   let left = filling.most;
   for (const { blob, digest, plain } of layers) {
     const reader = new TarReader(new Layer(tree, filling.place.root), blob.name);
-    // Of a layer that is not compressed it is one and the same.
-    const plainDigest = digest?.hex === plain.hex ? undefined : plain;
-    left -= await pump(blob, reader, { digest, plainDigest, most: left }, filling.progress);
+    left -= await pump(blob, reader, { digest, plainDigest: plain, most: left }, filling.progress);
     reader.finish();
   }
   tree.finish();

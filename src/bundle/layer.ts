@@ -5,7 +5,7 @@ import { BoxError } from "../errors.ts";
 import { flags } from "../linux/flags.ts";
 import { closeFile, done, errnos, openFolder, openHere, someNames, statusHere } from "./calls.ts";
 import { type Entry, type EntrySink, shown } from "./entry.ts";
-import { partsOf } from "./parts.ts";
+import { folderOf, innerPath, nameOf } from "./inner-path.ts";
 import type { Tree } from "./tree.ts";
 
 const WHITEOUT = ".wh.";
@@ -26,15 +26,14 @@ export class Layer implements EntrySink {
   }
 
   begin(entry: Entry): boolean {
-    const parts = partsOf(entry.path);
-    const name = parts.at(-1) ?? "";
+    const path = innerPath(entry.path);
+    const name = nameOf(path);
     if (!name.startsWith(WHITEOUT)) {
-      this.#remember(parts);
+      this.#remember(path);
       return this.#tree.begin(entry);
     }
-    const folder = parts.slice(0, -1);
-    if (name === OPAQUE) this.#emptyLower(folder);
-    else if (!name.startsWith(OWN)) this.#removeLower(folder, name.slice(WHITEOUT.length), entry.path);
+    if (name === OPAQUE) this.#emptyLower(folderOf(path));
+    else if (!name.startsWith(OWN)) this.#removeLower(folderOf(path), name.slice(WHITEOUT.length), path);
     return false;
   }
 
@@ -46,37 +45,32 @@ export class Layer implements EntrySink {
     this.#tree.end();
   }
 
-  #remember(parts: readonly string[]): void {
-    for (let length = parts.length; length > 0; length--) {
-      const path = parts.slice(0, length).join("/");
-      if (this.#brought.has(path)) return;
-      this.#brought.add(path);
-    }
+  #remember(path: string): void {
+    for (let part = path; part !== "" && !this.#brought.has(part); part = folderOf(part)) this.#brought.add(part);
   }
 
-  #removeLower(folder: readonly string[], name: string, path: string): void {
-    if (name === "" || name === "." || name === "..") throw new BoxError({ what: `the whiteout ${shown(path)} names nothing` });
-    const parts = [...folder, name];
-    if (this.#brought.has(parts.join("/"))) this.#emptyLower(parts);
-    else this.#tree.remove(parts);
+  #removeLower(folder: string, name: string, whiteout: string): void {
+    if (name === "" || name === "." || name === "..") throw new BoxError({ what: `the whiteout ${shown(whiteout)} names nothing` });
+    const path = inFolder(folder, name);
+    if (this.#brought.has(path)) this.#emptyLower(path);
+    else this.#tree.remove(path);
   }
 
   /** A folder keeps what this layer has brought. One that is none, or is not there, has nothing in it. */
-  #emptyLower(parts: readonly string[]): void {
-    for (const name of this.#namesIn(parts)) {
-      const child = [...parts, name];
-      if (!this.#brought.has(child.join("/"))) this.#tree.remove(child);
-      else this.#emptyLower(child);
+  #emptyLower(folder: string): void {
+    for (const name of this.#namesIn(folder)) {
+      const path = inFolder(folder, name);
+      if (!this.#brought.has(path)) this.#tree.remove(path);
+      else this.#emptyLower(path);
     }
   }
 
-  #namesIn(parts: readonly string[]): string[] {
-    const path = parts.join("/");
-    const above = openFolder(this.#root, parts.slice(0, -1).join("/"));
+  #namesIn(path: string): string[] {
+    const above = openFolder(this.#root, folderOf(path));
     if (above === errnos.ENOENT || above === errnos.ENOTDIR) return [];
     done(above, "open the folder", path);
     try {
-      const name = parts.at(-1) ?? ".";
+      const name = nameOf(path) || ".";
       const status = statusHere(above, name);
       if (typeof status === "number" || status.type !== flags.S_IF.S_IFDIR) return [];
       const fd = done(openHere(above, name, "list"), "open the folder", path);
@@ -92,3 +86,5 @@ export class Layer implements EntrySink {
     }
   }
 }
+
+const inFolder = (folder: string, name: string): string => (folder === "" ? name : `${folder}/${name}`);

@@ -35,3 +35,17 @@ export function readPaxTime(text: string | undefined): { seconds: number; nanose
   if (sign !== "-") return { seconds: Number(whole), nanoseconds };
   return nanoseconds === 0 ? { seconds: -Number(whole), nanoseconds } : { seconds: -Number(whole) - 1, nanoseconds: 1e9 - nanoseconds };
 }
+
+/** The last record of that key; an empty one takes back what is known (POSIX pax, "pax Extended Header"). */
+export function paxText(pax: PaxRecords, key: string): string | undefined {
+  for (let at = pax.length - 1; at >= 0; at--) {
+    const record = pax[at];
+    if (record?.key === key) return record.value.length === 0 ? undefined : Buffer.from(record.value).toString("latin1");
+  }
+  return undefined;
+}
+
+export function paxNumber(pax: PaxRecords, key: string): number | undefined {
+  const text = paxText(pax, key);
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+}

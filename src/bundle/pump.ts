@@ -1,12 +1,10 @@
 // A blob's bytes to whoever reads them, decompressed on the way if they are gzip's or zstd's, and held to their digests.
 
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { BoxError } from "../errors.ts";
-import { type Blob, CHUNK_BYTES, chunksOf, type Receiver } from "./blob.ts";
+import { type Blob, chunksOf, type Receiver } from "./blob.ts";
 import { type Digest, Digester } from "./digest.ts";
-import { Interrupted, type Watch } from "./watch.ts";
+import { digestAside } from "./digest-aside.ts";
+import { quietWatch, type Watch } from "./watch.ts";
 
 export type Wanted = {
   /** Of the bytes as they are. */
@@ -27,7 +25,7 @@ const magics: readonly { readonly name: string; readonly bytes: readonly number[
   { name: "bzip2", bytes: [0x42, 0x5a, 0x68] },
 ];
 
-export function compressionOf(start: Uint8Array, name: string): Compression {
+function compressionOf(start: Uint8Array, name: string): Compression {
   const found = magics.find(({ bytes }) => bytes.every((byte, at) => start[at] === byte))?.name;
   if (found === undefined || found === "gzip" || found === "zstd") return found;
   throw new BoxError({ what: `${name} is compressed with ${found}`, hint: `decompress it first: ${found} -dc FILE | box bundle - DIR` });
@@ -35,8 +33,11 @@ export function compressionOf(start: Uint8Array, name: string): Compression {
 
 /** Returns how many bytes there were, decompressed. Throws a BoxError when there are too many bytes, or others than the digests are of. */
 export async function pump(blob: Blob, receiver: Receiver, wanted: Wanted, watch: Watch): Promise<number> {
-  const plain = new Digester(wanted.plainDigest, `${blob.name}, decompressed`);
-  const raw = new Digester(wanted.digest, blob.name);
+  const compression = blob.part === undefined ? undefined : compressionOfFile(blob);
+  const { digest, plainDigest } = oneDigestIfPlain(wanted, blob, compression);
+  using aside = digestAside(blob, digest);
+  const raw = new Digester(aside === undefined ? digest : undefined, blob.name);
+  const plain = new Digester(plainDigest, `${blob.name}, decompressed`);
   let total = 0;
   const receive = (chunk: Uint8Array): void => {
     total += chunk.length;
@@ -45,24 +46,38 @@ export async function pump(blob: Blob, receiver: Receiver, wanted: Wanted, watch
     plain.update(chunk);
     receiver.push(chunk);
   };
-  // Bytes that a digest is made of are all read.
-  const skip = (): number => {
-    if (plain.isWanted || raw.isWanted) return 0;
-    const useless = receiver.useless ?? 0;
-    if (Number.isFinite(useless)) receiver.leftOut?.(useless);
-    return useless;
-  };
+  // Bytes that a digest is made of on the way are all read.
+  const skip = (): number => (plain.isWanted || raw.isWanted || compression !== undefined ? 0 : leaveOut(receiver));
   const chunks = chunksOf(blob, watch, skip);
   const { value: first } = chunks.next();
   if (first !== undefined) {
-    const compression = compressionOf(first, blob.name);
+    const found = blob.part === undefined ? compressionOf(first, blob.name) : compression;
     const all = digested(first, chunks, raw);
-    if (compression === undefined) for (const chunk of all) receive(chunk);
-    else await decompress(compression, all, receive, blob.name);
+    if (found === undefined) for (const chunk of all) receive(chunk);
+    else await (await import("./decompress.ts")).decompress(found, all, receive, blob.name);
   }
   raw.check();
   plain.check();
+  await aside?.check();
   return total;
+}
+
+/** Of bytes that are not compressed both digests are the same, and are computed once. */
+function oneDigestIfPlain({ digest, plainDigest }: Wanted, blob: Blob, compression: Compression): Pick<Wanted, "digest" | "plainDigest"> {
+  const isOne = blob.part !== undefined && compression === undefined && (digest === undefined || digest.hex === plainDigest?.hex);
+  return isOne ? { digest: digest ?? plainDigest } : { digest, plainDigest };
+}
+
+function leaveOut(receiver: Receiver): number {
+  const useless = receiver.useless ?? 0;
+  if (Number.isFinite(useless)) receiver.leftOut?.(useless);
+  return useless;
+}
+
+/** By its first bytes; those of an empty file say nothing. */
+export function compressionOfFile(blob: Blob): Compression {
+  const { value: start } = chunksOf(blob, quietWatch, () => Number.POSITIVE_INFINITY).next();
+  return start === undefined ? undefined : compressionOf(start, blob.name);
 }
 
 function* digested(first: Uint8Array, rest: Iterable<Uint8Array>, digester: Digester): Generator<Uint8Array> {
@@ -72,30 +87,4 @@ function* digested(first: Uint8Array, rest: Iterable<Uint8Array>, digester: Dige
     digester.update(chunk);
     yield chunk;
   }
-}
-
-async function decompress(
-  compression: "gzip" | "zstd",
-  chunks: Iterable<Uint8Array>,
-  receive: (chunk: Uint8Array) => void,
-  name: string,
-): Promise<void> {
-  const options = { chunkSize: CHUNK_BYTES };
-  // The decompressor reads in another thread while the next chunk is read into the same buffer.
-  const copies = Readable.from(copied(chunks), { highWaterMark: 1 });
-  try {
-    await pipeline(copies, compression === "gzip" ? createGunzip(options) : createZstdDecompress(options), async (plain) => {
-      for await (const chunk of plain) receive(chunk as Uint8Array);
-    });
-  } catch (error) {
-    if (error instanceof BoxError || error instanceof Interrupted) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    // Anything but the decompressor's own words is a bug.
-    if (!/^(Z_|ZSTD_|ERR_ZLIB|ERR_ZSTD|ERR__ZSTD)/.test(code ?? "")) throw error;
-    throw new BoxError({ what: `${name} is broken or cut short: ${compression}: ${message}` }, { cause: error });
-  }
-}
-
-function* copied(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
-  for (const chunk of chunks) yield chunk.slice();
 }

@@ -1,31 +1,16 @@
-// A tar archive as entries, from chunks of any size and in constant memory. The `tar` package reads a header's numbers,
-// type and checksum. The order of headers (POSIX pax, GNU's long names) is followed here, since what reads whole archives
-// there decodes names and extended attributes as UTF-8, which not all of them are, and knows no sparse files.
+// A tar archive as entries, from chunks of any size and in constant memory: the order of headers and bytes. A header's own
+// fields are read by tar-entry.ts, maps of holes by sparse.ts.
 
 import { Header } from "tar/header";
 import { BoxError } from "../errors.ts";
-import { type Attribute, type Entry, type EntryKind, type EntrySink, shown } from "./entry.ts";
+import type { EntrySink } from "./entry.ts";
 import { Feed, type Step } from "./feed.ts";
-import { type PaxRecords, readPax, readPaxTime } from "./pax.ts";
-import { readSparseMap, type SparseMap } from "./sparse.ts";
+import { readPax } from "./pax.ts";
+import { isSparse, readSparseMap, type Segment } from "./sparse.ts";
+import { type Before, BLOCK, entryOf, storedBytes, textIn } from "./tar-entry.ts";
 
-const BLOCK = 512;
 /** Of a header that goes on in blocks of its own; the kernel takes no path over 4 KiB and no attribute over 64 KiB. */
 const LONGEST_HEADER = 1024 * 1024;
-
-/** Types that are entries, by the letter in the header. */
-const kinds: Readonly<Record<string, EntryKind>> = {
-  "0": "file",
-  "7": "file",
-  S: "file",
-  "1": "hardlink",
-  "2": "symlink",
-  "3": "character",
-  "4": "block",
-  "5": "folder",
-  D: "folder",
-  "6": "fifo",
-};
 
 export class TarReader {
   readonly #feed = new Feed();
@@ -60,25 +45,34 @@ export class TarReader {
   }
 }
 
-/** What the headers in front of an entry's own say about it. */
-type Before = { pax: PaxRecords; longName: string | undefined; longTarget: string | undefined };
-const nothing = (): Before => ({ pax: [], longName: undefined, longTarget: undefined });
+const nothing: Before = { pax: [], name: undefined, target: undefined };
 
 function* readEntries(feed: Feed, sink: EntrySink, what: string): Step<void> {
-  let before = nothing();
-  let global: PaxRecords = [];
+  let global = nothing.pax;
+  let before = nothing;
   for (;;) {
-    const block = (yield* feed.take(BLOCK)).slice();
-    if (block.every((byte) => byte === 0)) return;
+    const block = feed.ready(BLOCK) ?? (yield* feed.take(BLOCK));
+    if (block[0] === 0 && block.every((byte) => byte === 0)) return;
     const header = decodeHeader(block, what);
-    const type = header.typeKey;
-    if (type === "x") before.pax = readPax(yield* takeLong(feed, header, what), what);
-    else if (type === "g") global = readPax(yield* takeLong(feed, header, what), what);
-    else if (type === "L") before.longName = textIn(yield* takeLong(feed, header, what));
-    else if (type === "K") before.longTarget = textIn(yield* takeLong(feed, header, what));
-    else {
-      yield* readEntry(feed, sink, what, block, header, { ...before, pax: [...global, ...before.pax] });
-      before = nothing();
+    switch (header.typeKey) {
+      case "x":
+        before = { ...before, pax: readPax(yield* takeLong(feed, header, what), what) };
+        break;
+      case "g":
+        global = readPax(yield* takeLong(feed, header, what), what);
+        break;
+      case "L":
+        before = { ...before, name: textIn(yield* takeLong(feed, header, what)) };
+        break;
+      case "K":
+        before = { ...before, target: textIn(yield* takeLong(feed, header, what)) };
+        break;
+      default: {
+        const all = global.length === 0 ? before : { ...before, pax: [...global, ...before.pax] };
+        const left = yield* passEntry(feed, sink, what, block, header, all);
+        if (!feed.readySkip(left)) yield* feed.skip(feed.ahead);
+        before = nothing;
+      }
     }
   }
 }
@@ -105,86 +99,33 @@ function* takeLong(feed: Feed, header: Header, what: string): Step<Uint8Array> {
 
 const paddingOf = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
-/** Up to the first NUL, as a byte string. */
-export function textIn(bytes: Uint8Array, at = 0, length = bytes.length): string {
-  const field = bytes.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return Buffer.from(field.buffer, field.byteOffset, end < 0 ? field.length : end).toString("latin1");
-}
-
-function* readEntry(feed: Feed, sink: EntrySink, what: string, block: Uint8Array, header: Header, before: Before): Step<void> {
-  const { pax } = before;
-  const path = paxText(pax, "GNU.sparse.name") ?? paxText(pax, "path") ?? before.longName ?? nameIn(block);
-  const kind = kinds[header.typeKey];
-  if (kind === undefined || path.includes("\0"))
-    throw new BoxError({ what: `${what} holds an entry that box does not know: ${shown(path)}`, object: `of type ${header.typeKey}` });
-  // Links, devices and folders have no bytes, whatever their size says (as Go's archive/tar, which writes most images, has it).
-  const stored = kind === "file" || header.typeKey === "D" ? sizeOf(block, header, pax, what) : 0;
-  const { map, taken } = yield* readSparseMap(feed, block, header.typeKey, pax, stored, `${what}: ${shown(path)}`);
-  const entry: Entry = {
-    path,
-    kind,
-    mode: (header.mode ?? 0) & 0o7777,
-    uid: paxNumber(pax, "uid") ?? header.uid ?? 0,
-    gid: paxNumber(pax, "gid") ?? header.gid ?? 0,
-    ...timeOf(header, pax),
-    size: map.size,
-    hasHoles: map.size !== stored,
-    target: paxText(pax, "linkpath") ?? before.longTarget ?? textIn(block, 157, 100),
-    major: header.devmaj,
-    minor: header.devmin,
-    attributes: attributesIn(pax),
-  };
-  if (sink.begin(entry) && kind === "file") {
-    yield* passBytes(feed, sink, map);
+/** Returns how much of the archive the sink did not want, with what fills the last block up. */
+function* passEntry(feed: Feed, sink: EntrySink, what: string, block: Uint8Array, header: Header, before: Before): Step<number> {
+  const entry = entryOf(block, header, before, what);
+  const stored = storedBytes(block, header, before, what);
+  if (isSparse(header, before.pax)) {
+    const { segments, size, taken } = yield* readSparseMap(feed, block.slice(), header, before.pax, stored, `${what}: an entry`);
+    const wanted = sink.begin({ ...entry, size, hasHoles: true }) && entry.kind === "file";
+    if (wanted) yield* passBytes(feed, sink, segments);
+    return paddingOf(stored) + (wanted ? 0 : stored - taken);
+  }
+  const wanted = sink.begin({ ...entry, size: stored }) && entry.kind === "file";
+  if (!wanted) return stored + paddingOf(stored);
+  const bytes = feed.ready(stored);
+  if (bytes === undefined) yield* passBytes(feed, sink, [{ offset: 0, length: stored }]);
+  else {
+    if (stored > 0) sink.write(bytes, 0);
     sink.end();
-    yield* feed.skip(paddingOf(stored));
-  } else yield* feed.skip(stored - taken + paddingOf(stored));
+  }
+  return paddingOf(stored);
 }
 
-function* passBytes(feed: Feed, sink: EntrySink, { segments }: SparseMap): Step<void> {
+function* passBytes(feed: Feed, sink: EntrySink, segments: readonly Segment[]): Step<void> {
   for (const { offset, length } of segments)
     for (let done = 0; done < length; ) {
       const bytes = yield* feed.some(length - done);
       sink.write(bytes, offset + done);
       done += bytes.length;
     }
+  sink.end();
 }
-
-/** The field `name`, and before it `prefix` where the header is POSIX's. */
-function nameIn(block: Uint8Array): string {
-  const name = textIn(block, 0, 100);
-  const prefix = textIn(block, 257, 6) === "ustar" && block[262] === 0 ? textIn(block, 345, 155) : "";
-  return prefix === "" ? name : `${prefix}/${name}`;
-}
-
-function sizeOf(block: Uint8Array, header: Header, pax: PaxRecords, what: string): number {
-  const size = paxNumber(pax, "size") ?? header.size ?? (block[124] === 0 ? 0 : undefined);
-  if (size === undefined || !Number.isSafeInteger(size)) throw new BoxError({ what: `${what} is broken: an entry's size is no number` });
-  return size;
-}
-
-function timeOf(header: Header, pax: PaxRecords): { seconds: number; nanoseconds: number } {
-  const own = header.mtime?.getTime() ?? 0;
-  return readPaxTime(paxText(pax, "mtime")) ?? { seconds: Number.isFinite(own) ? Math.floor(own / 1000) : 0, nanoseconds: 0 };
-}
-
-/** The last record of that key; an empty one takes back what is known (POSIX pax, "Extended Header"). */
-function paxText(pax: PaxRecords, key: string): string | undefined {
-  const value = pax.findLast((record) => record.key === key)?.value;
-  return value === undefined || value.length === 0 ? undefined : Buffer.from(value).toString("latin1");
-}
-
-function paxNumber(pax: PaxRecords, key: string): number | undefined {
-  const text = paxText(pax, key);
-  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined;
-}
-
-const ATTRIBUTE = "SCHILY.xattr.";
-
-const attributesIn = (pax: PaxRecords): Attribute[] =>
-  [
-    ...new Map(
-      pax.flatMap(({ key, value }) => (key.startsWith(ATTRIBUTE) ? [[key.slice(ATTRIBUTE.length), value] as const] : [])),
-    ).entries(),
-  ].map(([name, value]) => ({ name, value }));

@@ -1,11 +1,12 @@
 // Where the bytes of a file with holes belong. GNU tar has four ways to say it (its manual, "Storing Sparse Files"): a map
 // in its own header and in blocks behind it, and three versions of pax records, the last with the map before the bytes.
 
+import type { Header } from "tar/header";
 import { BoxError } from "../errors.ts";
 import type { Feed, Step } from "./feed.ts";
 import type { PaxRecords } from "./pax.ts";
 
-type Segment = { readonly offset: number; readonly length: number };
+export type Segment = { readonly offset: number; readonly length: number };
 export type SparseMap = {
   /** In order, and nowhere over each other. */
   readonly segments: readonly Segment[];
@@ -15,34 +16,32 @@ export type SparseMap = {
 
 const MOST_SEGMENTS = 100_000;
 const BLOCK = 512;
+const PREFIX = "GNU.sparse.";
 
-/** `stored` bytes follow in the archive; `taken` of them were the map. For a file without holes, the whole of it. */
+export const isSparse = ({ typeKey }: Header, pax: PaxRecords): boolean => typeKey === "S" || pax.some(({ key }) => key.startsWith(PREFIX));
+
+/** `stored` bytes follow in the archive; `taken` of them were the map. `block` is the header. */
 export function* readSparseMap(
   feed: Feed,
   block: Uint8Array,
-  type: string,
+  { typeKey }: Header,
   pax: PaxRecords,
   stored: number,
   what: string,
-): Step<{ map: SparseMap; taken: number }> {
+): Step<SparseMap & { readonly taken: number }> {
   const all = (key: string): string[] =>
-    pax.filter((record) => record.key === `GNU.sparse.${key}`).map(({ value }) => Buffer.from(value).toString("latin1"));
+    pax.filter((record) => record.key === PREFIX + key).map(({ value }) => Buffer.from(value).toString("latin1"));
   const last = (key: string): number => numberIn(all(key).at(-1), what);
-  if (type === "S") return { map: checked(yield* readOldMap(feed, block, what), octal(block, 483, what), stored, what), taken: 0 };
+  if (typeKey === "S") return { ...checked(yield* readOldMap(feed, block, what), octal(block, 483, what), stored, what), taken: 0 };
   if (all("major").at(-1) === "1") {
     const { numbers, taken } = yield* readMapInBytes(feed, stored, what);
-    return { map: checked(numbers, last("realsize"), stored - taken, what), taken };
+    return { ...checked(numbers, last("realsize"), stored - taken, what), taken };
   }
   const map = all("map").at(-1);
-  if (map !== undefined)
-    return { map: checked(map === "" ? [] : map.split(",").map((one) => numberIn(one, what)), last("size"), stored, what), taken: 0 };
-  const offsets = all("offset");
-  if (offsets.length > 0) {
-    const lengths = all("numbytes");
-    const numbers = offsets.flatMap((offset, index) => [numberIn(offset, what), numberIn(lengths[index], what)]);
-    return { map: checked(numbers, last("size"), stored, what), taken: 0 };
-  }
-  return { map: { segments: stored > 0 ? [{ offset: 0, length: stored }] : [], size: stored }, taken: 0 };
+  const lengths = all("numbytes");
+  const words = map === undefined ? all("offset").flatMap((offset, index) => [offset, lengths[index]]) : map === "" ? [] : map.split(",");
+  const numbers = words.map((word) => numberIn(word, what));
+  return { ...checked(numbers, last("size"), stored, what), taken: 0 };
 }
 
 /** Pairs of offset and length. */

@@ -24,7 +24,7 @@ import {
   statusHere,
 } from "./calls.ts";
 import { type Entry, type EntrySink, shown } from "./entry.ts";
-import { partsOf } from "./parts.ts";
+import { folderOf, innerPath, nameOf } from "./inner-path.ts";
 import { removeTree } from "./remove-tree.ts";
 
 const { S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO } = flags.S_IF;
@@ -57,21 +57,15 @@ export class Tree implements EntrySink {
   }
 
   begin(entry: Entry): boolean {
-    const parts = partsOf(entry.path);
-    const name = parts.pop();
-    if (name === undefined) {
-      if (entry.kind !== "folder") throw new BoxError({ what: "the root itself is no folder" });
-      this.#giveOwnerAndAttributes(entry, this.#options.root, ".");
-      this.#folders.set("", endOf({ ...entry, mode: this.#modeOf(entry) }));
-      return false;
-    }
-    const folder = this.folderAt(parts);
-    const path = [...parts, name].join("/");
+    const path = innerPath(entry.path);
+    if (path === "") return this.#beginRoot(entry);
+    const folder = this.folderAt(folderOf(path));
+    const name = nameOf(path);
     if (entry.kind === "file") return this.#beginFile(entry, folder, name);
     if (entry.kind === "folder") this.#putFolder(entry, folder, name, path);
     else if (entry.kind === "hardlink") this.#putLink(entry, folder, name);
     else if (entry.kind === "symlink") {
-      this.#make(folder, name, entry.path, () => makeSymlink(folder, name, entry.target));
+      this.#make(folder, name, path, () => makeSymlink(folder, name, entry.target));
       this.#finish(entry, folder, name);
     } else this.#putNode(entry, folder, name);
     return false;
@@ -98,11 +92,11 @@ export class Tree implements EntrySink {
   }
 
   /** Removes what is at this path, if it is there. */
-  remove(parts: readonly string[]): void {
-    const folder = openFolder(this.#options.root, parts.slice(0, -1).join("/"));
+  remove(path: string): void {
+    const folder = openFolder(this.#options.root, folderOf(path));
     if (folder === errnos.ENOENT || folder === errnos.ENOTDIR) return;
-    done(folder, "open", parts.slice(0, -1).join("/"));
-    this.#removeAt(folder, parts.at(-1) ?? "");
+    done(folder, "open the folder", folderOf(path));
+    this.#removeAt(folder, nameOf(path));
     closeFile(folder);
   }
 
@@ -111,12 +105,11 @@ export class Tree implements EntrySink {
     this.#forget();
     // Children before parents, which may be closed to their own owner.
     for (const [path, { mode, time }] of [...this.#folders].sort(([one], [other]) => (one < other ? 1 : -1))) {
-      const parts = path.split("/");
-      const name = parts.pop() || ".";
-      const folder = openFolder(this.#options.root, parts.join("/"));
+      const name = nameOf(path) || ".";
+      const folder = openFolder(this.#options.root, folderOf(path));
       // It was removed or replaced by a later layer.
       if (folder === errnos.ENOENT || folder === errnos.ENOTDIR) continue;
-      done(folder, "open", path);
+      done(folder, "open the folder", path);
       const status = statusHere(folder, name);
       if (typeof status === "object" && status.type === S_IFDIR) {
         done(setMode(folder, name, mode), "set the mode of", path);
@@ -133,14 +126,13 @@ export class Tree implements EntrySink {
   }
 
   /** The folder at this path, made with all that leads to it if it is not there. It stays open until the next call. */
-  folderAt(parts: readonly string[]): number {
-    const path = parts.join("/");
+  folderAt(path: string): number {
     if (this.#open?.path === path) return this.#open.fd;
     this.#forget();
     let fd = openFolder(this.#options.root, path);
     if (fd === errnos.ENOENT) {
-      const above = this.folderAt(parts.slice(0, -1));
-      done(makeFolder(above, parts.at(-1) ?? ""), "make the folder", path);
+      const above = this.folderAt(folderOf(path));
+      done(makeFolder(above, nameOf(path)), "make the folder", path);
       this.#folders.set(path, usualFolder);
       this.#forget();
       fd = openFolder(this.#options.root, path);
@@ -157,6 +149,13 @@ export class Tree implements EntrySink {
   #openFile() {
     if (this.#file === undefined) throw new Error("tree: no file was begun");
     return this.#file;
+  }
+
+  #beginRoot(entry: Entry): boolean {
+    if (entry.kind !== "folder") throw new BoxError({ what: "the root itself is no folder" });
+    this.#giveOwnerAndAttributes(entry, this.#options.root, ".");
+    this.#folders.set("", endOf({ ...entry, mode: this.#modeOf(entry) }));
+    return false;
   }
 
   #beginFile(entry: Entry, folder: number, name: string): boolean {
@@ -177,10 +176,10 @@ export class Tree implements EntrySink {
   }
 
   #putLink(entry: Entry, folder: number, name: string): void {
-    const parts = partsOf(entry.target);
-    const from = parts.pop();
-    if (from === undefined) throw new BoxError({ what: `${shown(entry.path)} is a hard link to nothing` });
-    const fromFolder = done(openFolder(this.#options.root, parts.join("/")), "open the folder", parts.join("/"));
+    const target = innerPath(entry.target);
+    const from = nameOf(target);
+    if (from === "") throw new BoxError({ what: `${shown(entry.path)} is a hard link to nothing` });
+    const fromFolder = done(openFolder(this.#options.root, folderOf(target)), "open the folder", folderOf(target));
     try {
       if (!isSame(fromFolder, from, folder, name)) this.#make(folder, name, entry.path, () => makeLink(fromFolder, from, folder, name));
     } finally {

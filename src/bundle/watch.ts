@@ -41,3 +41,6 @@ export function checkSignals(): void {
   if (signal > 0) throw new Interrupted(signal);
   if (signal !== -errno.EAGAIN && signal !== -errno.EINTR) throw new Error(`rt_sigtimedwait: errno ${-signal}`);
 }
+
+/** For what is soon done, or has nobody to look at it. */
+export const quietWatch: Watch = { check() {}, passed() {} };

@@ -1,6 +1,6 @@
 // box bundle: a folder that box can run, from an archive of a root, an image, or another folder.
 
-import { bundleSpec, bundleYaml, type ProcessIds } from "../bundle/bundle-config.ts";
+import { bundleSpec, type ProcessIds } from "../bundle/bundle-config.ts";
 import { type Filling, fillRoot, type LeftOut, openSource } from "../bundle/fill-root.ts";
 import { readPlatform } from "../bundle/platform.ts";
 import { barProgress, isTerminal, quietProgress } from "../bundle/progress.ts";
@@ -70,7 +70,7 @@ async function fill({ switches }: Parsed, source: Parameters<typeof fillRoot>[0]
   const read = (path: string): string => readInOpenRoot(filling.place.root, path) ?? "";
   const ids: ProcessIds | undefined =
     (image?.user ?? "") === "" ? undefined : lookUpUser(image?.user ?? "", read("etc/passwd"), read("etc/group"), "the image's user");
-  if (switches.has("yaml")) return filling.place.write("box.yaml", bundleYaml(image));
+  if (switches.has("yaml")) return filling.place.write("box.yaml", (await import("../bundle/bundle-yaml.ts")).bundleYaml(image));
   const cgroupV2 = readCgroups(hostReader).v1.length === 0;
   const rootless = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const spec = bundleSpec(image, ids, filling.asRoot ? { cgroupV2 } : { cgroupV2, rootless });
