@@ -44,6 +44,8 @@ export async function run(argv: readonly string[], _globals: Globals): Promise<n
     platform: parsed.values.platform === undefined ? undefined : readPlatform(parsed.values.platform),
   };
   const most = sizeOf(parsed.values["max-size"] ?? usualSize);
+  // Box puts the compiler off, since most commands are done before it pays; here the same few functions run for seconds.
+  Bun.unsafe.setJITPolicy(1);
   const source = openSource(from);
   // What is made has the mode that it is made with.
   systemCall("umask", 0);
