@@ -16,6 +16,7 @@ import {
   makeNode,
   makeSymlink,
   openFolder,
+  openHere,
   removeFile,
   setAttribute,
   setMode,
@@ -134,8 +135,8 @@ export class Tree implements EntrySink {
       const above = this.folderAt(folderOf(path));
       done(makeFolder(above, nameOf(path)), "make the folder", path);
       this.#folders.set(path, usualFolder);
+      fd = openHere(above, nameOf(path), "place");
       this.#forget();
-      fd = openFolder(this.#options.root, path);
     }
     this.#open = { path, fd: done(fd, "open the folder", path) };
     return fd;
