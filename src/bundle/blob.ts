@@ -24,14 +24,21 @@ export type Receiver = {
   leftOut?(bytes: number): void;
 };
 
-/** All chunks of a blob in one buffer, so each is good until the next. `skip` says how much of what follows is not wanted. */
+/**
+ * All chunks of a blob in one buffer, so each is good until the next; an empty one when a pipe has nothing to give yet.
+ * `skip` says how much of what follows is not wanted.
+ */
 export function* chunksOf(blob: Blob, watch: Watch, skip: () => number = () => 0): Generator<Uint8Array, void> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   const { part } = blob;
   for (let at = 0; part === undefined || at < part.size; ) {
     watch.check();
     const most = part === undefined ? buffer.length : Math.min(buffer.length, part.size - at);
-    const got = part === undefined ? readPipe(blob, buffer, watch) : readAt(blob, buffer, part.offset + at, most);
+    const got = part === undefined ? readPipe(blob, buffer) : readAt(blob, buffer, part.offset + at, most);
+    if (got === undefined) {
+      yield nothing;
+      continue;
+    }
     if (got === 0 && part === undefined) return;
     if (got === 0) throw new BoxError({ what: `${blob.name} is cut short` });
     watch.passed(got);
@@ -48,15 +55,14 @@ function readAt(blob: Blob, buffer: Uint8Array, offset: number, most: number): n
   }
 }
 
-/** Waits in steps, so that a signal is noticed. */
-function readPipe(blob: Blob, buffer: Uint8Array, watch: Watch): number {
-  for (;;) {
-    watch.check();
-    const [ready = 0] = waitFor([{ fd: blob.fd, events: POLLIN }], POLL_MS);
-    if (ready === 0) continue;
-    const got = systemCall("read", blob.fd, addressOf(buffer), buffer.length);
-    if (got !== errnos.EINTR && got !== errnos.EAGAIN) return done(got, "read", blob.name);
-  }
+const nothing = new Uint8Array(0);
+
+/** undefined when nothing came for a while. */
+function readPipe(blob: Blob, buffer: Uint8Array): number | undefined {
+  const [ready = 0] = waitFor([{ fd: blob.fd, events: POLLIN }], POLL_MS);
+  if (ready === 0) return undefined;
+  const got = systemCall("read", blob.fd, addressOf(buffer), buffer.length);
+  return got === errnos.EINTR || got === errnos.EAGAIN ? undefined : done(got, "read", blob.name);
 }
 
 const MOST_SMALL = 8 * 1024 * 1024;

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { BoxError } from "../errors.ts";
 import { CHUNK_BYTES } from "./blob.ts";
-import { Interrupted } from "./watch.ts";
+import { breathe, Interrupted } from "./watch.ts";
 
 /** `name` is what messages call the source. Throws a BoxError when the data is broken or ends too soon. */
 export async function decompress(
@@ -30,6 +30,9 @@ export async function decompress(
   }
 }
 
-function* copied(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
-  for (const chunk of chunks) yield chunk.slice();
+async function* copied(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) {
+    if (chunk.length > 0) yield chunk.slice();
+    await breathe();
+  }
 }

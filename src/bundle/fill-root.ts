@@ -67,7 +67,7 @@ async function fromFolder({ fd, name }: Source, filling: Filling): Promise<Image
   if (image !== undefined) return await fromImage(image, filling);
   using tree = newTree(filling);
   filling.progress.begin(undefined);
-  readFolder(fd, name, { sink: tree, watch: filling.progress, most: filling.most, leaveOut: filling.leaveOut });
+  await readFolder(fd, name, { sink: tree, watch: filling.progress, most: filling.most, leaveOut: filling.leaveOut });
   tree.finish();
   return undefined;
 }

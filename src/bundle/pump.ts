@@ -4,7 +4,7 @@ import { BoxError } from "../errors.ts";
 import { type Blob, chunksOf, type Receiver } from "./blob.ts";
 import { type Digest, Digester } from "./digest.ts";
 import { digestAside } from "./digest-aside.ts";
-import { quietWatch, type Watch } from "./watch.ts";
+import { breathe, quietWatch, type Watch } from "./watch.ts";
 
 export type Wanted = {
   /** Of the bytes as they are. */
@@ -24,6 +24,8 @@ const magics: readonly { readonly name: string; readonly bytes: readonly number[
   { name: "xz", bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
   { name: "bzip2", bytes: [0x42, 0x5a, 0x68] },
 ];
+
+const LONGEST_MAGIC = 5;
 
 function compressionOf(start: Uint8Array, name: string): Compression {
   const found = magics.find(({ bytes }) => bytes.every((byte, at) => start[at] === byte))?.name;
@@ -49,17 +51,36 @@ export async function pump(blob: Blob, receiver: Receiver, wanted: Wanted, watch
   // Bytes that a digest is made of on the way are all read.
   const skip = (): number => (plain.isWanted || raw.isWanted || compression !== undefined ? 0 : leaveOut(receiver));
   const chunks = chunksOf(blob, watch, skip);
-  const { value: first } = chunks.next();
+  const first = await firstOf(chunks);
   if (first !== undefined) {
     const found = blob.part === undefined ? compressionOf(first, blob.name) : compression;
     const all = digested(first, chunks, raw);
-    if (found === undefined) for (const chunk of all) receive(chunk);
+    if (found === undefined)
+      for (const chunk of all) {
+        receive(chunk);
+        await breathe();
+      }
     else await (await import("./decompress.ts")).decompress(found, all, receive, blob.name);
   }
   raw.check();
   plain.check();
   await aside?.check();
+  watch.check();
   return total;
+}
+
+/** With enough bytes to tell what it is, unless it ends before. */
+async function firstOf(chunks: Generator<Uint8Array, void>): Promise<Uint8Array | undefined> {
+  let first: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const { value, done } = chunks.next();
+    if (done === true) return first.length === 0 ? undefined : first;
+    if (first.length === 0 && value.length >= LONGEST_MAGIC) return value;
+    // A copy: the next chunk comes into the same buffer.
+    first = Buffer.concat([first, value]);
+    if (first.length >= LONGEST_MAGIC) return first;
+    await breathe();
+  }
 }
 
 /** Of bytes that are not compressed both digests are the same, and are computed once. */

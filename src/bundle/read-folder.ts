@@ -18,7 +18,7 @@ import {
 } from "./calls.ts";
 import type { Attribute, Entry, EntryKind, EntrySink } from "./entry.ts";
 import { shown } from "./entry.ts";
-import type { Watch } from "./watch.ts";
+import { breathe, type Watch } from "./watch.ts";
 
 const { S_IF } = flags;
 const kinds: Readonly<Record<number, EntryKind>> = {
@@ -44,8 +44,8 @@ export type FolderReading = {
 };
 
 /** `fd` is open for reading. */
-export function readFolder(fd: number, name: string, reading: FolderReading): void {
-  new FolderReader(name, reading).read(fd);
+export async function readFolder(fd: number, name: string, reading: FolderReading): Promise<void> {
+  await new FolderReader(name, reading).read(fd);
 }
 
 class FolderReader {
@@ -61,21 +61,22 @@ class FolderReader {
     this.#reading = reading;
   }
 
-  read(fd: number): void {
+  async read(fd: number): Promise<void> {
     const status = statusOrThrow(fd, "", "");
     this.#reading.sink.begin(entryOf(".", "folder", status, "", attributesOf(fd, ".", ".")));
-    this.#children(fd, "", status.device);
+    await this.#children(fd, "", status.device);
   }
 
-  #children(fd: number, path: string, device: string): void {
+  async #children(fd: number, path: string, device: string): Promise<void> {
     // All names at once: entries that a folder gets meanwhile do not matter, but its descriptor is one for all levels.
     const names: string[] = [];
     for (let some = someNames(fd, path); some.length > 0; some = someNames(fd, path)) names.push(...some);
-    for (const name of names.sort()) this.#child(fd, name, path === "" ? name : `${path}/${name}`, device);
+    for (const name of names.sort()) await this.#child(fd, name, path === "" ? name : `${path}/${name}`, device);
   }
 
-  #child(folder: number, name: string, path: string, device: string): void {
+  async #child(folder: number, name: string, path: string, device: string): Promise<void> {
     const { sink, watch, leaveOut } = this.#reading;
+    await breathe();
     watch.check();
     const status = statusOrThrow(folder, name, path);
     const kind = kinds[status.type];
@@ -84,12 +85,12 @@ class FolderReader {
     if (first !== undefined) return void sink.begin(entryOf(path, "hardlink", status, first, []));
     const target = kind === "symlink" ? targetOf(folder, name, path) : "";
     const wanted = sink.begin(entryOf(path, kind, status, target, attributesOf(folder, name, path)));
-    if (kind === "file" && wanted) this.#bytes(folder, name, path);
+    if (kind === "file" && wanted) await this.#bytes(folder, name, path);
     // On another device something is mounted there.
     if (kind !== "folder" || status.device !== device) return;
     const fd = done(openHere(folder, name, "list"), "open the folder", path);
     try {
-      this.#children(fd, path, device);
+      await this.#children(fd, path, device);
     } finally {
       closeFile(fd);
     }
@@ -102,13 +103,14 @@ class FolderReader {
     return first;
   }
 
-  #bytes(folder: number, name: string, path: string): void {
+  async #bytes(folder: number, name: string, path: string): Promise<void> {
     const { sink, watch, most } = this.#reading;
     const fd = done(openHere(folder, name, "read"), "open", path);
     try {
       for (let at = nextData(fd, 0, path); at >= 0; at = nextData(fd, at, path)) {
         const hole = done(systemCall("lseek", fd, at, SEEK_HOLE), "read", path);
         while (at < hole) {
+          await breathe();
           watch.check();
           const got = done(systemCall("pread64", fd, addressOf(this.#buffer), Math.min(this.#buffer.length, hole - at), at), "read", path);
           if (got === 0) break;

@@ -1,7 +1,6 @@
 // What is looked at between two chunks: whether somebody wants box to end, and how far it is.
 
-import { addressOf, systemCall } from "../execute/libc.ts";
-import { errno } from "../linux/errno.ts";
+import { hostReader } from "../execute/files.ts";
 import { signals } from "../linux/signals.ts";
 
 /** One of the signals that end a program has come. */
@@ -21,26 +20,39 @@ export type Watch = {
   passed(bytes: number): void;
 };
 
-const { SIGHUP, SIGINT, SIGTERM } = signals;
-const mask = new Uint8Array(8);
-new DataView(mask.buffer).setUint32(
-  0,
-  [SIGHUP, SIGINT, SIGTERM].reduce((bits, signal) => bits | (1 << (signal - 1)), 0),
-  true,
-);
-const SIG_BLOCK = 0;
-const noTime = new Uint8Array(16);
+/** For what is soon done, or has nobody to look at it. */
+export const quietWatch: Watch = { check() {}, passed() {} };
 
-/** Must come before anything that starts a thread: one that does not block them would take them, and box would end at once. */
-export function holdSignals(): void {
-  systemCall("rt_sigprocmask", SIG_BLOCK, addressOf(mask), 0, mask.length);
+const ending = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+let caught: number | undefined;
+
+/** From now on those signals are noticed by checkSignals, except the ones that the caller had box ignore, as nohup(1) does. */
+export function catchSignals(): void {
+  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(hostReader.read("/proc/self/status") ?? "") ?? [];
+  const ignored = BigInt(`0x${mask}`);
+  for (const name of ending) {
+    const bit = 1n << BigInt(signals[name] - 1);
+    if ((ignored & bit) !== 0n) continue;
+    process.on(name, () => {
+      caught ??= signals[name];
+    });
+  }
 }
 
 export function checkSignals(): void {
-  const signal = systemCall("rt_sigtimedwait", addressOf(mask), 0, addressOf(noTime), mask.length);
-  if (signal > 0) throw new Interrupted(signal);
-  if (signal !== -errno.EAGAIN && signal !== -errno.EINTR) throw new Error(`rt_sigtimedwait: errno ${-signal}`);
+  if (caught !== undefined) throw new Interrupted(caught);
 }
 
-/** For what is soon done, or has nobody to look at it. */
-export const quietWatch: Watch = { check() {}, passed() {} };
+const BREATH_MS = 20;
+let lastBreath = 0;
+
+/**
+ * A signal is noticed only when the event loop runs, which work that never waits must let it do. undefined when it is not
+ * time yet, since waiting for nothing costs too.
+ */
+export function breathe(): Promise<void> | undefined {
+  const now = performance.now();
+  if (now - lastBreath < BREATH_MS) return undefined;
+  lastBreath = now;
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -4,7 +4,7 @@ import { bundleSpec, type ProcessIds } from "../bundle/bundle-config.ts";
 import { type Filling, fillRoot, type LeftOut, openSource } from "../bundle/fill-root.ts";
 import { readPlatform } from "../bundle/platform.ts";
 import { barProgress, isTerminal, quietProgress } from "../bundle/progress.ts";
-import { holdSignals, Interrupted } from "../bundle/watch.ts";
+import { catchSignals, Interrupted } from "../bundle/watch.ts";
 import { Workplace } from "../bundle/workplace.ts";
 import { byteSize } from "../config/byte-size.ts";
 import { BoxError } from "../errors.ts";
@@ -33,7 +33,6 @@ export const flags: readonly FlagRow[] = [
 const STDERR = 2;
 
 export async function run(argv: readonly string[], _globals: Globals): Promise<number> {
-  holdSignals();
   const parsed = parseFlags(argv, flags, "bundle", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("bundle");
   const [from, to, ...more] = parsed.rest;
@@ -49,6 +48,7 @@ export async function run(argv: readonly string[], _globals: Globals): Promise<n
   const source = openSource(from);
   // What is made has the mode that it is made with.
   systemCall("umask", 0);
+  catchSignals();
   const place = new Workplace(absolute(to));
   const progress = !parsed.switches.has("quiet") && isTerminal(STDERR) ? barProgress() : quietProgress;
   const leftOut = new Map<LeftOut, string[]>();
