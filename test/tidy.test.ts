@@ -136,6 +136,7 @@ const order = [
   "hooks",
   "src/execute",
   "src/supervise",
+  "src/bundle",
   "src/inspect",
   "src/cli",
   "src/main.ts",

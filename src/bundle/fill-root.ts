@@ -73,7 +73,7 @@ async function fromFolder({ fd, name }: Source, filling: Filling): Promise<Image
 }
 
 async function fromArchive(blob: Blob, filling: Filling): Promise<ImageConfig | undefined> {
-  if (blob.part !== undefined && compressionOfFile(blob) === undefined) {
+  if (blob.part !== undefined && blob.part.size > 0 && compressionOfFile(blob) === undefined) {
     using store = TarStore.read(blob, quietWatch);
     const image = store === undefined ? undefined : findImage(store, filling.choice, quietWatch);
     if (image !== undefined) return await fromImage(image, filling);

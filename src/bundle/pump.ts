@@ -52,16 +52,15 @@ export async function pump(blob: Blob, receiver: Receiver, wanted: Wanted, watch
   const skip = (): number => (plain.isWanted || raw.isWanted || compression !== undefined ? 0 : leaveOut(receiver));
   const chunks = chunksOf(blob, watch, skip);
   const first = await firstOf(chunks);
-  if (first !== undefined) {
-    const found = blob.part === undefined ? compressionOf(first, blob.name) : compression;
-    const all = digested(first, chunks, raw);
-    if (found === undefined)
-      for (const chunk of all) {
-        receive(chunk);
-        await breathe();
-      }
-    else await (await import("./decompress.ts")).decompress(found, all, receive, blob.name);
-  }
+  if (first === undefined) throw new BoxError({ what: `${blob.name} is empty` });
+  const found = blob.part === undefined ? compressionOf(first, blob.name) : compression;
+  const all = digested(first, chunks, raw);
+  if (found !== undefined) await (await import("./decompress.ts")).decompress(found, all, receive, blob.name);
+  else
+    for (const chunk of all) {
+      receive(chunk);
+      await breathe();
+    }
   raw.check();
   plain.check();
   await aside?.check();

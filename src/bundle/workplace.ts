@@ -35,7 +35,7 @@ export class Workplace {
   readonly #fd: number;
   /** Open folders. */
   root = -1;
-  readonly trash: number;
+  trash = -1;
 
   /** `folder` is an absolute path. Throws a BoxError when there is something in the way. */
   constructor(folder: string) {
@@ -48,6 +48,15 @@ export class Workplace {
     this.#above = done(openPath(above, "place"), "open the folder", above);
     refuseFull(this.#above, this.#name);
     this.#fd = takeFolder(this.#above, this.#workName);
+    try {
+      this.#prepare();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
+  #prepare(): void {
     // A folder with set-gid would hand its group on to all that is made in it.
     done(systemCall("fchown", this.#fd, process.geteuid?.() ?? 0, process.getegid?.() ?? 0), "take over", this.#workName);
     done(systemCall("fchmod", this.#fd, 0o700), "close to others", this.#workName);

@@ -1,7 +1,9 @@
 // box bundle: a folder that box can run, from an archive of a root, an image, or another folder.
 
 import { bundleSpec, type ProcessIds } from "../bundle/bundle-config.ts";
-import { type Filling, fillRoot, type LeftOut, openSource } from "../bundle/fill-root.ts";
+import { shown } from "../bundle/entry.ts";
+import type { Filling, LeftOut } from "../bundle/fill-root.ts";
+import type { ImageConfig } from "../bundle/image-config.ts";
 import { readPlatform } from "../bundle/platform.ts";
 import { barProgress, isTerminal, quietProgress } from "../bundle/progress.ts";
 import { catchSignals, Interrupted } from "../bundle/watch.ts";
@@ -45,6 +47,7 @@ export async function run(argv: readonly string[], _globals: Globals): Promise<n
   const most = sizeOf(parsed.values["max-size"] ?? usualSize);
   // Box puts the compiler off, since most commands are done before it pays; here the same few functions run for seconds.
   Bun.unsafe.setJITPolicy(1);
+  const { fillRoot, openSource } = await import("../bundle/fill-root.ts");
   const source = openSource(from);
   // What is made has the mode that it is made with.
   systemCall("umask", 0);
@@ -54,7 +57,7 @@ export async function run(argv: readonly string[], _globals: Globals): Promise<n
   const leftOut = new Map<LeftOut, string[]>();
   try {
     const filling: Filling = { place, choice, most, asRoot: process.geteuid?.() === 0, progress, leaveOut: noteIn(leftOut) };
-    await fill(parsed, source, filling);
+    await writeConfig(parsed, await fillRoot(source, filling), filling);
     place.commit();
   } catch (error) {
     progress.end();
@@ -67,8 +70,7 @@ export async function run(argv: readonly string[], _globals: Globals): Promise<n
   return 0;
 }
 
-async function fill({ switches }: Parsed, source: Parameters<typeof fillRoot>[0], filling: Filling): Promise<void> {
-  const image = await fillRoot(source, filling);
+async function writeConfig({ switches }: Parsed, image: ImageConfig | undefined, filling: Filling): Promise<void> {
   const read = (path: string): string => readInOpenRoot(filling.place.root, path) ?? "";
   const ids: ProcessIds | undefined =
     (image?.user ?? "") === "" ? undefined : lookUpUser(image?.user ?? "", read("etc/passwd"), read("etc/group"), "the image's user");
@@ -113,6 +115,6 @@ function noteIn(leftOut: Map<LeftOut, string[]>): (why: LeftOut, place: string) 
 }
 
 function listed(places: readonly string[]): string {
-  const named = places.slice(0, MOST_LISTED).join(", ");
+  const named = places.slice(0, MOST_LISTED).map(shown).join(", ");
   return places.length > MOST_LISTED ? `${named} and ${places.length - MOST_LISTED} more` : named;
 }

@@ -352,7 +352,8 @@ describe("refused, with nothing left:", () => {
     const bytes = tarOf(root);
     for (const [name, source] of Object.entries({ plain: bytes, gzip: Bun.gzipSync(bytes), zstd: zstdCompressSync(bytes) }))
       for (const part of [0.3, 0.6, 0.99]) {
-        place.write(name, source.slice(0, Math.floor(((source.length - 1024) * part) / 512) * 512 || source.length >> 1));
+        // The end of an archive is two blocks, of which one is enough.
+        place.write(name, source.slice(0, Math.floor((source.length - (name === "plain" ? 1024 : 0)) * part)));
         expect(await place.refusal([name, "out"])).toMatch(
           name === "plain" ? /^box: plain is cut short: its end is missing\n$/ : /^box: (gzip|zstd) is (broken or )?cut short: .*\n$/,
         );
@@ -367,6 +368,8 @@ describe("refused, with nothing left:", () => {
     expect(await place.refusal(["some.xz", "out"])).toBe(
       "box: some.xz is compressed with xz\nhint: decompress it first: xz -dc FILE | box bundle - DIR\n",
     );
+    place.write("empty", "");
+    expect(await place.refusal(["empty", "out"])).toBe("box: empty is empty\n");
     expect(await place.refusal(["missing", "out"])).toBe("box: cannot open missing: ENOENT (no such file or directory)\n");
     expect(await place.refusal(["text"])).toBe(
       "box: expected a source and a folder\nhint: box bundle SOURCE DIR; box bundle --help says more\n",
@@ -508,6 +511,27 @@ testWithUsers("an ordinary user's bundle is the user's, and says what it lacks",
   const spec = JSON.parse(readFileSync(`${place.folder}/out/config.json`, "utf8")) as Spec;
   expect(spec.linux?.uidMappings).toEqual([{ containerID: 0, hostID: userId, size: 1 }]);
 });
+
+test("memory does not grow with what is unpacked", async () => {
+  using place = new Place();
+  const peak = async (source: string): Promise<number> => {
+    const child = Bun.spawn([binary, "bundle", source, "out"], { cwd: place.folder, stderr: "inherit" });
+    expect(await child.exited).toBe(0);
+    rmSync(`${place.folder}/out`, { recursive: true });
+    return child.resourceUsage()?.maxRSS ?? Number.NaN;
+  };
+  const large = tarOf([{ path: "zeros", content: new Uint8Array(200_000_000) }]);
+  const small = tarOf([{ path: "zeros", content: new Uint8Array(1_000_000) }]);
+  for (const [size, bytes] of Object.entries({ small, large })) {
+    place.write(`${size}.tar`, bytes);
+    place.write(`${size}.gz`, Bun.gzipSync(bytes, { level: 1 }));
+  }
+  for (const kind of ["tar", "gz"]) {
+    const before = await peak(`small.${kind}`);
+    expect(before).toBeGreaterThan(1_000_000);
+    expect((await peak(`large.${kind}`)) - before).toBeLessThan(40_000_000);
+  }
+}, 60_000);
 
 test("a bundle is closed to others, since its root may hold set-id programs", async () => {
   using place = new Place();
