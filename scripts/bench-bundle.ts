@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dockerOf, type TestImage } from "../test/bundle/make-image.ts";
 import { type TestEntry, tarOf } from "../test/bundle/make-tar.ts";
+import { peakUntilEnd } from "../test/bundle/peak-memory.ts";
 
 const LAYERS = 5;
 const LAYER_BYTES = 100_000_000;
@@ -37,8 +38,10 @@ type Run = { readonly ms: number; readonly peak: number };
 async function run(argv: readonly string[], cwd: string): Promise<Run> {
   const start = performance.now();
   const child = Bun.spawn([...argv], { cwd, stdout: "inherit", stderr: "inherit" });
+  const peak = peakUntilEnd(child);
   if ((await child.exited) !== 0) throw new Error(`${argv.join(" ")} failed`);
-  return { ms: performance.now() - start, peak: child.resourceUsage()?.maxRSS ?? 0 };
+  const ms = performance.now() - start;
+  return { ms, peak: await peak };
 }
 
 const median = (values: readonly number[]): number => values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
