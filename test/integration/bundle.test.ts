@@ -8,7 +8,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -432,25 +431,14 @@ describe("what a run that is interrupted leaves", () => {
         { path: "large", size: 8_000_000_000 },
       ]).subarray(0, -1024),
     );
-    const running = new Running(["sh", "-c", `(cat ${head}; exec sleep 60) | exec ${binary} bundle - out`], { cwd: place.folder });
+    const script = `(cat ${head}; exec sleep 60) | sh -c 'echo $$ > ${place.folder}/pid; exec ${binary} bundle - out'`;
+    const running = new Running(["sh", "-c", script], { cwd: place.folder });
     await until(() => existsSync(`${place.folder}/.out.box-bundle/rootfs/large`), "the first files");
     return running;
   }
-  const pidOf = (place: Place): number =>
-    Number(
-      readdirSync("/proc").find(
-        (pid) => /^\d+$/.test(pid) && commandOf(pid) === [binary, "bundle", "-", "out", ""].join("\0") && cwdOf(pid) === place.folder,
-      ),
-    );
-  const commandOf = (pid: string): string => readOr(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-  const cwdOf = (pid: string): string => readOr(() => readlinkSync(`/proc/${pid}/cwd`));
-  function readOr(read: () => string): string {
-    try {
-      return read();
-    } catch {
-      return "";
-    }
-  }
+  const pidOf = (place: Place): number => Number(readFileSync(`${place.folder}/pid`, "utf8"));
+  /** A dead one whose parent has not looked yet is at its end too. */
+  const isOver = (pid: number): boolean => !existsSync(`/proc/${pid}/exe`) || readFileSync(`/proc/${pid}/cmdline`, "utf8") === "";
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     test(`by ${signal}: nothing`, async () => {
@@ -459,19 +447,19 @@ describe("what a run that is interrupted leaves", () => {
       process.kill(pidOf(place), signal);
       await until(() => !existsSync(`${place.folder}/.out.box-bundle`), "the end");
       running.child.kill();
-      expect(readdirSync(place.folder).sort()).toEqual(["head.tar"]);
+      expect(readdirSync(place.folder).sort()).toEqual(["head.tar", "pid"]);
     });
 
   test("by SIGKILL: no bundle, and what the next run removes", async () => {
     using place = new Place();
     using running = await begun(place);
     process.kill(pidOf(place), "SIGKILL");
-    await until(() => Number.isNaN(pidOf(place)), "the end");
+    await until(() => isOver(pidOf(place)), "the end");
     running.child.kill();
-    expect(readdirSync(place.folder).sort()).toEqual([".out.box-bundle", "head.tar"]);
+    expect(readdirSync(place.folder).sort()).toEqual([".out.box-bundle", "head.tar", "pid"]);
     place.write("source.tar", tarOf(root));
     expect(await place.made("source.tar")).toHaveLength(7);
-    expect(readdirSync(place.folder).sort()).toEqual(["head.tar", "source.tar"]);
+    expect(readdirSync(place.folder).sort()).toEqual(["head.tar", "pid", "source.tar"]);
   });
 
   test("while it goes on: another is told", async () => {
@@ -481,7 +469,7 @@ describe("what a run that is interrupted leaves", () => {
     const told = await place.box(["source.tar", "out"]);
     expect(told).toEqual({ exitCode: 1, stdout: "", stderr: "box: another box is working in .out.box-bundle\n" });
     process.kill(pidOf(place), "SIGKILL");
-    await until(() => Number.isNaN(pidOf(place)), "the end");
+    await until(() => isOver(pidOf(place)), "the end");
     running.child.kill();
   });
 
