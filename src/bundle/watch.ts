@@ -43,7 +43,7 @@ export function checkSignals(): void {
   if (caught !== undefined) throw new Interrupted(caught);
 }
 
-const BREATH_MS = 20;
+const BREATH_MS = 50;
 let lastBreath = 0;
 
 /**
