@@ -21,7 +21,12 @@ export const containerFlags: readonly FlagRow[] = [
   { name: "cgroupns", value: "NS", help: "what is seen of cgroups: the same" },
   { name: "userns", value: "NS", help: "users: the same" },
   { name: "ns", value: "TYPE=NS", repeats: true, help: "any of net, pid, mount, ipc, uts, cgroup, user and time" },
-  { name: "plugin", value: "FILE", repeats: true, help: "load a plugin: a .ts or .js file, or a built-in one by name" },
+  {
+    name: "plugin",
+    value: "FILE[:OPTIONS]",
+    repeats: true,
+    help: "load a plugin: a .ts or .js file, a folder with a package.json, or a built-in one by name",
+  },
   { name: "rm", help: "remove the container at its end (always so for run)" },
   { name: "help", help: "show this help" },
 ];

@@ -40,7 +40,8 @@ export async function plannedAs(parsed: Parsed, globals: Globals): Promise<Plann
   const { container, facts, plugins, locate } = loaded;
   const bare = locating(locate, () => planContainer(container, facts));
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
-  const notes = [...loaded.notes, ...(plugins?.notes ?? []), ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
+  const ofPlugins = [...(plugins?.notes ?? []), ...(plugins?.origins?.changes() ?? [])];
+  const notes = [...loaded.notes, ...ofPlugins, ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
   const plan: Plan = { ...bare, notes };
   return { plan, loaded, pluginOf: (origin) => plugins?.origins?.of(origin).plugin };
 }

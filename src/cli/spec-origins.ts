@@ -1,15 +1,19 @@
 // Which part of a Spec comes from which plugin. Taps of the hook `config` change it as they like, so it is compared with
-// what it was before each: what is new is that plugin's, and what was moved still knows where it stood at first.
+// what it was before each: what is new is that plugin's, and what was moved still knows where it stood at first. Compared
+// only when somebody asks: most starts have no error and print no plan.
 
 import { joinPath } from "../config/faults.ts";
 import { isObject } from "../config/rule.ts";
 import type { Spec } from "../config/spec.ts";
+import { changedPaths } from "./changed-paths.ts";
 
 export type SpecOrigins = {
-  /** Looks at what a tap has made of the Spec. */
-  readonly note: (spec: Spec, plugin: string) => void;
+  /** Takes what a tap has made of the Spec, as JSON. */
+  readonly note: (text: string, plugin: string) => void;
   /** For the origin of a step: the plugin that put it there or changed it, and where it was before all plugins. */
   readonly of: (origin: string) => { readonly plugin?: string; readonly from: string };
+  /** What each tap changed, in words for the printed plan. */
+  readonly changes: () => string[];
 };
 
 /** Of a value in the Spec: from where in the first Spec, or by whom; `parts` where those differ from the whole. */
@@ -18,28 +22,50 @@ type Trace =
   | { readonly plugin: string }
   | { readonly from: string; readonly parts: ReadonlyMap<string, Trace> };
 
-const copyOf = (spec: Spec): unknown => JSON.parse(JSON.stringify(spec));
+type Version = { readonly spec: unknown; readonly plugin: string };
 
 export function followSpec(first: Spec): SpecOrigins {
-  let value = copyOf(first);
-  let trace: Trace = { from: "" };
+  const texts = [{ text: JSON.stringify(first), plugin: "" }];
+  let seen: { readonly versions: readonly Version[]; readonly trace: Trace } | undefined;
+  const look = (): NonNullable<typeof seen> => {
+    if (seen !== undefined) return seen;
+    const versions = texts.map(({ text, plugin }) => ({ spec: JSON.parse(text) as unknown, plugin }));
+    seen = { versions, trace: traceOf(versions) };
+    return seen;
+  };
   return {
-    note(spec, plugin) {
-      const next = copyOf(spec);
-      trace = compare(value, trace, next, plugin);
-      value = next;
+    note(text, plugin) {
+      texts.push({ text, plugin });
+      seen = undefined;
     },
-    of(origin) {
-      const keys = keysOf(origin);
-      // Not all origins are paths in it: some are flags, or box itself.
-      if (!isObject(value) || !Object.hasOwn(value, keys[0] ?? "")) return { from: origin };
-      const found = keys.reduce(partOf, trace);
-      if ("plugin" in found) return { plugin: found.plugin, from: origin };
-      const changer = origin.endsWith("]") ? changerOf(found) : undefined;
-      return { from: found.from, ...(changer === undefined ? {} : { plugin: changer }) };
-    },
+    of: (origin) => originIn(look(), origin),
+    changes: () => changesOf(look().versions),
   };
 }
+
+function originIn({ versions, trace }: { versions: readonly Version[]; trace: Trace }, origin: string): ReturnType<SpecOrigins["of"]> {
+  const keys = keysOf(origin);
+  const last = versions.at(-1)?.spec;
+  // Not all origins are paths in it: some are flags, or box itself.
+  if (!isObject(last) || !Object.hasOwn(last, keys[0] ?? "")) return { from: origin };
+  const found = keys.reduce(partOf, trace);
+  if ("plugin" in found) return { plugin: found.plugin, from: origin };
+  const changer = origin.endsWith("]") ? changerOf(found) : undefined;
+  return { from: found.from, ...(changer === undefined ? {} : { plugin: changer }) };
+}
+
+function traceOf(versions: readonly Version[]): Trace {
+  let trace: Trace = { from: "" };
+  for (const [index, { spec, plugin }] of versions.entries())
+    if (index > 0) trace = compare(versions[index - 1]?.spec, trace, spec, plugin);
+  return trace;
+}
+
+const changesOf = (versions: readonly Version[]): string[] =>
+  versions.flatMap(({ spec, plugin }, index) => {
+    const paths = index === 0 ? [] : changedPaths(versions[index - 1]?.spec, spec);
+    return paths.length === 0 ? [] : [`${plugin} changed ${paths.join(", ")}`];
+  });
 
 /** `linux.sysctl["a.b"][3]` as its keys. */
 const keysOf = (path: string): string[] =>

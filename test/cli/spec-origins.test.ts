@@ -9,7 +9,7 @@ function after(taps: Readonly<Record<string, (spec: Spec) => unknown>>, origins:
   const followed = followSpec(spec);
   for (const [name, tap] of Object.entries(taps)) {
     spec = (tap(spec) as Spec | undefined) ?? spec;
-    followed.note(spec, name);
+    followed.note(JSON.stringify(spec), name);
   }
   return origins.map((origin) => {
     const { plugin, from } = followed.of(origin);

@@ -79,6 +79,9 @@ const applets = [
 const needs = {
   root: () => process.getuid?.() === 0 || "root's rights (run the tests as root)",
   busybox: () => existsSync(busybox) || "a static busybox (Debian package busybox-static)",
+  podman: () =>
+    ["podman", "conmon", "catatonit", "nsenter"].every((name) => Bun.which(name) !== null) ||
+    "podman (Debian packages podman, conmon, catatonit, util-linux)",
   runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
   setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
   lsns: () => Bun.which("lsns") !== null || "lsns (Debian package util-linux)",
