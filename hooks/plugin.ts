@@ -18,12 +18,28 @@ export type Plugin<Options = Record<string, unknown>> = {
 export type PluginHost = {
   /** `container:ID`, `pid:NUMBER` or an absolute path as an entry of linux.namespaces; throws when there is none. */
   resolveNamespace(reference: string, key: NamespaceKey): Namespace;
+  /** Memory, processors and cgroups of the machine, read at each call. */
+  machine(): MachineFacts;
+  /** Tells the user of something that stops nothing, under the plugin's name. */
+  warn(message: string): void;
+  /** Waits for the lock on a file, which is made when there is none; disposing of the result, or the end of box, lets go of it. */
+  lock(path: string): Promise<Disposable>;
+};
+
+export type MachineFacts = {
+  readonly memoryBytes: number;
+  /** Processors that are online. */
+  readonly cpus: number;
+  /** The version whose cgroups have the controllers; undefined where none are mounted. */
+  readonly cgroupVersion: 1 | 2 | undefined;
 };
 
 /** The small part of JSON Schema that options need. */
 export type Schema =
   | { readonly type: "string"; readonly enum?: readonly string[] }
   | { readonly type: "number" | "integer" | "boolean" }
+  /** An amount: `2` or `50%`. */
+  | { readonly type: readonly ["number", "string"] }
   | { readonly type: "array"; readonly items: Schema }
   | ObjectSchema;
 

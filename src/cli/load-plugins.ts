@@ -11,9 +11,12 @@ import { nearest } from "../config/faults.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
+import { hostReader } from "../execute/files.ts";
+import { lockFile } from "../execute/lock-file.ts";
 import type { Container } from "../plan/plan-container.ts";
 import { sortOptions } from "../plan/sort-options.ts";
 import type { PluginUse } from "../state/state.ts";
+import { readMachineFacts } from "./machine-facts.ts";
 import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
 import { reportWarning } from "./report-error.ts";
@@ -40,6 +43,7 @@ export type Plugins = {
 
 /** First-party plugins, each loaded when it is named. */
 const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
+  "cgroup-limits": () => import("../../plugins/cgroup-limits.ts"),
   "share-namespace": () => import("../../plugins/share-namespace.ts"),
 };
 
@@ -95,7 +99,7 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
   taps.plugin = label;
   try {
     await timed(label, "apply", LOAD_TIMEOUT_MS, async () =>
-      plugin.apply(hooks, given as Record<string, unknown>, hostOf(options.stateRoot)),
+      plugin.apply(hooks, given as Record<string, unknown>, hostOf(label, options.stateRoot)),
     );
   } finally {
     taps.plugin = undefined;
@@ -103,8 +107,11 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
   return { label, name, options: given };
 }
 
-const hostOf = (stateRoot: string): PluginHost => ({
+const hostOf = (label: string, stateRoot: string): PluginHost => ({
   resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: resolveNamespace(stateRoot, reference, namespaceKeys[key]) }),
+  machine: () => readMachineFacts(hostReader),
+  warn: (message) => reportWarning(new BoxError({ origin: label, what: message })),
+  lock: lockFile,
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

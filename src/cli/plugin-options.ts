@@ -30,11 +30,13 @@ function fits(schema: Schema, value: unknown): boolean {
   if (schema.type === "integer") return Number.isInteger(value);
   if (schema.type === "number") return typeof value === "number" && Number.isFinite(value);
   if (schema.type === "boolean") return typeof value === "boolean";
+  if (Array.isArray(schema.type)) return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
   return schema.type === "string" && typeof value === "string" && (schema.enum === undefined || schema.enum.includes(value));
 }
 
 function expectedOf(schema: Schema): string {
   if (schema.type === "string" && schema.enum !== undefined) return `one of ${schema.enum.join(", ")}`;
+  if (typeof schema.type !== "string") return "a number or a string";
   const words = {
     string: "a string",
     number: "a number",

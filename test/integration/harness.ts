@@ -88,6 +88,7 @@ const needs = {
     (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&
       existsSync("/sys/kernel/mm/hugepages/hugepages-2048kB")) ||
     "the hugetlb controller in a cgroup v2 beside v1, and huge pages of 2 MB",
+  "cgroup v1": () => existsSync("/sys/fs/cgroup/memory/memory.limit_in_bytes") || "controllers in cgroup v1",
   "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
 } as const;
 

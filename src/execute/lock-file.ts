@@ -1,0 +1,29 @@
+// A lock for plugins, on a file that is made for it: JavaScript has no flock(2). It ends with the process, however that
+// ends. Waiting takes turns with timers, so that a tap's time limit holds.
+
+import { BoxError } from "../errors.ts";
+import { errnoName } from "../linux/errno-name.ts";
+import { cString, systemCall } from "./libc.ts";
+
+const AT_FDCWD = -100;
+/** O_RDWR | O_CREAT | O_CLOEXEC: no program that is started meanwhile holds the lock longer than box does. */
+const O_RDWR_CREAT_CLOEXEC = 0o2000102;
+const OWNER_ONLY = 0o600;
+const LOCK_EX_NB = 2 | 4;
+const EWOULDBLOCK = 11;
+const WAIT_MS = 5;
+
+export async function lockFile(path: string): Promise<Disposable> {
+  const name = cString(path);
+  const fd = systemCall("openat", AT_FDCWD, name.address, O_RDWR_CREAT_CLOEXEC, OWNER_ONLY);
+  if (fd < 0) throw new BoxError({ what: "cannot open", object: path, errno: errnoName(-fd) });
+  for (;;) {
+    const result = systemCall("flock", fd, LOCK_EX_NB);
+    if (result === 0) return { [Symbol.dispose]: () => void systemCall("close", fd) };
+    if (result !== -EWOULDBLOCK) {
+      systemCall("close", fd);
+      throw new BoxError({ what: "cannot lock", object: path, errno: errnoName(-result) });
+    }
+    await Bun.sleep(WAIT_MS);
+  }
+}
