@@ -44,6 +44,7 @@ export type Plugins = {
 /** First-party plugins, each loaded when it is named. */
 const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
   "cgroup-limits": () => import("../../plugins/cgroup-limits.ts"),
+  network: () => import("../../plugins/network.ts"),
   "share-namespace": () => import("../../plugins/share-namespace.ts"),
 };
 

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { newHooks } from "../../hooks/hooks.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import cgroupLimits from "../../plugins/cgroup-limits.ts";
+import network from "../../plugins/network.ts";
 import { targets } from "../../scripts/build.ts";
 import type { FlagRow } from "../../src/cli/arguments.ts";
 import { commands, globalFlags } from "../../src/cli/commands.ts";
@@ -225,7 +226,7 @@ describe("README.md lists", () => {
   });
 });
 
-for (const { name, options } of [cgroupLimits])
+for (const { name, options } of [cgroupLimits, network])
   plainTest(`docs/plugin-${name}.md lists its options`, () => {
     const listed = tableOf(read(`docs/plugin-${name}.md`), "Options").map(([cell = ""]) => cell.replaceAll("`", ""));
     expect(listed).toEqual(Object.keys(options?.properties ?? {}));

@@ -1,0 +1,33 @@
+// Undoes what join-network.ts has done, or what there is of it: it may have stopped anywhere, or not have begun.
+
+import type { PluginHost } from "../../hooks/plugin.ts";
+import { removeRules } from "./firewall.ts";
+import { type Lease, leaseFolder, nameOf, readLeases, removeLease } from "./leases.ts";
+import { isMadeHere, type Link, readLinks, removeLink, setLocalRoutes } from "./links.ts";
+
+export type Member = { readonly id: string; readonly pid: number };
+
+export async function leaveNetwork({ id, pid }: Member, bridge: string, { lock }: PluginHost): Promise<void> {
+  const folder = leaseFolder();
+  using _lock = await lock(`${folder}/lock`);
+  const name = nameOf(id, pid);
+  const links = await readLinks();
+  const lease = readLeases(folder).find((one) => one.name === name);
+  if (lease !== undefined) await undo(folder, lease, links);
+  // A bridge that was not finished has this name too.
+  else if (links.some(({ ifname }) => ifname === name)) await removeLink(name);
+  const madeHere = links.some((link) => link.ifname === bridge && isMadeHere(link));
+  const isUsed = links.some(({ ifname, master }) => master === bridge && ifname !== name);
+  if (madeHere && !isUsed) await removeLink(bridge);
+}
+
+/** The lease goes last: as long as it is there, the rest is tried again. */
+export async function undo(folder: string, lease: Lease, links: readonly Link[]): Promise<void> {
+  const { name, bridge, ports, tool } = lease;
+  const others = readLeases(folder).filter((one) => one.name !== name && one.bridge === bridge && one.ports.length > 0);
+  const madeHere = links.some((link) => link.ifname === bridge && isMadeHere(link));
+  if (ports.length > 0 && others.length === 0 && madeHere) setLocalRoutes(bridge, false);
+  if (tool !== undefined) await removeRules(tool, name);
+  if (links.some(({ ifname }) => ifname === name)) await removeLink(name);
+  removeLease(folder, name);
+}

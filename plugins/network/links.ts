@@ -1,0 +1,116 @@
+// Bridges and pairs of virtual Ethernet devices, by the program ip(8) of iproute2. A pair's two ends are `name` on the host
+// and the interface in the container; whichever end goes, takes the other with it.
+
+import { existsSync, writeFileSync } from "node:fs";
+import { runProgram } from "./run-program.ts";
+import { contains, gatewayOf, macOf, overlap, parseAddress, parseSubnet, type Subnet, showAddress, showSubnet } from "./subnet.ts";
+
+/** The part of `ip -json -details address show` that is looked at. */
+export type Link = {
+  readonly ifname: string;
+  readonly mtu: number;
+  /** The bridge that it is a port of. */
+  readonly master?: string;
+  readonly ifalias?: string;
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly prefixlen: number }[];
+};
+type Route = { readonly dst: string; readonly dev?: string };
+
+export const readLinks = async (): Promise<Link[]> =>
+  JSON.parse(await runProgram(["ip", "-json", "-details", "address", "show"])) as Link[];
+
+/** What a bridge that was made here has as its alias, which nothing but people reads otherwise. */
+const MADE_HERE = "made-by-box";
+export const isMadeHere = ({ ifalias }: Link): boolean => ifalias === MADE_HERE;
+
+export type Bridge = { readonly name: string; readonly subnet: Subnet; readonly gateway: number; readonly mtu: number };
+
+/** A bridge that is there, as it is. `subnet`: when it has to have an address in that one. */
+export function asBridge({ ifname: name, linkinfo, addr_info, mtu }: Link, subnet: Subnet | undefined): Bridge {
+  if (linkinfo?.info_kind !== "bridge") throw new Error(`bridge: there is an interface ${name}, and it is no bridge`);
+  for (const { family, local, prefixlen } of addr_info) {
+    const own = family === "inet" ? parseSubnet(`${local}/${prefixlen}`) : undefined;
+    const fits = own !== undefined && (subnet === undefined || showSubnet(own) === showSubnet(subnet));
+    if (fits) return { name, subnet: own, gateway: parseAddress(local) ?? gatewayOf(own), mtu };
+  }
+  const which = subnet === undefined ? "IPv4 address" : `address in ${showSubnet(subnet)}`;
+  throw new Error(`bridge: ${name} is there and has no ${which}`);
+}
+
+/**
+ * Makes a bridge under the name `unfinished`, and gives it its own when it is complete: so whoever comes upon the name
+ * after a crash finds all of it, or nothing.
+ */
+export async function makeBridge(
+  name: string,
+  subnet: Subnet,
+  links: readonly Link[],
+  mtu: number | undefined,
+  unfinished: string,
+): Promise<Bridge> {
+  const routes = JSON.parse(await runProgram(["ip", "-json", "-4", "route", "show"])) as Route[];
+  for (const { dst, dev = "nothing" } of routes) {
+    const other = parseSubnet(dst);
+    if (other !== undefined && overlap(other, subnet))
+      throw new Error(`subnet: ${showSubnet(subnet)} overlaps ${showSubnet(other)}, which is behind ${dev}: name another one`);
+  }
+  // What leaves this machine in the end should fit through there.
+  const outside = routes.find(({ dst }) => dst === "default")?.dev;
+  const bridge = { name, subnet, gateway: gatewayOf(subnet), mtu: mtu ?? links.find(({ ifname }) => ifname === outside)?.mtu ?? 1500 };
+  await runProgram(
+    ["ip", "-batch", "-"],
+    [
+      // With an address of its own, which else is that of the port that has the lowest, and changes with these.
+      `link add name ${unfinished} mtu ${bridge.mtu} address ${macOf(bridge.gateway)} type bridge`,
+      `link set ${unfinished} alias ${MADE_HERE}`,
+      `address add ${showAddress(bridge.gateway)}/${subnet.prefix} dev ${unfinished}`,
+      `link set ${unfinished} name ${name}`,
+    ],
+  );
+  return bridge;
+}
+
+export type End = { readonly name: string; readonly interface: string; readonly address: number; readonly pid: number };
+
+/** Connects the network namespace of a process to the bridge. */
+export async function connect(bridge: Bridge, { name, interface: inside, address, pid }: End): Promise<void> {
+  const { mtu, gateway, subnet } = bridge;
+  await runProgram(
+    ["ip", "-batch", "-"],
+    [
+      `link add name ${name} mtu ${mtu} master ${bridge.name} type veth peer name ${inside} mtu ${mtu} address ${macOf(address)} netns ${pid}`,
+      `link set ${name} up`,
+      `link set ${bridge.name} up`,
+    ],
+  );
+  await runProgram(
+    ["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-batch", "-"],
+    [
+      `address add ${showAddress(address)}/${subnet.prefix} dev ${inside}`,
+      `link set ${inside} up`,
+      `route add default via ${showAddress(gateway)} dev ${inside}`,
+    ],
+  );
+}
+
+/** Also when it goes by itself in this moment, as a pair does soon after its container. */
+export async function removeLink(name: string): Promise<void> {
+  try {
+    await runProgram(["ip", "link", "delete", name]);
+  } catch (error) {
+    if ((await readLinks()).some(({ ifname }) => ifname === name)) throw error;
+  }
+}
+
+/** Whether packets from 127.0.0.1 go out through a bridge, as those to a forwarded port do. */
+export function setLocalRoutes(bridge: string, on: boolean): void {
+  const path = `/proc/sys/net/ipv4/conf/${bridge}/route_localnet`;
+  if (on || existsSync(path)) writeFileSync(path, on ? "1" : "0");
+}
+
+export const addressesOf = (links: readonly Link[], { name, subnet }: Bridge): number[] =>
+  links
+    .filter(({ ifname }) => ifname === name)
+    .flatMap(({ addr_info }) => addr_info.map(({ local }) => parseAddress(local) ?? -1))
+    .filter((address) => contains(subnet, address));

@@ -1,0 +1,22 @@
+// Runs a program of the host to its end. Box blocks signals while it starts a container, and what is started then begins
+// with every signal blocked; the programs here wait for none, and SIGKILL cannot be blocked.
+
+const LIMIT_MS = 10_000;
+
+/** Its stdout. Throws with the program's own words when it fails; `stdin` goes to it line by line. */
+export async function runProgram(argv: readonly [string, ...string[]], stdin: readonly string[] = []): Promise<string> {
+  const child = Bun.spawn([...argv], {
+    stdin: new Blob(stdin.map((line) => `${line}\n`)),
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  if (exitCode === 0) return stdout;
+  const words = child.signalCode === null ? stderr.trim() || `ended with ${exitCode}` : `ended by ${child.signalCode}`;
+  throw new Error(`${argv.join(" ")}: ${words.replaceAll(/\s*\n\s*/g, "; ")}`);
+}
+
+/** Which of these programs are not in PATH. */
+export const missing = (names: readonly string[]): string[] => names.filter((name) => Bun.which(name) === null);
