@@ -22,9 +22,15 @@ export type PluginHost = {
   machine(): MachineFacts;
   /** Tells the user of something that stops nothing, under the plugin's name. */
   warn(message: string): void;
-  /** Waits for the lock on a file, which is made when there is none; disposing of the result, or the end of box, lets go of it. */
-  lock(path: string): Promise<Disposable>;
+  /** Waits for the lock on a file, which is made when there is none. */
+  lock(path: string): Promise<Lock>;
 };
+
+/**
+ * Held until it is disposed of, or box has ended, however that came about. A program that is started with `fd` as one of its
+ * descriptors holds it too: so what goes on after the end of box is waited for.
+ */
+export type Lock = Disposable & { readonly fd: number };
 
 export type MachineFacts = {
   readonly memoryBytes: number;

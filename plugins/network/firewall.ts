@@ -3,7 +3,7 @@
 import { iptablesRemoval, iptablesRules } from "./iptables-rules.ts";
 import { nftRemoval, nftRules } from "./nft-rules.ts";
 import type { Port } from "./ports.ts";
-import { missing, runProgram } from "./run-program.ts";
+import { missing, type Run } from "./run-program.ts";
 
 export type Tool = "nft" | "iptables";
 
@@ -23,13 +23,13 @@ const programs: Readonly<Record<Tool, readonly string[]>> = { nft: ["nft"], ipta
 export const toolOf = (asked: Tool | undefined): Tool | undefined =>
   (asked === undefined ? (["nft", "iptables"] as const) : [asked]).find((tool) => missing(programs[tool]).length === 0);
 
-export async function addRules(tool: Tool, rules: Rules): Promise<void> {
-  if (tool === "nft") await runProgram(["nft", "-f", "-"], nftRules(rules));
-  else await runProgram(["iptables-restore", "--noflush", "--wait"], iptablesRules(rules));
+export async function addRules(run: Run, tool: Tool, rules: Rules): Promise<void> {
+  if (tool === "nft") await run(["nft", "-f", "-"], nftRules(rules));
+  else await run(["iptables-restore", "--noflush", "--wait"], iptablesRules(rules));
 }
 
 /** Also when there are none. */
-export async function removeRules(tool: Tool, name: string): Promise<void> {
-  if (tool === "nft") await runProgram(["nft", "-f", "-"], nftRemoval(name));
-  else await runProgram(["iptables-restore", "--noflush", "--wait"], iptablesRemoval(name, await runProgram(["iptables-save"])));
+export async function removeRules(run: Run, tool: Tool, name: string): Promise<void> {
+  if (tool === "nft") await run(["nft", "-f", "-"], nftRemoval(name));
+  else await run(["iptables-restore", "--noflush", "--wait"], iptablesRemoval(name, await run(["iptables-save"])));
 }

@@ -5,31 +5,32 @@ import type { PluginHost } from "../../hooks/plugin.ts";
 import { addRules, toolOf } from "./firewall.ts";
 import { type Lease, leaseFolder, nameOf, readLeases, writeLease } from "./leases.ts";
 import { type Member, undo } from "./leave-network.ts";
-import { addressesOf, asBridge, type Bridge, connect, isMadeHere, makeBridge, readLinks, setLocalRoutes } from "./links.ts";
+import { addressesOf, asBridge, type Bridge, connect, makeBridge, readLinks, setLocalRoutes } from "./links.ts";
 import { checkFree, collide, isLoopback, showPort } from "./ports.ts";
+import { runUnder } from "./run-program.ts";
 import { type Settings, usualSubnet } from "./settings.ts";
 import { isHost, pickAddress, showAddress, showSubnet } from "./subnet.ts";
 
 export async function joinNetwork({ id, pid }: Member, settings: Settings, host: PluginHost): Promise<void> {
   const folder = leaseFolder();
-  using _lock = await host.lock(`${folder}/lock`);
+  using held = await host.lock(`${folder}/lock`);
+  const run = runUnder(held);
   const name = nameOf(id, pid);
-  const links = await readLinks();
+  const links = await readLinks(run);
   const isThere = (lease: Lease): boolean => links.some(({ ifname }) => ifname === lease.name);
   // Whose pair is gone, has no network any more: its address may be given away, once no rules lead there.
-  for (const lease of readLeases(folder)) if (!isThere(lease)) await undo(folder, lease, links);
+  for (const lease of readLeases(folder)) if (!isThere(lease)) await undo(run, folder, lease, links);
   const leases = readLeases(folder);
 
   const { ports, masquerade } = settings;
   await checkPorts(settings, leases);
   const present = links.find(({ ifname }) => ifname === settings.bridge);
-  const madeHere = present === undefined || isMadeHere(present);
   const bridge =
     present === undefined
-      ? await makeBridge(settings.bridge, settings.subnet ?? usualSubnet, links, settings.mtu, name)
+      ? await makeBridge(run, settings.bridge, settings.subnet ?? usualSubnet, links, settings.mtu, name)
       : asBridge(present, settings.subnet);
   const local = ports.find(isLoopback);
-  if (local !== undefined && !madeHere)
+  if (local !== undefined && !bridge.madeHere)
     throw new Error(
       `ports: ${showPort(local)} needs a bridge that box made, since ${bridge.name} would have to route what is for 127.0.0.1`,
     );
@@ -40,11 +41,11 @@ export async function joinNetwork({ id, pid }: Member, settings: Settings, host:
   prepareForwarding(settings, tool !== undefined, host);
 
   writeLease(folder, { name, id, bridge: bridge.name, address, ports, tool });
-  await connect(bridge, { name, interface: settings.interface, address, pid });
+  await connect(run, bridge, { name, interface: settings.interface, address, pid });
   const addresses = { subnet: showSubnet(bridge.subnet), address: showAddress(address) };
-  if (tool !== undefined) await addRules(tool, { name, bridge: bridge.name, ...addresses, ports, masquerade });
+  if (tool !== undefined) await addRules(run, tool, { name, bridge: bridge.name, ...addresses, ports, masquerade });
   // Packets of 127.0.0.1 to a bridge; only now, with the rules that keep those from it out.
-  if (ports.length > 0 && madeHere) setLocalRoutes(bridge.name, true);
+  if (ports.length > 0 && bridge.madeHere) setLocalRoutes(bridge.name, true);
 }
 
 async function checkPorts({ ports }: Settings, leases: readonly Lease[]): Promise<void> {

@@ -2,7 +2,7 @@
 // and the interface in the container; whichever end goes, takes the other with it.
 
 import { existsSync, writeFileSync } from "node:fs";
-import { runProgram } from "./run-program.ts";
+import type { Run } from "./run-program.ts";
 import { contains, gatewayOf, macOf, overlap, parseAddress, parseSubnet, type Subnet, showAddress, showSubnet } from "./subnet.ts";
 
 /** The part of `ip -json -details address show` that is looked at. */
@@ -17,22 +17,29 @@ export type Link = {
 };
 type Route = { readonly dst: string; readonly dev?: string };
 
-export const readLinks = async (): Promise<Link[]> =>
-  JSON.parse(await runProgram(["ip", "-json", "-details", "address", "show"])) as Link[];
+export const readLinks = async (run: Run): Promise<Link[]> =>
+  JSON.parse(await run(["ip", "-json", "-details", "address", "show"])) as Link[];
 
 /** What a bridge that was made here has as its alias, which nothing but people reads otherwise. */
 const MADE_HERE = "made-by-box";
 export const isMadeHere = ({ ifalias }: Link): boolean => ifalias === MADE_HERE;
 
-export type Bridge = { readonly name: string; readonly subnet: Subnet; readonly gateway: number; readonly mtu: number };
+export type Bridge = {
+  readonly name: string;
+  readonly subnet: Subnet;
+  readonly gateway: number;
+  readonly mtu: number;
+  readonly madeHere: boolean;
+};
 
 /** A bridge that is there, as it is. `subnet`: when it has to have an address in that one. */
-export function asBridge({ ifname: name, linkinfo, addr_info, mtu }: Link, subnet: Subnet | undefined): Bridge {
+export function asBridge(link: Link, subnet: Subnet | undefined): Bridge {
+  const { ifname: name, linkinfo, addr_info, mtu } = link;
   if (linkinfo?.info_kind !== "bridge") throw new Error(`bridge: there is an interface ${name}, and it is no bridge`);
   for (const { family, local, prefixlen } of addr_info) {
     const own = family === "inet" ? parseSubnet(`${local}/${prefixlen}`) : undefined;
     const fits = own !== undefined && (subnet === undefined || showSubnet(own) === showSubnet(subnet));
-    if (fits) return { name, subnet: own, gateway: parseAddress(local) ?? gatewayOf(own), mtu };
+    if (fits) return { name, subnet: own, gateway: parseAddress(local) ?? gatewayOf(own), mtu, madeHere: isMadeHere(link) };
   }
   const which = subnet === undefined ? "IPv4 address" : `address in ${showSubnet(subnet)}`;
   throw new Error(`bridge: ${name} is there and has no ${which}`);
@@ -43,13 +50,14 @@ export function asBridge({ ifname: name, linkinfo, addr_info, mtu }: Link, subne
  * after a crash finds all of it, or nothing.
  */
 export async function makeBridge(
+  run: Run,
   name: string,
   subnet: Subnet,
   links: readonly Link[],
   mtu: number | undefined,
   unfinished: string,
 ): Promise<Bridge> {
-  const routes = JSON.parse(await runProgram(["ip", "-json", "-4", "route", "show"])) as Route[];
+  const routes = JSON.parse(await run(["ip", "-json", "-4", "route", "show"])) as Route[];
   for (const { dst, dev = "nothing" } of routes) {
     const other = parseSubnet(dst);
     if (other !== undefined && overlap(other, subnet))
@@ -57,8 +65,9 @@ export async function makeBridge(
   }
   // What leaves this machine in the end should fit through there.
   const outside = routes.find(({ dst }) => dst === "default")?.dev;
-  const bridge = { name, subnet, gateway: gatewayOf(subnet), mtu: mtu ?? links.find(({ ifname }) => ifname === outside)?.mtu ?? 1500 };
-  await runProgram(
+  const most = mtu ?? links.find(({ ifname }) => ifname === outside)?.mtu ?? 1500;
+  const bridge: Bridge = { name, subnet, gateway: gatewayOf(subnet), mtu: most, madeHere: true };
+  await run(
     ["ip", "-batch", "-"],
     [
       // With an address of its own, which else is that of the port that has the lowest, and changes with these.
@@ -74,17 +83,18 @@ export async function makeBridge(
 export type End = { readonly name: string; readonly interface: string; readonly address: number; readonly pid: number };
 
 /** Connects the network namespace of a process to the bridge. */
-export async function connect(bridge: Bridge, { name, interface: inside, address, pid }: End): Promise<void> {
+export async function connect(run: Run, bridge: Bridge, { name, interface: inside, address, pid }: End): Promise<void> {
   const { mtu, gateway, subnet } = bridge;
-  await runProgram(
+  await run(
     ["ip", "-batch", "-"],
     [
       `link add name ${name} mtu ${mtu} master ${bridge.name} type veth peer name ${inside} mtu ${mtu} address ${macOf(address)} netns ${pid}`,
       `link set ${name} up`,
-      `link set ${bridge.name} up`,
+      // Not yet, if box was killed right after it was made.
+      ...(bridge.madeHere ? [`link set ${bridge.name} up`] : []),
     ],
   );
-  await runProgram(
+  await run(
     ["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-batch", "-"],
     [
       `address add ${showAddress(address)}/${subnet.prefix} dev ${inside}`,
@@ -95,11 +105,11 @@ export async function connect(bridge: Bridge, { name, interface: inside, address
 }
 
 /** Also when it goes by itself in this moment, as a pair does soon after its container. */
-export async function removeLink(name: string): Promise<void> {
+export async function removeLink(run: Run, name: string): Promise<void> {
   try {
-    await runProgram(["ip", "link", "delete", name]);
+    await run(["ip", "link", "delete", name]);
   } catch (error) {
-    if ((await readLinks()).some(({ ifname }) => ifname === name)) throw error;
+    if ((await readLinks(run)).some(({ ifname }) => ifname === name)) throw error;
   }
 }
 

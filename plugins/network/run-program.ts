@@ -1,14 +1,22 @@
-// Runs a program of the host to its end. Box blocks signals while it starts a container, and what is started then begins
+// Runs programs of the host to their end. Box blocks signals while it starts a container, and what is started then begins
 // with every signal blocked; the programs here wait for none, and SIGKILL cannot be blocked.
+
+import type { Lock } from "../../hooks/plugin.ts";
 
 const LIMIT_MS = 10_000;
 
 /** Its stdout. Throws with the program's own words when it fails; `stdin` goes to it line by line. */
-export async function runProgram(argv: readonly [string, ...string[]], stdin: readonly string[] = []): Promise<string> {
+export type Run = (argv: readonly [string, ...string[]], stdin?: readonly string[]) => Promise<string>;
+
+/** Each program holds the lock too: when box is killed, nobody comes upon work that one of them is still at. */
+export const runUnder =
+  ({ fd }: Lock): Run =>
+  async (argv, stdin = []) =>
+    await runProgram(argv, stdin, fd);
+
+async function runProgram(argv: readonly string[], stdin: readonly string[], lock: number): Promise<string> {
   const child = Bun.spawn([...argv], {
-    stdin: new Blob(stdin.map((line) => `${line}\n`)),
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: [new Blob(stdin.map((line) => `${line}\n`)), "pipe", "pipe", lock],
     timeout: LIMIT_MS,
     killSignal: "SIGKILL",
   });

@@ -6,20 +6,20 @@ import { errnoName } from "../linux/errno-name.ts";
 import { cString, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
-/** O_RDWR | O_CREAT | O_CLOEXEC: no program that is started meanwhile holds the lock longer than box does. */
+/** O_RDWR | O_CREAT | O_CLOEXEC: a program that is started meanwhile holds the lock only if it is given the descriptor. */
 const O_RDWR_CREAT_CLOEXEC = 0o2000102;
 const OWNER_ONLY = 0o600;
 const LOCK_EX_NB = 2 | 4;
 const EWOULDBLOCK = 11;
 const WAIT_MS = 5;
 
-export async function lockFile(path: string): Promise<Disposable> {
+export async function lockFile(path: string): Promise<Disposable & { readonly fd: number }> {
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_RDWR_CREAT_CLOEXEC, OWNER_ONLY);
   if (fd < 0) throw new BoxError({ what: "cannot open", object: path, errno: errnoName(-fd) });
   for (;;) {
     const result = systemCall("flock", fd, LOCK_EX_NB);
-    if (result === 0) return { [Symbol.dispose]: () => void systemCall("close", fd) };
+    if (result === 0) return { fd, [Symbol.dispose]: () => void systemCall("close", fd) };
     if (result !== -EWOULDBLOCK) {
       systemCall("close", fd);
       throw new BoxError({ what: "cannot lock", object: path, errno: errnoName(-result) });

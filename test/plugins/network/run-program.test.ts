@@ -1,5 +1,18 @@
 import { expect, test } from "bun:test";
-import { missing, runProgram } from "../../../plugins/network/run-program.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { missing, type Run, runUnder } from "../../../plugins/network/run-program.ts";
+import { lockFile } from "../../../src/execute/lock-file.ts";
+
+const runProgram: Run = async (argv, stdin) => {
+  const folder = mkdtempSync(`${tmpdir()}/box-run-`);
+  try {
+    using lock = await lockFile(`${folder}/lock`);
+    return await runUnder(lock)(argv, stdin);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
 
 test("what it prints, and what it is given", async () => expect(await runProgram(["cat"], ["one", "two"])).toBe("one\ntwo\n"));
 test("nothing to read", async () => expect(await runProgram(["cat"])).toBe(""));
@@ -10,3 +23,23 @@ test("its own words when it fails, in one line", () =>
 test("no words", () => expect(runProgram(["sh", "-c", "exit 3"])).rejects.toThrow("sh -c exit 3: ended with 3"));
 test("a signal", () => expect(runProgram(["sh", "-c", "kill -9 $$"])).rejects.toThrow("sh -c kill -9 $$: ended by SIGKILL"));
 test("which ones there are", () => expect(missing(["sh", "no-such-program"])).toEqual(["no-such-program"]));
+
+test("what goes on after box has let go holds the lock", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/box-run-`);
+  expect(Bun.spawnSync(["mkfifo", `${folder}/fifo`]).exitCode).toBe(0);
+  const first = await lockFile(`${folder}/lock`);
+  const running = runUnder(first)(["cat", `${folder}/fifo`]);
+  first[Symbol.dispose]();
+  let isFree = false;
+  const second = lockFile(`${folder}/lock`).then((lock) => {
+    isFree = true;
+    lock[Symbol.dispose]();
+  });
+  // It has tried by now, and had it succeeded, this would be after what follows on that.
+  await new Promise(setImmediate);
+  expect(isFree).toBe(false);
+  await Bun.spawn(["sh", "-c", `echo > ${folder}/fifo`]).exited;
+  await Promise.all([running, second]);
+  expect(isFree).toBe(true);
+  rmSync(folder, { recursive: true });
+});
