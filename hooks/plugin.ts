@@ -19,9 +19,9 @@ export type PluginHost = {
   /** `container:ID`, `pid:NUMBER` or an absolute path as an entry of linux.namespaces; throws when there is none. */
   resolveNamespace(reference: string, key: NamespaceKey): Namespace;
   /** Memory, processors and cgroups of the machine, read at each call. */
-  machine(): MachineFacts;
+  machine(): Promise<MachineFacts>;
   /** Tells the user of something that stops nothing, under the plugin's name. */
-  warn(message: string): void;
+  warn(message: string): Promise<void>;
   /** Waits for the lock on a file, which is made when there is none. */
   lock(path: string): Promise<Lock>;
 };

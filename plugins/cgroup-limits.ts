@@ -38,11 +38,12 @@ const plugin: Plugin<Options> = {
   name: "cgroup-limits",
   options: { type: "object", properties: { ...limits, containers: { type: "array", items: forSome } } },
   apply(hooks, options, host) {
-    hooks.config.tap("cgroup-limits", (spec, { id }) => {
-      const wanted = readLimits(chosen(options, id, spec.annotations ?? {}), host.machine());
+    hooks.config.tapPromise("cgroup-limits", async (spec, { id }) => {
+      const wanted = readLimits(chosen(options, id, spec.annotations ?? {}), await host.machine());
       const resources = spec.linux?.resources ?? {};
       checkUnified(resources, wanted);
       spec.linux = { ...spec.linux, resources: lower(resources, wanted) };
+      return spec;
     });
   },
 };

@@ -38,7 +38,7 @@ export async function joinNetwork({ id, pid }: Member, settings: Settings, host:
   for (const lease of leases) if (lease.bridge === bridge.name) taken.add(lease.address);
   const address = chooseAddress(settings, bridge, id, taken);
   const tool = ports.length > 0 || masquerade ? toolOf(settings.firewall) : undefined;
-  prepareForwarding(settings, tool !== undefined, host);
+  await prepareForwarding(settings, tool !== undefined, host);
 
   writeLease(folder, { name, id, bridge: bridge.name, address, ports, tool });
   await connect(run, bridge, { name, interface: settings.interface, address, pid });
@@ -71,14 +71,14 @@ function chooseAddress({ address }: Settings, { name, subnet }: Bridge, id: stri
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 /** Says what will not be reached, unless that was asked for. */
-function prepareForwarding({ forward, masquerade }: Settings, hasRules: boolean, { warn }: PluginHost): void {
+async function prepareForwarding({ forward, masquerade }: Settings, hasRules: boolean, { warn }: PluginHost): Promise<void> {
   let on = readFileSync(forwarding, "utf8").trim() === "1";
   if (!on && forward === true) {
     writeFileSync(forwarding, "1");
     on = true;
   }
   if (!on && forward === undefined)
-    warn("net.ipv4.ip_forward is 0: nothing beyond this host is reached, nor are ports from there; forward: true turns it on");
+    await warn("net.ipv4.ip_forward is 0: nothing beyond this host is reached, nor are ports from there; forward: true turns it on");
   if (on && masquerade && !hasRules)
-    warn("neither nft nor iptables is in PATH: nothing beyond this host is reached, since answers would not find back");
+    await warn("neither nft nor iptables is in PATH: nothing beyond this host is reached, since answers would not find back");
 }

@@ -12,11 +12,9 @@ import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
 import { hostReader } from "../execute/files.ts";
-import { lockFile } from "../execute/lock-file.ts";
 import type { Container } from "../plan/plan-container.ts";
 import { sortOptions } from "../plan/sort-options.ts";
 import type { PluginUse } from "../state/state.ts";
-import { readMachineFacts } from "./machine-facts.ts";
 import { checkOptions } from "./plugin-options.ts";
 import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
 import { reportWarning } from "./report-error.ts";
@@ -110,9 +108,9 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
 
 const hostOf = (label: string, stateRoot: string): PluginHost => ({
   resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: resolveNamespace(stateRoot, reference, namespaceKeys[key]) }),
-  machine: () => readMachineFacts(hostReader),
-  warn: (message) => reportWarning(new BoxError({ origin: label, what: message })),
-  lock: lockFile,
+  machine: async () => (await import("./machine-facts.ts")).readMachineFacts(hostReader),
+  warn: async (message) => reportWarning(new BoxError({ origin: label, what: message })),
+  lock: async (path) => await (await import("../execute/lock-file.ts")).lockFile(path),
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

@@ -11,7 +11,7 @@ const GB = 2 ** 30;
 async function configure(options: Options, change: Partial<Spec> = {}, id = "db-1"): Promise<Spec["linux"]> {
   expect(checkOptions(cgroupLimits.options ?? { type: "object", properties: {} }, options)).toEqual([]);
   const hooks = newHooks();
-  const host = hostWith({ machine: () => ({ memoryBytes: 8 * GB, cpus: 4, cgroupVersion: 2 }) });
+  const host = hostWith({ machine: async () => ({ memoryBytes: 8 * GB, cpus: 4, cgroupVersion: 2 }) });
   await cgroupLimits.apply(hooks, options, host);
   const spec = { ...defaultSpec(), ...change };
   return ((await hooks.config.promise(spec, { id, bundle: "/b" })) ?? spec).linux;
