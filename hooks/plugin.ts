@@ -22,15 +22,13 @@ export type PluginHost = {
   machine(): Promise<MachineFacts>;
   /** Tells the user of something that stops nothing, under the plugin's name. */
   warn(message: string): Promise<void>;
-  /** Waits for the lock on a file, which is made when there is none. */
-  lock(path: string): Promise<Lock>;
+  /**
+   * Does `work` under the lock on a file, which is made when there is none. The lock is held until `work` is done or box has
+   * ended, however that came about. A program that is started with `fd` as one of its descriptors holds it too: so what
+   * goes on after the end of box is waited for.
+   */
+  lock<Value>(path: string, work: (fd: number) => Promise<Value>): Promise<Value>;
 };
-
-/**
- * Held until it is disposed of, or box has ended, however that came about. A program that is started with `fd` as one of its
- * descriptors holds it too: so what goes on after the end of box is waited for.
- */
-export type Lock = Disposable & { readonly fd: number };
 
 export type MachineFacts = {
   readonly memoryBytes: number;

@@ -31,13 +31,16 @@ const schema: ObjectSchema = {
   },
 };
 
+/** One container after the other: with many at once, the last one waits for a while. */
+const tap = { name: "network", timeoutMs: 120_000 };
+
 const plugin: Plugin<Options> = {
   name: "network",
   options: schema,
   apply(hooks, options, host) {
     hooks.config.tap("network", (spec) => check(spec, options));
-    hooks.prestart.tapPromise("network", async ({ id, pid }) => await joinNetwork({ id, pid }, readSettings(options), host));
-    hooks.poststop.tapPromise("network", async ({ id, pid }) => await leaveNetwork({ id, pid }, bridgeOf(options), host));
+    hooks.prestart.tapPromise(tap, async ({ id, pid }) => await joinNetwork({ id, pid }, readSettings(options), host));
+    hooks.poststop.tapPromise(tap, async ({ id, pid }) => await leaveNetwork({ id, pid }, bridgeOf(options), host));
   },
 };
 

@@ -7,14 +7,16 @@ import { type Lease, leaseFolder, nameOf, readLeases, writeLease } from "./lease
 import { type Member, undo } from "./leave-network.ts";
 import { addressesOf, asBridge, type Bridge, connect, makeBridge, readLinks, setLocalRoutes } from "./links.ts";
 import { checkFree, collide, isLoopback, showPort } from "./ports.ts";
-import { runUnder } from "./run-program.ts";
+import { type Run, runUnder } from "./run-program.ts";
 import { type Settings, usualSubnet } from "./settings.ts";
 import { isHost, pickAddress, showAddress, showSubnet } from "./subnet.ts";
 
-export async function joinNetwork({ id, pid }: Member, settings: Settings, host: PluginHost): Promise<void> {
+export async function joinNetwork(member: Member, settings: Settings, host: PluginHost): Promise<void> {
   const folder = leaseFolder();
-  using held = await host.lock(`${folder}/lock`);
-  const run = runUnder(held);
+  await host.lock(`${folder}/lock`, async (fd) => await join(runUnder(fd), folder, member, settings, host));
+}
+
+async function join(run: Run, folder: string, { id, pid }: Member, settings: Settings, host: PluginHost): Promise<void> {
   const name = nameOf(id, pid);
   const links = await readLinks(run);
   const isThere = (lease: Lease): boolean => links.some(({ ifname }) => ifname === lease.name);

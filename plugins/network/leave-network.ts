@@ -10,9 +10,10 @@ export type Member = { readonly id: string; readonly pid: number };
 
 export async function leaveNetwork({ id, pid }: Member, bridge: string, { lock }: PluginHost): Promise<void> {
   const folder = leaseFolder();
-  using held = await lock(`${folder}/lock`);
-  const run = runUnder(held);
-  const name = nameOf(id, pid);
+  await lock(`${folder}/lock`, async (fd) => await leave(runUnder(fd), folder, nameOf(id, pid), bridge));
+}
+
+async function leave(run: Run, folder: string, name: string, bridge: string): Promise<void> {
   const links = await readLinks(run);
   const lease = readLeases(folder).find((one) => one.name === name);
   if (lease !== undefined) await undo(run, folder, lease, links);

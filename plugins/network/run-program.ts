@@ -1,8 +1,6 @@
 // Runs programs of the host to their end. Box blocks signals while it starts a container, and what is started then begins
 // with every signal blocked; the programs here wait for none, and SIGKILL cannot be blocked.
 
-import type { Lock } from "../../hooks/plugin.ts";
-
 const LIMIT_MS = 10_000;
 
 /** Its stdout. Throws with the program's own words when it fails; `stdin` goes to it line by line. */
@@ -10,9 +8,9 @@ export type Run = (argv: readonly [string, ...string[]], stdin?: readonly string
 
 /** Each program holds the lock too: when box is killed, nobody comes upon work that one of them is still at. */
 export const runUnder =
-  ({ fd }: Lock): Run =>
+  (lock: number): Run =>
   async (argv, stdin = []) =>
-    await runProgram(argv, stdin, fd);
+    await runProgram(argv, stdin, lock);
 
 async function runProgram(argv: readonly string[], stdin: readonly string[], lock: number): Promise<string> {
   const child = Bun.spawn([...argv], {

@@ -110,7 +110,7 @@ const hostOf = (label: string, stateRoot: string): PluginHost => ({
   resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: resolveNamespace(stateRoot, reference, namespaceKeys[key]) }),
   machine: async () => (await import("./machine-facts.ts")).readMachineFacts(hostReader),
   warn: async (message) => reportWarning(new BoxError({ origin: label, what: message })),
-  lock: async (path) => await (await import("../execute/lock-file.ts")).lockFile(path),
+  lock: async (path, work) => await (await import("../execute/lock-file.ts")).lockFile(path, work),
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

@@ -13,17 +13,24 @@ const LOCK_EX_NB = 2 | 4;
 const EWOULDBLOCK = 11;
 const WAIT_MS = 5;
 
-export async function lockFile(path: string): Promise<Disposable & { readonly fd: number }> {
+/** Does `work`, which is given the locked file's descriptor, once nobody else has the lock. */
+export async function lockFile<Value>(path: string, work: (fd: number) => Promise<Value>): Promise<Value> {
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_RDWR_CREAT_CLOEXEC, OWNER_ONLY);
   if (fd < 0) throw new BoxError({ what: "cannot open", object: path, errno: errnoName(-fd) });
+  try {
+    await locked(fd, path);
+    return await work(fd);
+  } finally {
+    systemCall("close", fd);
+  }
+}
+
+async function locked(fd: number, path: string): Promise<void> {
   for (;;) {
     const result = systemCall("flock", fd, LOCK_EX_NB);
-    if (result === 0) return { fd, [Symbol.dispose]: () => void systemCall("close", fd) };
-    if (result !== -EWOULDBLOCK) {
-      systemCall("close", fd);
-      throw new BoxError({ what: "cannot lock", object: path, errno: errnoName(-result) });
-    }
+    if (result === 0) return;
+    if (result !== -EWOULDBLOCK) throw new BoxError({ what: "cannot lock", object: path, errno: errnoName(-result) });
     await Bun.sleep(WAIT_MS);
   }
 }

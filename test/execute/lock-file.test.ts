@@ -5,32 +5,41 @@ import { lockFile } from "../../src/execute/lock-file.ts";
 
 test("of two one waits", async () => {
   const folder = mkdtempSync(`${tmpdir()}/box-lock-`);
+  const path = `${folder}/lock`;
   const order: string[] = [];
-  const first = await lockFile(`${folder}/lock`);
-  const second = lockFile(`${folder}/lock`).then((lock) => {
-    order.push("second");
-    lock[Symbol.dispose]();
+  let second: Promise<unknown> | undefined;
+  await lockFile(path, async () => {
+    second = lockFile(path, async () => order.push("second"));
+    // It has tried by now, and had it succeeded, this would be after what follows on that.
+    await new Promise(setImmediate);
+    order.push("first");
   });
-  // It has tried by now, and had it succeeded, this would be after what follows on that.
-  await new Promise(setImmediate);
-  order.push("first");
-  first[Symbol.dispose]();
   await second;
   expect(order).toEqual(["first", "second"]);
-  expect(statSync(`${folder}/lock`).mode & 0o777).toBe(0o600);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
   rmSync(folder, { recursive: true });
 });
 
-test("no program that is started meanwhile holds it", async () => {
+test("what fails lets go, and its value comes back when it does not", async () => {
   const folder = mkdtempSync(`${tmpdir()}/box-lock-`);
-  const lock = await lockFile(`${folder}/lock`);
-  const sleeper = Bun.spawn(["sleep", "60"]);
-  lock[Symbol.dispose]();
-  (await lockFile(`${folder}/lock`))[Symbol.dispose]();
+  const failing = lockFile(`${folder}/lock`, async () => {
+    throw new Error("boom");
+  });
+  expect(failing).rejects.toThrow("boom");
+  expect(await lockFile(`${folder}/lock`, async () => 5)).toBe(5);
+  rmSync(folder, { recursive: true });
+});
+
+test("no program that is started meanwhile holds it by itself", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/box-lock-`);
+  const sleeper = await lockFile(`${folder}/lock`, async () => Bun.spawn(["sleep", "60"]));
+  expect(await lockFile(`${folder}/lock`, async () => sleeper.exitCode)).toBe(null);
   sleeper.kill();
   await sleeper.exited;
   rmSync(folder, { recursive: true });
 });
 
 test("a folder that is not there", () =>
-  expect(lockFile("/gone/lock")).rejects.toMatchObject({ facts: { what: "cannot open", object: "/gone/lock", errno: "ENOENT" } }));
+  expect(lockFile("/gone/lock", async () => {})).rejects.toMatchObject({
+    facts: { what: "cannot open", object: "/gone/lock", errno: "ENOENT" },
+  }));

@@ -7,8 +7,7 @@ import { lockFile } from "../../../src/execute/lock-file.ts";
 const runProgram: Run = async (argv, stdin) => {
   const folder = mkdtempSync(`${tmpdir()}/box-run-`);
   try {
-    using lock = await lockFile(`${folder}/lock`);
-    return await runUnder(lock)(argv, stdin);
+    return await lockFile(`${folder}/lock`, async (fd) => await runUnder(fd)(argv, stdin));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -27,13 +26,11 @@ test("which ones there are", () => expect(missing(["sh", "no-such-program"])).to
 test("what goes on after box has let go holds the lock", async () => {
   const folder = mkdtempSync(`${tmpdir()}/box-run-`);
   expect(Bun.spawnSync(["mkfifo", `${folder}/fifo`]).exitCode).toBe(0);
-  const first = await lockFile(`${folder}/lock`);
-  const running = runUnder(first)(["cat", `${folder}/fifo`]);
-  first[Symbol.dispose]();
+  // Returned in a list, so that its end is not waited for.
+  const [running] = await lockFile(`${folder}/lock`, async (fd) => [runUnder(fd)(["cat", `${folder}/fifo`])]);
   let isFree = false;
-  const second = lockFile(`${folder}/lock`).then((lock) => {
+  const second = lockFile(`${folder}/lock`, async () => {
     isFree = true;
-    lock[Symbol.dispose]();
   });
   // It has tried by now, and had it succeeded, this would be after what follows on that.
   await new Promise(setImmediate);
