@@ -36,6 +36,7 @@ const forSome: ObjectSchema = { type: "object", properties: { ...limits, id: { t
 
 const plugin: Plugin<Options> = {
   name: "cgroup-limits",
+  description: "limits by amount or as a share of the machine, for all containers or some",
   options: { type: "object", properties: { ...limits, containers: { type: "array", items: forSome } } },
   apply(hooks, options, host) {
     hooks.config.tapPromise("cgroup-limits", async (spec, { id }) => {

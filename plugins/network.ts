@@ -36,6 +36,7 @@ const tap = { name: "network", timeoutMs: 120_000 };
 
 const plugin: Plugin<Options> = {
   name: "network",
+  description: "an address on a bridge, ports of the host, and what is beyond it",
   options: schema,
   apply(hooks, options, host) {
     hooks.config.tap("network", (spec) => check(spec, options));

@@ -19,6 +19,7 @@ const keys: readonly NamespaceKey[] = ["net", "pid", "ipc", "uts", "mount", "cgr
 
 const plugin: Plugin<Options> = {
   name: "share-namespace",
+  description: "joins namespaces of a running container or process",
   options: {
     type: "object",
     properties: {

@@ -15,7 +15,12 @@ export const containerFlags: readonly FlagRow[] = [
   { name: "tty", short: "t", help: "give the container a terminal" },
   { name: "interactive", short: "i", help: "nothing: stdin always reaches the container" },
   { name: "net", alias: "network", value: "host|none", help: "the host's network, or one of its own with loopback only" },
-  { name: "plugin", value: "FILE", repeats: true, help: "load a plugin: a .ts or .js file, or a built-in one by name" },
+  {
+    name: "plugin",
+    value: "FILE[:OPTIONS]",
+    repeats: true,
+    help: "load a plugin: a .ts or .js file, a folder with a package.json, or a built-in one by name",
+  },
   { name: "rm", help: "remove the container at its end (always so for run)" },
   { name: "help", help: "show this help" },
 ];

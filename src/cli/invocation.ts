@@ -3,7 +3,7 @@
 
 import { hostReader } from "../execute/files.ts";
 import { currentFolder } from "../execute/folders.ts";
-import { systemCall } from "../execute/libc.ts";
+import { cString, systemCall } from "../execute/libc.ts";
 import { defaultStateRoot } from "../host/default-state-root.ts";
 import { mapsEverything } from "../host/maps-everything.ts";
 import type { Parsed } from "./arguments.ts";
@@ -18,6 +18,19 @@ export function rootOfStates(): string {
   const { XDG_RUNTIME_DIR, USER } = process.env;
   const isGuest = uid === 0 && XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR !== "" && USER !== "root";
   return isGuest ? `${XDG_RUNTIME_DIR}/box` : defaultStateRoot(uid, XDG_RUNTIME_DIR);
+}
+
+/** Plugins for every container of this host: host-plugins.ts. */
+export const hostConfig = "/etc/box/config.yaml";
+/** The annotation that names plugins. */
+export const pluginAnnotation = "box.plugins";
+const AT_FDCWD = -100;
+const ENOENT = 2;
+
+/** Whether the host names any. What is there and cannot be looked at is for its reader to complain of. */
+export function isHostConfigured(): boolean {
+  const name = cString(hostConfig);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) !== -ENOENT;
 }
 
 export function absolute(path: string): string {

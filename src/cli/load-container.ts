@@ -13,10 +13,13 @@ import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
-import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
+import type { WithPlugins } from "./plugin-hooks.ts";
+import type { Named } from "./plugin-requests.ts";
+import { withinReach } from "./within-reach.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -46,11 +49,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const requests = [...source.plugins];
-  for (const name of parsed.lists.plugin ?? [])
-    requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
-  const { container, plugins } =
-    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined };
+  const flags = parsed.lists.plugin ?? [];
+  const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags };
+  const { container, plugins } = await withPlugins(before, stateRoot, named, !idNeeded);
   checkSupported(container.spec);
   const seccomp = await compiledFilter(container.spec, source.locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -86,16 +87,12 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
-async function withPlugins(
-  container: Container,
-  requests: readonly PluginRequest[],
-  stateRoot: string,
-): Promise<{ container: Container; plugins: Plugins }> {
-  const { loadPlugins } = await import("./load-plugins.ts");
-  const { callConfig } = await import("./plugin-hooks.ts");
-  const plugins = await loadPlugins(requests, { stateRoot, container });
-  const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
-  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins };
+async function withPlugins(container: Container, stateRoot: string, named: Named, explained: boolean): Promise<WithPlugins> {
+  const { fromHost, bundle, annotations, flags } = named;
+  if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined)
+    return { container, plugins: undefined };
+  const { configure } = await import("./plugin-hooks.ts");
+  return await configure(container, named, { stateRoot, reachOf: (path) => withinReach(path, container) }, explained);
 }
 
 function requireId(id: string | undefined): string {

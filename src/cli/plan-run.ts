@@ -8,11 +8,12 @@ import type { Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
-import type { State } from "../state/state.ts";
+import type { PluginUse, State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import type { LoadedPlugin } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 
 export type PlannedRun = {
@@ -37,7 +38,7 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
   const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
-  const written: Written = { state: firstState(container, facts, plugins?.uses), config: JSON.stringify(container.spec) };
+  const written: Written = { state: firstState(container, facts, plugins?.loaded.map(useOf)), config: JSON.stringify(container.spec) };
   let between: Between = { warn: (error) => warnings.push(error) };
   if (container.spec.hooks?.poststop !== undefined)
     between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
@@ -69,6 +70,9 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     warnings,
   };
 }
+
+/** What later processes need to know of a plugin. */
+const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
 
 /** The container with how it is started. */
 function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string): Container {

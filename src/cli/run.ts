@@ -9,7 +9,7 @@ import { type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
-import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
 import { checkStdio, launchFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
@@ -56,7 +56,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
   if (parsed.values.file !== undefined) return undefined;
   if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
-  if (systemCall("getuid") !== 0) return undefined;
+  if (systemCall("getuid") !== 0 || isHostConfigured()) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
   const config = readText(`${bundle}/config.json`);

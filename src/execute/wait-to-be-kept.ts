@@ -31,9 +31,10 @@ export function waitToBeKept(parent: number): boolean {
   systemCall("sigaltstack", 0, addressOf(report) + SIGNALS * ACTION_BYTES);
   systemCall("pwrite64", REPORT_FD, addressOf(report), report.length, 0);
   systemCall("close_range", REPORT_FD, FILLED_TO, 0);
-  if (callAddress(mark, FRONT_DATA_ADDRESS) !== 1) return false;
   takeEnvironment();
-  return true;
+  // Else a collection would soon be due, in every process that begins here.
+  Bun.gc(true);
+  return callAddress(mark, FRONT_DATA_ADDRESS) === 1;
 }
 
 /** The command line of this process: the engine has kept that of the other one. */
@@ -42,12 +43,24 @@ export function ownArguments(): string[] {
   return typeof text === "string" ? text.split("\0").slice(1, -1) : [];
 }
 
+/** The engine's own environment is that of the process that was kept, and slow to change: this one is read when it is asked for. */
 function takeEnvironment(): void {
-  for (const name of Object.keys(process.env)) delete process.env[name];
+  let own: Record<string, string> | undefined;
+  Object.defineProperty(process, "env", {
+    get() {
+      own ??= ownEnvironment();
+      return own;
+    },
+  });
+}
+
+function ownEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = {};
   const text = readText("/proc/self/environ");
-  if (typeof text !== "string") return;
+  if (typeof text !== "string") return environment;
   for (const entry of text.split("\0")) {
     const at = entry.indexOf("=");
-    if (at > 0) process.env[entry.slice(0, at)] = entry.slice(at + 1);
+    if (at > 0) environment[entry.slice(0, at)] = entry.slice(at + 1);
   }
+  return environment;
 }

@@ -14,8 +14,11 @@ const EPIPE = 32;
 const LONG_MS = 60_000;
 
 /** Whether there is still somebody to read more. Throws a BoxError when the line cannot be written for another reason. */
-export function writeLine(line: string): boolean {
-  const bytes = new TextEncoder().encode(`${line}\n`);
+export const writeLine = (line: string): boolean => writeOut(`${line}\n`);
+
+/** The same for a text that is no line. */
+export function writeOut(text: string): boolean {
+  const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length; ) {
     const written = systemCall("write", STDOUT, addressOf(bytes) + at, bytes.length - at);
     if (written === -EPIPE) return false;

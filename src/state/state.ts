@@ -29,13 +29,27 @@ export type State = {
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
     /** With which seccomp(2) loads the kept filter. */
     readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
-    /** Loaded again for poststop. */
+    /** Loaded again in other box processes, for what they tap there. */
     readonly plugins: readonly PluginUse[];
   };
 };
 
 /** A plugin of the container: a built-in one by name, or a file by absolute path. */
-export type PluginUse = { readonly label: string; readonly name: string; readonly options: unknown };
+export type PluginUse = {
+  readonly label: string;
+  readonly name: string;
+  readonly options: unknown;
+  /** The hooks that it taps. */
+  readonly hooks: readonly string[];
+  /** The host names it for every container. */
+  readonly ofHost?: true;
+};
+
+/** Whether some plugin of the container taps this hook. */
+export function isTapped({ box: { plugins } }: State, hook: string): boolean {
+  for (let index = 0; index < plugins.length; index++) if (plugins[index]?.hooks.includes(hook) === true) return true;
+  return false;
+}
 
 /** The state file is untrusted once written: a torn or foreign one is no state. */
 export function parseState(text: string): State | undefined {
@@ -72,7 +86,7 @@ function arePlugins(list: unknown): boolean {
   if (!Array.isArray(list)) return false;
   for (let index = 0; index < list.length; index++) {
     const one: unknown = list[index];
-    if (!isRecord(one) || typeof one.label !== "string" || typeof one.name !== "string") return false;
+    if (!isRecord(one) || typeof one.label !== "string" || typeof one.name !== "string" || !Array.isArray(one.hooks)) return false;
   }
   return true;
 }

@@ -79,6 +79,9 @@ const applets = [
 const needs = {
   root: () => process.getuid?.() === 0 || "root's rights (run the tests as root)",
   busybox: () => existsSync(busybox) || "a static busybox (Debian package busybox-static)",
+  podman: () =>
+    ["podman", "conmon", "catatonit", "nsenter"].every((name) => Bun.which(name) !== null) ||
+    "podman (Debian packages podman, conmon, catatonit, util-linux)",
   runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
   iproute2: () => Bun.which("ip") !== null || "ip (Debian package iproute2)",
   nft: () => canTranslate("nft", "add table ip box; add chain ip box c { type nat hook output priority -100; }"),

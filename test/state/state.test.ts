@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseState, type State, startTimeOf } from "../../src/state/state.ts";
+import { isTapped, parseState, type State, startTimeOf } from "../../src/state/state.ts";
 
 const state: State = {
   ociVersion: "1.3.0",
@@ -40,7 +40,17 @@ describe("a state file", () => {
     { box: [] },
     { box: { ...state.box, startTime: "1" } },
     { box: { ...state.box, cgroups: {} } },
+    { box: { ...state.box, plugins: [{ label: "own", name: "/own.ts", options: {} }] } },
   ])("wrong in itself: %j", (changes) => expect(parse(changes)).toBeUndefined());
+});
+
+test("which hooks its plugins tap", () => {
+  const plugins = [
+    { label: "a", name: "a", options: {}, hooks: ["config"] },
+    { label: "b", name: "b", options: {}, hooks: ["prestart", "poststop"] },
+  ];
+  const tapped = (hook: string): boolean => isTapped({ ...state, box: { ...state.box, plugins } }, hook);
+  expect([tapped("poststop"), tapped("config"), tapped("onExec"), isTapped(state, "config")]).toEqual([true, true, false, false]);
 });
 
 describe("cgroups, in which everything is killed", () => {
