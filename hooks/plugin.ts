@@ -20,12 +20,32 @@ export type Plugin<Options = Record<string, unknown>> = {
 export type PluginHost = {
   /** `container:ID`, `pid:NUMBER` or an absolute path as an entry of linux.namespaces; throws when there is none. */
   resolveNamespace(reference: string, key: NamespaceKey): Namespace;
+  /** Memory, processors and cgroups of the machine, read at each call. */
+  machine(): Promise<MachineFacts>;
+  /** Tells the user of something that stops nothing, under the plugin's name. */
+  warn(message: string): Promise<void>;
+  /**
+   * Does `work` under the lock on a file, which is made when there is none. The lock is held until `work` is done or box has
+   * ended, however that came about. A program that is started with `fd` as one of its descriptors holds it too: so what
+   * goes on after the end of box is waited for.
+   */
+  lock<Value>(path: string, work: (fd: number) => Promise<Value>): Promise<Value>;
+};
+
+export type MachineFacts = {
+  readonly memoryBytes: number;
+  /** Processors that are online. */
+  readonly cpus: number;
+  /** The version whose cgroups have the controllers; undefined where none are mounted. */
+  readonly cgroupVersion: 1 | 2 | undefined;
 };
 
 /** The small part of JSON Schema that options need. `description` is for people; `box plugin check` prints it. */
 export type Schema = { readonly description?: string } & (
   | { readonly type: "string"; readonly enum?: readonly string[]; readonly pattern?: string; readonly default?: string }
   | { readonly type: "number" | "integer"; readonly minimum?: number; readonly maximum?: number; readonly default?: number }
+  /** An amount: `2` or `50%`. */
+  | { readonly type: readonly ["number", "string"]; readonly default?: number | string }
   | { readonly type: "boolean"; readonly default?: boolean }
   | { readonly type: "array"; readonly items: Schema; readonly default?: readonly unknown[] }
   | ObjectSchema

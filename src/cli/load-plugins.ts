@@ -8,6 +8,7 @@ import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
+import { hostReader } from "../execute/files.ts";
 import type { PluginUse } from "../state/state.ts";
 import { isPath, pluginFile, type ReachOf, refuseUnlessRoots } from "./plugin-file.ts";
 import { checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
@@ -46,7 +47,9 @@ export type Plugins = {
 
 /** First-party plugins, each loaded when it is named. */
 export const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
+  "cgroup-limits": () => import("../../plugins/cgroup-limits.ts"),
   "hooks-d": () => import("../../plugins/hooks-d.ts"),
+  network: () => import("../../plugins/network.ts"),
   notify: () => import("../../plugins/notify.ts"),
   "share-namespace": () => import("../../plugins/share-namespace.ts"),
 };
@@ -90,7 +93,7 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
 export async function tappedBy(name: string): Promise<{ plugin: Plugin; hooks: HookName[] }> {
   const plugin = checkPlugin(name, await importBuiltIn(name, name));
   const hooks = newHooks();
-  await plugin.apply(hooks, withDefaults(plugin.options ?? noOptions, {}) as Record<string, unknown>, hostOf({ stateRoot: "" }));
+  await plugin.apply(hooks, withDefaults(plugin.options ?? noOptions, {}) as Record<string, unknown>, hostOf(name, { stateRoot: "" }));
   return { plugin, hooks: (Object.keys(hooks) as HookName[]).filter((hook) => hooks[hook].taps.length > 0) };
 }
 
@@ -131,7 +134,7 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
   taps.plugin = label;
   try {
     await timed(label, "apply", APPLY_TIMEOUT_MS, () =>
-      plugin.apply(hooks, withDefaults(schema, given) as Record<string, unknown>, hostOf(options)),
+      plugin.apply(hooks, withDefaults(schema, given) as Record<string, unknown>, hostOf(label, options)),
     );
   } finally {
     taps.plugin = undefined;
@@ -154,12 +157,15 @@ function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf
   return file;
 }
 
-const hostOf = ({ stateRoot, references }: LoadOptions): PluginHost => ({
+const hostOf = (label: string, { stateRoot, references }: LoadOptions): PluginHost => ({
   resolveNamespace(reference, key) {
     const found = resolveNamespace(stateRoot, reference, namespaceKeys[key]);
     references?.push(found);
     return { type: found.type, path: found.path };
   },
+  machine: async () => (await import("./machine-facts.ts")).readMachineFacts(hostReader),
+  warn: async (message) => await warn(new BoxError({ origin: label, what: message })),
+  lock: async (path, work) => await (await import("../execute/lock-file.ts")).lockFile(path, work),
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

@@ -37,8 +37,11 @@ function fits(schema: Schema, value: unknown): boolean {
     case "string":
       if (typeof value !== "string" || schema.enum?.includes(value) === false) return false;
       return schema.pattern === undefined || new RegExp(schema.pattern, "u").test(value);
-    default:
+    case "array":
+    case "object":
       return false;
+    default:
+      return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
   }
 }
 
@@ -57,6 +60,8 @@ export function expectedOf(schema: Schema): string {
       return "a list";
     case "object":
       return "a map";
+    default:
+      return "a number or a string";
   }
 }
 

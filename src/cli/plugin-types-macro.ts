@@ -38,8 +38,11 @@ export const exampleSpec = (): Spec => ({
   linux: { namespaces: [{ type: "pid" }, { type: "mount" }, { type: "network" }] },
 });
 
-/** For tests: every reference is found. */
+/** For tests: every reference is found, and nobody else has a lock. */
 export const exampleHost: PluginHost = {
   resolveNamespace: (reference, key) => ({ type: key === "net" ? "network" : key, path: \`/proc/1/ns/\${key}#\${reference}\` }),
+  machine: async () => ({ memoryBytes: 2 ** 33, cpus: 4, cgroupVersion: 2 }),
+  warn: async (message) => console.warn(message),
+  lock: async (_path, work) => await work(-1),
 };
 `;

@@ -12,6 +12,7 @@ const schema: ObjectSchema = {
     port: { type: "integer" },
     share: { type: "number" },
     quiet: { type: "boolean" },
+    most: { type: ["number", "string"] },
     ports: { type: "array", items: { type: "object", properties: { host: { type: "integer" } }, required: ["host"] } },
   },
   required: ["name"],
@@ -23,6 +24,12 @@ const check = (options: unknown, ...expected: string[]): void => {
 };
 
 test("right ones", () => check({ name: "a", mode: "none", port: 1, share: 0.5, quiet: true, ports: [{ host: 80 }] }));
+test("amounts", () => {
+  check({ name: "a", most: 1.5 });
+  check({ name: "a", most: "50%" });
+  check({ name: "a", most: true }, "box: most: expected a number or a string, got true");
+  check({ name: "a", most: Number.NaN }, "box: most: expected a number or a string, got NaN");
+});
 test("the least", () => check({ name: "" }));
 test("no map", () => check([], "box: expected a map, got []"));
 test("a missing one", () => check({}, "box: name: missing, expected a string"));

@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { newHooks } from "../../hooks/hooks.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import cgroupLimits from "../../plugins/cgroup-limits.ts";
+import network from "../../plugins/network.ts";
 import { targets } from "../../scripts/build.ts";
 import type { FlagRow } from "../../src/cli/arguments.ts";
 import { commands, globalFlags } from "../../src/cli/commands.ts";
@@ -227,6 +229,12 @@ describe("README.md lists", () => {
     expect(new Set([...listed, ...given])).toEqual(new Set(Object.keys(targets)));
   });
 });
+
+for (const { name, options } of [cgroupLimits, network])
+  plainTest(`docs/plugin-${name}.md lists its options`, () => {
+    const listed = tableOf(read(`docs/plugin-${name}.md`), "Options").map(([cell = ""]) => cell.replaceAll("`", ""));
+    expect(listed).toEqual(Object.keys(options?.properties ?? {}));
+  });
 
 plainTest("docs/plugins.md lists the hooks", () => {
   const listed = tableOf(read("docs/plugins.md"), "Hooks").map(([cell = ""]) => cell.replaceAll("`", ""));

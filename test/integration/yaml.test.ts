@@ -3,16 +3,9 @@
 import { expect } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { asUser, Bundle, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
+import { yamlBundle } from "./yaml-bundle.ts";
 
 const test = testWith();
-
-/** A bundle with this box.yaml and no config.json. */
-function yamlBundle(text: string): Bundle {
-  const bundle = new Bundle();
-  rmSync(`${bundle.folder}/config.json`);
-  writeFileSync(`${bundle.folder}/box.yaml`, text);
-  return bundle;
-}
 
 const run = (bundle: Bundle, ...flags: string[]): Promise<Outcome> => bundle.box(["run", ...flags, bundle.id]);
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { newHooks, type Spec } from "../../hooks/hooks.ts";
 import hooksD from "../../plugins/hooks-d.ts";
 import { defaultSpec } from "../../src/config/default-spec.ts";
+import { hostWith } from "./host-with.ts";
 
 class Folders implements Disposable {
   readonly path = mkdtempSync(`${tmpdir()}/box-hooks-d-`);
@@ -19,7 +20,7 @@ class Folders implements Disposable {
 /** The hooks that a Spec gets from these folders. */
 async function hooksFrom(folders: readonly string[], change: (spec: Spec) => void = () => {}): Promise<Spec["hooks"]> {
   const hooks = newHooks();
-  await hooksD.apply(hooks, { folders: [...folders] }, { resolveNamespace: () => ({ type: "pid" }) });
+  await hooksD.apply(hooks, { folders: [...folders] }, hostWith({}));
   const spec = defaultSpec();
   change(spec);
   return (await hooks.config.promise(spec, { id: "one", bundle: "/b" }))?.hooks;
@@ -101,6 +102,6 @@ test("a folder that is named has to be there", async () => expect(hooksFrom(["/g
 
 test("the usual ones need not", async () => {
   const hooks = newHooks();
-  await hooksD.apply(hooks, {}, { resolveNamespace: () => ({ type: "pid" }) });
+  await hooksD.apply(hooks, {}, hostWith({}));
   expect(await hooks.config.promise(defaultSpec(), { id: "one", bundle: "/b" })).toBeDefined();
 });
