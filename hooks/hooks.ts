@@ -1,12 +1,13 @@
 // The hooks that plugins tap, all on this page. Each tap has its plugin's name, may be ordered with tapable's `stage`
 // and `before`, and may be sync, callback or promise. A tap that throws, or is not done after `timeoutMs` (30 seconds
-// unless the tap says otherwise), is reported with its plugin, its hook and how long it took.
+// unless the tap says otherwise), is reported with its plugin, its hook and how long it took; one that is done after more
+// than a second, without having said so, is a warning.
 
 import { AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
-import type { Spec } from "../src/config/spec.ts";
+import type { Process, Spec } from "../src/config/spec.ts";
 import type { Stdio } from "../src/config/stdio-choice.ts";
 
-export type { Spec, Stdio };
+export type { Process, Spec, Stdio };
 
 export type TapOptions = { timeoutMs?: number };
 
@@ -58,7 +59,7 @@ export const newHooks = () =>
   Object.freeze({
     /**
      * The configuration, complete and checked, after the command line's flags and before it is planned. In the box
-     * process of `run` and `plan`; nothing exists yet. The tap may change the Spec or return another one; the result
+     * process of `run`, `create` and `plan`; nothing exists yet. The tap may change the Spec or return another one; the result
      * is checked as any config.json is. A throw ends the command.
      */
     config: new AsyncSeriesWaterfallHook<
@@ -94,6 +95,15 @@ export const newHooks = () =>
      * more JavaScript: timers and open work of a plugin end there. A throw is a warning.
      */
     poststart: new AsyncSeriesHook<[state: ContainerState], TapOptions>(["state"], "poststart"),
+    /**
+     * A further process for a container that runs, before it is planned. In the box process of `exec`. The tap may change
+     * the process (arguments, environment, user, capabilities …) or return another one, which is checked as well; it cannot
+     * change the container. A throw refuses the process and leaves the container alone.
+     */
+    onExec: new AsyncSeriesWaterfallHook<[process: Process, state: ContainerState], Process | undefined, TapOptions>(
+      ["process", "state"],
+      "onExec",
+    ),
     /**
      * All processes of the container have ended and its cgroups are gone; its state is not yet removed. In the box
      * process that the supervisor becomes, or of `delete`, or of a `run` with the same id, where plugins are loaded and

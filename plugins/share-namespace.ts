@@ -15,10 +15,11 @@ type Options = {
   namespaces?: NamespaceKey[];
 };
 
-const keys: readonly NamespaceKey[] = ["net", "pid", "ipc", "uts", "mount", "cgroup", "user"];
+const keys: readonly NamespaceKey[] = ["net", "pid", "ipc", "uts", "mount", "cgroup", "user", "time"];
 
 const plugin: Plugin<Options> = {
   name: "share-namespace",
+  description: "joins namespaces of a running container or process",
   options: {
     type: "object",
     properties: {

@@ -8,6 +8,7 @@ import { devDependencies, version } from "../package.json" with { type: "json" }
 import { addFront } from "./add-front.ts";
 import { alignElf } from "./align-elf.ts";
 import { FetchError, fetchBun } from "./fetch-bun.ts";
+import { leanTapable } from "./lean-tapable.ts";
 import { loadTogether } from "./load-together.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -86,7 +87,7 @@ export function bundleOptions(name: TargetName) {
     minify: true,
     splitting: true,
     bytecode: true,
-    plugins: [loadTogether()],
+    plugins: [loadTogether(), leanTapable()],
     define: {
       BOX_VERSION: JSON.stringify(version),
       BOX_COMMIT: JSON.stringify(readCommit(root)),

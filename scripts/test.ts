@@ -12,7 +12,7 @@ const packages = [
   ...["runc", "crun", "bubblewrap", "hyperfine", "llvm", "qemu-user-static", "busybox-static", "strace"],
   ...["gcc", "libc6-dev", "uidmap", "util-linux", "iproute2"],
   // The clients that containers are run by.
-  ...["podman", "conmon", "netavark", "slirp4netns", "catatonit", "containerd", "docker.io", "iptables", "procps"],
+  ...["podman", "conmon", "netavark", "slirp4netns", "catatonit", "containerd", "docker.io", "iptables", "nftables", "procps"],
   // The headers to compare numbers of other machines with; Debian has them for machines that are not these only.
   ...(process.arch === "arm64" ? [] : ["libc6-dev-arm64-cross", "linux-libc-dev-arm64-cross"]),
   "linux-libc-dev-armhf-cross",

@@ -136,9 +136,11 @@ const order = [
   "hooks",
   "src/execute",
   "src/supervise",
+  "src/bundle",
   "src/inspect",
   "src/cli",
   "src/main.ts",
+  "src/index.ts",
 ];
 const rank = (path: string): number => order.findIndex((place) => path === place || path.startsWith(`${place}/`));
 
@@ -219,6 +221,11 @@ test("what a start loads has no slow module in it", () => {
   expect(
     slow.map((one) => say(one, "use src/execute/files.ts, or await import() it where it is needed (node:fs alone costs 1 ms)")),
   ).toEqual([]);
+});
+
+test("what a container with plugins loads besides is tapable alone", () => {
+  const loaded = reachable(["src/cli/plugin-hooks.ts", "src/cli/host-plugins.ts"], ["value"]);
+  expect([...loaded].filter((path) => !isPath(path))).toEqual(["tapable"]);
 });
 
 test("files open with a comment that says what they are", () => {

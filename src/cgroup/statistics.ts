@@ -118,11 +118,12 @@ export function readStatistics(cgroups: readonly CgroupPlace[], pageSizes: reado
   return { ...statistics, hugetlb: hugePagesV2(v2, pageSizes, read) };
 }
 
-/** As one line of JSON. Numbers are written out: a limit of 2^63 would lose its last digits as a number of JavaScript's. */
-export function statisticsEvent(id: string, data: Statistics): string {
-  const exact = (_: string, value: unknown): unknown => (typeof value === "bigint" ? rawJson(value) : value);
-  return JSON.stringify({ type: "stats", id, data }, exact);
-}
+/** As one line of JSON. */
+export const statisticsEvent = (id: string, data: Statistics): string => exactJson({ type: "stats", id, data });
+
+/** Numbers are written out: a limit of 2^63 would lose its last digits as a number of JavaScript's. */
+export const exactJson = (value: unknown): string =>
+  JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? rawJson(one) : one));
 
 /** ECMAScript 2026, which the types of TypeScript's library do not have yet. */
 const rawJson = (value: bigint): unknown => (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(value));

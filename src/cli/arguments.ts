@@ -12,6 +12,8 @@ export type FlagRow = {
   /** What the value is called in the help; without it the flag is a switch. */
   readonly value?: string;
   readonly repeats?: true;
+  /** It may stand without its value, and takes one only behind `=`. */
+  readonly optional?: true;
   /** Taken, but not in the help. */
   readonly hidden?: true;
   readonly help: string;
@@ -57,7 +59,7 @@ export function parseFlags(argv: readonly string[], rows: readonly FlagRow[], co
     }
     const row = findFlag(rows, given);
     if (row === undefined) throw usageError(`unknown flag ${given}`, command);
-    if (row.value === undefined) {
+    if (row.value === undefined || (equals < 0 && row.optional === true)) {
       if (equals >= 0) throw usageError(`flag ${given} takes no value`, command);
       names.push(row.name);
       continue;

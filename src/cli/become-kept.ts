@@ -6,9 +6,13 @@ import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
 import { parseFlags } from "./arguments.ts";
 import { commands, globalFlags } from "./commands.ts";
+import { isHostConfigured } from "./invocation.ts";
 
 /** The commands that go on from a kept start, as long as there is no plugin (begin-plainly.ts). Others never do. */
 const kept = ["run", "create", "start", "exec", "state", "list", "kill", "delete", "pause", "resume", "update"];
+
+/** Those that the host's plugins have a say in. */
+const asksHost = ["run", "create", "exec"];
 
 /** The command line of this process; undefined when nobody has kept the start. */
 export async function becomeKept(parent: number): Promise<readonly string[] | undefined> {
@@ -25,8 +29,11 @@ export async function becomeKept(parent: number): Promise<readonly string[] | un
 
 function staysKept(argv: readonly string[]): boolean {
   try {
-    const [name] = parseFlags(argv, globalFlags, "").rest;
-    return name === undefined || kept.includes(name);
+    const [name, ...rest] = parseFlags(argv, globalFlags, "").rest;
+    if (name === undefined) return true;
+    // Known now, a plugin saves what would be done twice (begin-plainly.ts). One that a bundle names is found later.
+    const loadsPlugins = rest.some((word) => word.startsWith("--plugin")) || (asksHost.includes(name) && isHostConfigured());
+    return kept.includes(name) && !loadsPlugins;
   } catch {
     // What is wrong with it is told by whoever reads it next.
     return true;

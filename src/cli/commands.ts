@@ -67,6 +67,11 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "write a config.json to begin with, or turn one into a box.yaml and back",
     load: () => import("./spec.ts"),
   },
+  bundle: {
+    synopsis: "bundle [flags] SOURCE DIR",
+    help: "make a bundle from an archive of a root, an image, or a folder; SOURCE may be - for stdin",
+    load: () => import("./bundle.ts"),
+  },
   delete: { synopsis: "delete [--force] ID…", help: "remove what is left of a container", load: () => import("./delete.ts") },
   update: {
     synopsis: "update [flags] ID",
@@ -91,10 +96,27 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "be at a container's stdin, stdout and stderr, or at its terminal",
     load: () => import("./attach.ts"),
   },
+  plugin: {
+    synopsis: "plugin list | plugin new NAME [DIR] | plugin check FILE[:OPTIONS]",
+    help: "list plugins, write one to begin with, or try one without running anything",
+    load: () => import("./plugin.ts"),
+  },
+  trace: {
+    synopsis: "trace [flags]",
+    help: "show what happens to processes as it happens: fork, exec, exit and more, each with its container",
+    load: () => import("./trace.ts"),
+  },
+  cg: {
+    synopsis: "cg [flags] ID|PID [FILE…]",
+    help: "show the control files of a container's cgroups, or of a process's",
+    load: () => import("./cg.ts"),
+  },
+  stats: { synopsis: "stats [flags] [ID…]", help: "show what containers use, as it changes", load: () => import("./stats.ts") },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
   restore: { synopsis: "restore", help: "not supported yet", hidden: true, load: () => import("./restore.ts") },
+  digest: { synopsis: "digest NAME OFFSET SIZE", help: "the digest of a part of stdin", hidden: true, load: () => import("./digest.ts") },
   finish: {
     synopsis: "finish ID",
     help: "end a container whose supervisor asks for it",

@@ -6,6 +6,7 @@ import { liveStatus } from "../execute/live-status.ts";
 import { killInit, removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { type Found, findContainer } from "../execute/state-folder.ts";
 import { takeOver } from "../execute/take-over.ts";
+import { isTapped } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
@@ -22,7 +23,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.rest.length === 0) throw new BoxError({ what: "a container id is missing", hint: "box delete [--force] ID…" });
   const stateRoot = globals.root ?? rootOfStates();
   // What has been removed cannot be removed again.
-  if (parsed.rest.some((id) => hasPlugins(stateRoot, id))) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  if (parsed.rest.some((id) => callsPlugins(stateRoot, id))) (await import("../execute/begin-plainly.ts")).beginPlainly();
   let exitCode = 0;
   for (const id of parsed.rest) {
     try {
@@ -36,9 +37,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   return exitCode;
 }
 
-function hasPlugins(stateRoot: string, id: string): boolean {
+function callsPlugins(stateRoot: string, id: string): boolean {
   try {
-    return (findContainer(stateRoot, checkContainerId(id))?.state?.box.plugins.length ?? 0) > 0;
+    const state = findContainer(stateRoot, checkContainerId(id))?.state;
+    return state !== undefined && isTapped(state, "poststop");
   } catch {
     // Told when its turn comes.
     return false;

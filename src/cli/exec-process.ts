@@ -38,11 +38,15 @@ async function fromFile(path: string): Promise<Process> {
     throw new BoxError({ origin: "--process", what: `${path} is not JSON: ${(error as Error).message}` });
   }
   const { checkProcess } = await import("../config/check-spec.ts");
-  const process = checkProcess(value);
+  return refuseLabels(checkProcess(value), path);
+}
+
+/** What exec cannot apply is refused; `what` names the source. */
+export function refuseLabels(process: Process, what: string): Process {
   const faults: ConfigFault[] = [];
   for (const field of ["apparmorProfile", "selinuxLabel"] as const)
     if (process[field] !== undefined && process[field] !== "") faults.push({ path: `process.${field}`, problem: "not supported yet" });
-  if (faults.length > 0) throw new BoxError({ what: path, faults });
+  if (faults.length > 0) throw new BoxError({ what, faults });
   return process;
 }
 

@@ -11,13 +11,13 @@ import { liveStatus } from "../execute/live-status.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
 import type { Launch } from "../plan/launch.ts";
 import { planExec } from "../plan/plan-exec.ts";
-import type { State } from "../state/state.ts";
+import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
-import { processOf } from "./exec-process.ts";
+import { processOf, refuseLabels } from "./exec-process.ts";
 import { type FactsAsked, factsFor } from "./host-facts.ts";
-import { rootOfStates } from "./invocation.ts";
+import { isHostConfigured, rootOfStates } from "./invocation.ts";
 import { checkStdio, handOnFlags, launchOf } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
 
@@ -48,12 +48,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
   const stateRoot = globals.root ?? rootOfStates();
   const { folder, state, spec } = running(stateRoot, id, parsed);
-  const process = await processOf(spec, parsed, command);
+  const watched = isTapped(state, "onExec") || isHostConfigured();
+  // What --process has been read from cannot always be read again.
+  if (watched) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  const asked = await processOf(spec, parsed, command);
+  const process = watched ? await changedByPlugins(state, stateRoot, asked) : asked;
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
-  const asked: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
-  const facts = factsFor(asked, stateRoot);
+  const wanted: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
+  const facts = factsFor(wanted, stateRoot);
   const { bundle } = state;
   const seccomp = readKeptFilter(folder, state);
   const start = (cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> =>
@@ -63,6 +67,11 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     return start(cgroupsOfInit(state));
   });
   return way === "detached" ? 0 : superviseExec(started);
+}
+
+async function changedByPlugins(state: State, stateRoot: string, asked: Process): Promise<Process> {
+  const { callOnExec } = await import("./plugin-hooks.ts");
+  return refuseLabels(await callOnExec(state, stateRoot, asked), "onExec");
 }
 
 /** The container's cgroup takes no process any more. */

@@ -2,11 +2,11 @@
 // supervisor, still holds the lock, and ends with the container's exit code.
 
 import { BoxError } from "../errors.ts";
-import { readBytes } from "../execute/files.ts";
+import { readBytes, readText } from "../execute/files.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
 import { removeContainer, removeStateFolder } from "../execute/remove-container.ts";
 import { findContainer } from "../execute/state-folder.ts";
-import { exitFile } from "../plan/state-files.ts";
+import { exitFile, traceFile } from "../plan/state-files.ts";
 import type { FlagRow } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 
@@ -27,12 +27,15 @@ export async function finishHere(stateRoot: string, id: string, siginfo: Uint8Ar
   const found = findContainer(stateRoot, id);
   if (found === undefined) throw new BoxError({ what: `the state of container ${id} is gone`, origin: "id" });
   const { folder, state } = found;
+  const trace = readText(`${folder}/${traceFile}`);
+  const ended = typeof trace === "string" ? (await import("./end-trace.ts")).endTrace(trace) : undefined;
   const exitCode = exitCodeOf(siginfo);
   if (state === undefined) removeStateFolder(folder);
   else {
     unblockSignals();
     await removeContainer(state, folder, async () => (await import("./poststop.ts")).poststop(state, stateRoot, exitCode));
   }
+  ended?.();
   if (exitCode === undefined)
     throw new BoxError({ what: `cannot tell how the container ended: ${folder}/${exitFile} is missing or cut short` });
   return exitCode;

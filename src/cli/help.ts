@@ -28,7 +28,8 @@ async function commandHelp(name: string): Promise<string> {
   ].join("\n");
 }
 
-function flagLine({ name, short, value, help }: FlagRow): string {
-  const words = `${short === undefined ? "    " : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
+function flagLine({ name, short, value, optional, help }: FlagRow): string {
+  const shown = value === undefined ? "" : optional === true ? `[=${value}]` : ` ${value}`;
+  const words = `${short === undefined ? "    " : `-${short}, `}--${name}${shown}`;
   return `  ${words.padEnd(30)} ${help}`;
 }

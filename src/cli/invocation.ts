@@ -3,7 +3,7 @@
 
 import { hostReader } from "../execute/files.ts";
 import { currentFolder } from "../execute/folders.ts";
-import { systemCall } from "../execute/libc.ts";
+import { cString, systemCall } from "../execute/libc.ts";
 import { defaultStateRoot } from "../host/default-state-root.ts";
 import { mapsEverything } from "../host/maps-everything.ts";
 import type { Parsed } from "./arguments.ts";
@@ -18,6 +18,19 @@ export function rootOfStates(): string {
   const { XDG_RUNTIME_DIR, USER } = process.env;
   const isGuest = uid === 0 && XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR !== "" && USER !== "root";
   return isGuest ? `${XDG_RUNTIME_DIR}/box` : defaultStateRoot(uid, XDG_RUNTIME_DIR);
+}
+
+/** Plugins for every container of this host: host-plugins.ts. */
+export const hostConfig = "/etc/box/config.yaml";
+/** The annotation that names plugins. */
+export const pluginAnnotation = "box.plugins";
+const AT_FDCWD = -100;
+const ENOENT = 2;
+
+/** Whether the host names any. What is there and cannot be looked at is for its reader to complain of. */
+export function isHostConfigured(): boolean {
+  const name = cString(hostConfig);
+  return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) !== -ENOENT;
 }
 
 export function absolute(path: string): string {
@@ -42,7 +55,7 @@ const launches = [
   "report-fd",
 ];
 /** Flags that say where the description is or what to do with it, and nothing about what it says. */
-const notChanges = ["bundle", "file", "plugin", "rm", "json", "interactive", "log-opt", ...launches];
+const notChanges = ["bundle", "file", "plugin", "rm", "json", "interactive", "diff", "explain", "trace", "log-opt", ...launches];
 
 /** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
 export function launchesPlainly({ values, switches }: Parsed): boolean {

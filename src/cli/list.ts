@@ -49,7 +49,7 @@ async function readStates(given: string | undefined): Promise<ShownState[]> {
   for (const { name, isFolder } of entries) {
     // What box keeps besides begins with a dot, which no id does.
     if (!isFolder || name.startsWith(".")) continue;
-    const shown = problemOfId(name) === undefined ? readOne(`${stateRoot}/${name}`, name) : undefined;
+    const shown = problemOfId(name) === undefined ? await readOne(`${stateRoot}/${name}`, name) : undefined;
     if (shown !== undefined) states.push(shown);
     else await warnOf(`${stateRoot}/${name}`, name);
   }
@@ -57,9 +57,9 @@ async function readStates(given: string | undefined): Promise<ShownState[]> {
 }
 
 /** undefined when the folder holds no state of that name. */
-function readOne(folder: string, id: string): ShownState | undefined {
+async function readOne(folder: string, id: string): Promise<ShownState | undefined> {
   const { state } = readFolder(folder);
-  return state === undefined || state.id !== id ? undefined : shownState(folder, state);
+  return state === undefined || state.id !== id ? undefined : await shownState(folder, state);
 }
 
 /** Nothing is wrong with a folder that was removed since it was listed. */

@@ -1,7 +1,7 @@
 // From the command line to a checked container: which bundle or the embedded default, then the flags' changes.
 
 import { checkContainerId } from "../config/container-id.ts";
-import type { Spec } from "../config/spec.ts";
+import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { Stdio } from "../config/stdio-choice.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError } from "../errors.ts";
@@ -9,15 +9,19 @@ import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { SeccompFilter } from "../plan/builder.ts";
+import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
-import { absolute, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
+import type { WithPlugins } from "./plugin-hooks.ts";
+import type { Named } from "./plugin-requests.ts";
+import type { Reference } from "./resolve-namespace.ts";
+import { withinReach } from "./within-reach.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -45,35 +49,59 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();
   const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, stateRoot);
-  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle) : source.spec;
+  const references: Reference[] = [];
+  const loading: Loading = { stateRoot, references };
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, loading);
+  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
-  const requests = [...source.plugins];
-  for (const name of parsed.lists.plugin ?? [])
-    requests.push({ label: `--plugin ${name}`, name, folder: absolute("."), options: undefined });
-  if (parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined)
-    requests.push((await import("./log-request.ts")).logRequest(parsed));
-  const { container, plugins, stdio } =
-    requests.length > 0 ? await withPlugins(before, requests, stateRoot) : { container: before, plugins: undefined, stdio: undefined };
+  const flags = parsed.lists.plugin ?? [];
+  const logs = parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined;
+  const log = logs ? (await import("./log-request.ts")).logRequest(parsed) : undefined;
+  const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
+  const { container, plugins, stdio } = await withPlugins(before, named, loading);
   checkSupported(container.spec);
-  const seccomp = await compiledFilter(container.spec, source.locate);
+  const locate = locator(source, container.spec, references, plugins);
+  const joins = await joinsOf(container.spec, references, locate);
+  const seccomp = await compiledFilter(container.spec, locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: seccomp === undefined ? placed : { ...placed, seccomp },
+    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }) },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
     plugins,
     stdio,
     notes: source.notes ?? [],
-    locate: source.locate,
+    locate,
     config: source.config,
   };
+}
+
+/** A flag, a plugin, or a place in box.yaml; undefined where everything is from config.json. */
+function locator(source: Source, { linux }: Spec, references: readonly Reference[], plugins: Plugins | undefined): Source["locate"] {
+  if (source.locate === undefined && references.length === 0 && plugins === undefined) return undefined;
+  return (origin) => {
+    const index = origin.startsWith("linux.namespaces[") ? Number.parseInt(origin.slice("linux.namespaces[".length), 10) : -1;
+    const joined = linux?.namespaces?.[index];
+    const flag = references.findLast(({ type, path }) => type === joined?.type && path === joined.path)?.flag;
+    if (flag !== undefined) return flag;
+    const { plugin, from } = plugins?.origins?.of(origin) ?? { from: origin };
+    return plugin === undefined ? (source.locate?.(from) ?? from) : `${plugin}: ${origin}`;
+  };
+}
+
+/** The namespaces of others that it is to be in, checked; undefined when there are none. */
+async function joinsOf({ linux }: Spec, references: readonly Reference[], locate: Source["locate"]): Promise<readonly Join[] | undefined> {
+  let joins = false;
+  for (const { path } of linux?.namespaces ?? []) if (path !== undefined && path !== "") joins = true;
+  if (!joins) return undefined;
+  const { checkNamespaces } = await import("./check-namespaces.ts");
+  return checkNamespaces(linux?.namespaces ?? [], references, locate ?? ((origin) => origin));
 }
 
 /** As on a host where this user may make none, whatever the configuration says (`--cgroup-manager disabled`). */
@@ -92,17 +120,12 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
-async function withPlugins(
-  container: Container,
-  requests: readonly PluginRequest[],
-  stateRoot: string,
-): Promise<{ container: Container; plugins: Plugins; stdio: Stdio }> {
-  const { loadPlugins } = await import("./load-plugins.ts");
-  const { callConfig, callStdio } = await import("./plugin-hooks.ts");
-  const plugins = await loadPlugins(requests, { stateRoot, container });
-  const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
-  const stdio = await callStdio(plugins, container.id, spec);
-  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.isUsed() }, plugins, stdio };
+async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {
+  const { fromHost, bundle, annotations, flags, log } = named;
+  if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined && log === undefined)
+    return { container, plugins: undefined, stdio: undefined };
+  const { configure } = await import("./plugin-hooks.ts");
+  return await configure(container, named, { ...loading, reachOf: (path) => withinReach(path, container) });
 }
 
 function requireId(id: string | undefined): string {
@@ -113,11 +136,14 @@ function requireId(id: string | undefined): string {
 
 const madeUpId = (): string => `box-${process.pid.toString(36)}-${Date.now().toString(36)}`;
 
+/** What is needed to find other containers; `references` takes the namespaces of theirs that are to be joined. */
+type Loading = { readonly stateRoot: string; readonly references: Reference[] };
+
 type Source = {
   readonly spec: Spec;
   readonly hostRoot: boolean;
   readonly plugins: readonly PluginRequest[];
-  readonly locate?: (origin: string) => string;
+  readonly locate?: ((origin: string) => string) | undefined;
   /** What was left out of it, and why. */
   readonly notes?: readonly string[];
   /** The text of config.json. */
@@ -137,11 +163,23 @@ async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Pr
   return { spec, hostRoot: true, plugins: [] };
 }
 
-async function applyFlags(source: Source, parsed: Parsed, command: readonly string[], bundle: string): Promise<Spec> {
+async function applyFlags(
+  source: Source,
+  parsed: Parsed,
+  command: readonly string[],
+  bundle: string,
+  { stateRoot, references }: Loading,
+): Promise<Spec> {
   const { overrideSpec } = await import("./override-spec.ts");
+  const { resolveNamespace } = await import("./resolve-namespace.ts");
+  const resolve = (text: string, type: NamespaceType, flag: string): string => {
+    const found = { ...resolveNamespace(stateRoot, text, type), flag };
+    references.push(found);
+    return found.path;
+  };
   const path = parsed.values.rootfs ?? source.spec.root?.path ?? "rootfs";
   const root = source.hostRoot && parsed.values.rootfs === undefined ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return overrideSpec(source.spec, parsed, command, root);
+  return overrideSpec(source.spec, parsed, command, root, resolve);
 }
 
 /** A file of any name makes its folder the bundle. */
@@ -161,10 +199,10 @@ function readBoxYaml(path: string): string | undefined {
   return text === -ENOENT ? undefined : readTextOrThrow(path, "cannot read", "bundle");
 }
 
-async function bundleSource(bundle: string, file: string | undefined, id: string, stateRoot: string): Promise<Source> {
+async function bundleSource(bundle: string, file: string | undefined, id: string, { stateRoot, references }: Loading): Promise<Source> {
   if (file !== undefined) {
     const text = readTextOrThrow(absolute(file), "cannot read", "--file");
-    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot, references);
   }
   const path = `${bundle}/config.json`;
   const yaml = readBoxYaml(`${bundle}/box.yaml`);
@@ -172,7 +210,7 @@ async function bundleSource(bundle: string, file: string | undefined, id: string
     // Whichever of two won, somebody would edit the other and wonder.
     if (hostReader.read(path) !== undefined)
       throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot, references);
   }
   const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");

@@ -1,24 +1,20 @@
 // Plugins from their names to taps on fresh hooks. Imported only when some plugin is named, and tapable with it, so a
-// container without plugins pays nothing. A plugin's file runs with all of box's rights, as the OCI hooks of a
-// config.json do: who runs a bundle trusts its configuration. What must not happen is that a container writes the code
-// that box runs afterwards, so files that it could change are refused.
+// container without plugins pays nothing. Which files may be loaded is for plugin-file.ts to say.
 
-import { realpathSync, statSync } from "node:fs";
 import { type HookName, type Hooks, newHooks } from "../../hooks/hooks.ts";
-import type { Plugin, PluginHost } from "../../hooks/plugin.ts";
-import { checkSpec } from "../config/check-spec.ts";
+import type { ObjectSchema, Plugin, PluginHost } from "../../hooks/plugin.ts";
 import { nearest } from "../config/faults.ts";
+import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, type ConfigFault } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
-import type { Container } from "../plan/plan-container.ts";
-import { sortOptions } from "../plan/sort-options.ts";
+import { hostReader } from "../execute/files.ts";
 import type { PluginUse } from "../state/state.ts";
-import { checkOptions } from "./plugin-options.ts";
-import { type Taps, timed, watchTaps } from "./plugin-taps.ts";
-import { reportWarning } from "./report-error.ts";
-import { resolveNamespace } from "./resolve-namespace.ts";
-import { checkStdioAnswer } from "./stdio-answer.ts";
+import { isPath, pluginFile, type ReachOf, refuseUnlessRoots } from "./plugin-file.ts";
+import { checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
+import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
+import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
+import { followSpec, type SpecOrigins } from "./spec-origins.ts";
 
 export type PluginRequest = {
   /** How messages call it: `plugins[0] ./fail.ts`. */
@@ -28,90 +24,150 @@ export type PluginRequest = {
   /** Where a relative path begins. */
   readonly folder: string;
   readonly options: unknown;
-  /** Where the option at a path stands in the file that names the plugin. */
-  readonly placeOf?: (path: string) => string;
+  /** Options as they stand in a command line, instead: `file=a,port=80`. */
+  readonly words?: string;
+  /** The file, line and column of the option at a path, in the file that names the plugin, and how that is called there. */
+  readonly placeOf?: (path: string) => string | Promise<string>;
+  readonly labelThere?: string;
+  /** Named for every container, whoever starts it, so that it must be root's alone. */
+  readonly ofHost?: true;
 };
 
+/** A plugin that has been loaded and applied. */
+export type LoadedPlugin = PluginUse & { readonly plugin: Plugin };
+
 export type Plugins = {
-  readonly uses: readonly PluginUse[];
+  readonly loaded: readonly LoadedPlugin[];
   readonly hooks: Hooks;
-  /** Who taps which hook, for the printed plan. */
+  /** Who taps which hook, in the order of calling, for the printed plan. */
   readonly notes: readonly string[];
+  /** Which parts of the Spec are theirs; undefined once that is no question any more. */
+  readonly origins: SpecOrigins | undefined;
 };
 
 /** First-party plugins, each loaded when it is named. */
-const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
+export const builtIn: Readonly<Record<string, () => Promise<unknown>>> = {
+  "cgroup-limits": () => import("../../plugins/cgroup-limits.ts"),
+  "hooks-d": () => import("../../plugins/hooks-d.ts"),
   logging: () => import("../../plugins/logging.ts"),
+  network: () => import("../../plugins/network.ts"),
+  notify: () => import("../../plugins/notify.ts"),
   "share-namespace": () => import("../../plugins/share-namespace.ts"),
 };
 
-const LOAD_TIMEOUT_MS = 30_000;
+/** Of a file's own code, up to its last top-level await. */
+const LOAD_TIMEOUT_MS = 5000;
+const APPLY_TIMEOUT_MS = 30_000;
+const noOptions: ObjectSchema = { type: "object", properties: {} };
 
 export type LoadOptions = {
   readonly stateRoot: string;
-  /** Whose files plugins must not be; undefined once it has ended. */
-  readonly container: Pick<Container, "bundle" | "spec" | "hostRoot"> | undefined;
+  /** What the taps of `config` will be given first, for `origins`; left out when they are not called. */
+  readonly spec?: Spec;
+  /** Takes the namespaces that plugins find. */
+  readonly references?: Reference[];
+  /** Tells whether the container could change a plugin's file; left out once that has been asked. */
+  readonly reachOf?: ReachOf;
   /** Takes the failure of one plugin, so that the others are loaded all the same; without it the first one is thrown. */
-  readonly tolerate?: (error: BoxError) => void;
+  readonly tolerate?: (error: BoxError) => void | Promise<void>;
 };
 
 export async function loadPlugins(requests: readonly PluginRequest[], options: LoadOptions): Promise<Plugins> {
   beginPlainly();
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
-  // As data, so that what a plugin keeps of it or hides in it does not matter.
-  const copy = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-  watchTaps(hooks, taps, {
-    checkConfig: (value) => checkSpec(copy(value)),
-    checkStdio: (value) => checkStdioAnswer(copy(value)),
-    warn: reportWarning,
-  });
-  const uses: PluginUse[] = [];
+  const origins = options.spec === undefined ? undefined : followSpec(options.spec);
+  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, origins), warn });
+  const loaded: LoadedPlugin[] = [];
   for (const request of requests) {
     try {
-      uses.push(await loadPlugin(request, hooks, taps, options));
+      loaded.push(await loadPlugin(request, hooks, taps, options));
     } catch (error) {
       if (!(error instanceof BoxError) || options.tolerate === undefined) throw error;
-      options.tolerate(error);
+      await options.tolerate(error);
     }
   }
-  return { uses, hooks, notes: notesOf(taps) };
+  return { loaded, hooks, notes: notesOf(hooks), origins };
 }
 
-function notesOf({ made }: Taps): string[] {
-  const hooks: HookName[] = ["config", "stdio", "plan", "prestart", "poststart", "poststop"];
-  return hooks.flatMap((hook) => {
-    const labels = made.filter((one) => one.hook === hook).map(({ label }) => label);
-    return labels.length === 0 ? [] : [`hook ${hook}: ${labels.join(", ")}`];
-  });
+/** A built-in plugin and the hooks that it taps when it is given no options. */
+export async function tappedBy(name: string): Promise<{ plugin: Plugin; hooks: HookName[] }> {
+  const plugin = checkPlugin(name, await importBuiltIn(name, name));
+  const hooks = newHooks();
+  await plugin.apply(hooks, withDefaults(plugin.options ?? noOptions, {}) as Record<string, unknown>, hostOf(name, { stateRoot: "" }));
+  return { plugin, hooks: (Object.keys(hooks) as HookName[]).filter((hook) => hooks[hook].taps.length > 0) };
 }
 
-async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, options: LoadOptions): Promise<PluginUse> {
-  const { label } = request;
-  const isFile = request.name.includes("/") || /\.[cm]?[jt]s$/.test(request.name);
-  const name = isFile ? checkFile(request, options.container) : request.name;
-  const module = isFile ? await importFile(label, name) : await importBuiltIn(label, name);
+/** As data, so that what a plugin keeps of it or hides in it does not matter. */
+async function checkChanged([hook, value, label]: Parameters<Policy["check"]>, origins: SpecOrigins | undefined): Promise<unknown> {
+  const text = JSON.stringify(value);
+  const data: unknown = JSON.parse(text);
+  if (hook === "stdio") return (await import("./stdio-answer.ts")).checkStdioAnswer(data);
+  const { checkProcess, checkSpec } = await import("../config/check-spec.ts");
+  if (hook !== "config") return checkProcess(data);
+  const spec = checkSpec(data);
+  origins?.note(text, label);
+  return spec;
+}
+
+export async function warn(failure: BoxError): Promise<void> {
+  (await import("./report-error.ts")).reportWarning(failure);
+}
+
+function notesOf(hooks: Hooks): string[] {
+  const notes: string[] = [];
+  for (const hook of Object.keys(hooks) as HookName[]) {
+    const taps = tapsOf(hooks, hook).map(({ label, stage }) => (stage === undefined ? label : `${label} (stage ${stage})`));
+    if (taps.length > 0) notes.push(`hook ${hook}: ${taps.join(", ")}`);
+  }
+  return notes;
+}
+
+async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, options: LoadOptions): Promise<LoadedPlugin> {
+  const { label, ofHost } = request;
+  const name = isPath(request.name) ? fileOf(request, options.reachOf) : request.name;
+  const module = isPath(request.name) ? await importFile(label, name) : await importBuiltIn(label, name);
   const plugin = checkPlugin(label, module);
-  const given = request.options ?? {};
-  const faults = checkOptions(plugin.options ?? { type: "object", properties: {} }, given);
-  if (faults.length > 0)
-    throw new BoxError({
-      what: "plugin options",
-      faults: faults.map((fault) => ({ ...fault, path: [request.placeOf?.(fault.path), label, fault.path].filter(Boolean).join(": ") })),
-    });
+  const schema = plugin.options ?? noOptions;
+  const given = request.words === undefined ? (request.options ?? {}) : readOptions(schema, request.words);
+  const faults = checkOptions(schema, given);
+  if (faults.length > 0) throw new BoxError({ what: "plugin options", faults: await placed(faults, request) });
+  const before = taps.made.length;
   taps.plugin = label;
   try {
-    await timed(label, "apply", LOAD_TIMEOUT_MS, async () =>
-      plugin.apply(hooks, given as Record<string, unknown>, hostOf(options.stateRoot)),
+    await timed(label, "apply", APPLY_TIMEOUT_MS, () =>
+      plugin.apply(hooks, withDefaults(schema, given) as Record<string, unknown>, hostOf(label, options)),
     );
   } finally {
     taps.plugin = undefined;
   }
-  return { label, name, options: given };
+  const tapped = taps.made.slice(before).map(({ hook }) => hook);
+  return { label, name, options: given, hooks: [...new Set(tapped)], ...(ofHost === undefined ? {} : { ofHost }), plugin };
 }
 
-const hostOf = (stateRoot: string): PluginHost => ({
-  resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: resolveNamespace(stateRoot, reference, namespaceKeys[key]) }),
+async function placed(faults: readonly ConfigFault[], { label, placeOf, labelThere = label }: PluginRequest): Promise<ConfigFault[]> {
+  const out: ConfigFault[] = [];
+  for (const fault of faults)
+    out.push({ ...fault, path: [await placeOf?.(fault.path), labelThere, fault.path].filter(Boolean).join(": ") });
+  return out;
+}
+
+function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf | undefined): string {
+  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
+  const file = pluginFile(label, path, reachOf);
+  if (ofHost) refuseUnlessRoots(label, file);
+  return file;
+}
+
+const hostOf = (label: string, { stateRoot, references }: LoadOptions): PluginHost => ({
+  resolveNamespace(reference, key) {
+    const found = resolveNamespace(stateRoot, reference, namespaceKeys[key]);
+    references?.push(found);
+    return { type: found.type, path: found.path };
+  },
+  machine: async () => (await import("./machine-facts.ts")).readMachineFacts(hostReader),
+  warn: async (message) => await warn(new BoxError({ origin: label, what: message })),
+  lock: async (path, work) => await (await import("../execute/lock-file.ts")).lockFile(path, work),
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {
@@ -122,63 +178,20 @@ async function importBuiltIn(label: string, name: string): Promise<unknown> {
   throw new BoxError({ origin: label, what: "there is no built-in plugin of this name", hint });
 }
 
-/** The real path of a plugin's file; throws when it is none, or one that should not be trusted. */
-function checkFile({ label, name, folder }: PluginRequest, container: LoadOptions["container"]): string {
-  if (!/\.[cm]?[jt]s$/.test(name)) throw new BoxError({ origin: label, what: "a plugin's file ends in .ts or .js" });
-  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
-  const real = realPath(path);
-  if (typeof real !== "string") throw new BoxError({ origin: label, what: "cannot read", object: path, errno: real.errno });
-  const stat = statSync(real);
-  if (!stat.isFile()) throw new BoxError({ origin: label, what: `${path} is no file` });
-  if ((stat.mode & 0o002) !== 0)
-    throw new BoxError({
-      origin: label,
-      what: `anyone may change ${path}, and it would run as the user that runs box`,
-      hint: `chmod o-w ${path}`,
-    });
-  const reach = container === undefined ? undefined : withinReach(real, container);
-  if (reach !== undefined)
-    throw new BoxError({
-      origin: label,
-      what: `the container could change ${path}: it is in ${reach}`,
-      hint: "make that read-only, or keep the plugin elsewhere",
-    });
-  return real;
-}
-
-/** The part of the configuration through which the container may write the file at `path`. */
-function withinReach(path: string, { bundle, spec, hostRoot }: NonNullable<LoadOptions["container"]>): string | undefined {
-  const inside = (folder: string): boolean => {
-    const real = realPath(folder.startsWith("/") ? folder : `${bundle}/${folder}`);
-    return typeof real === "string" && (real === "/" || path === real || path.startsWith(`${real}/`));
-  };
-  if (!hostRoot && spec.root.readonly !== true && inside(spec.root.path)) return "the root, root.path";
-  for (const [index, { source, type, options = [] }] of (spec.mounts ?? []).entries()) {
-    const binds = type === "bind" || options.includes("bind") || options.includes("rbind");
-    // Of "ro" and "rw" the later one counts.
-    const { attributes, attributesBelow } = sortOptions(options);
-    const readOnly = attributes.set.includes("MOUNT_ATTR_RDONLY") || attributesBelow.set.includes("MOUNT_ATTR_RDONLY");
-    if (binds && !readOnly && source !== undefined && inside(source)) return `the source of mounts[${index}]`;
-  }
-  return undefined;
-}
-
-function realPath(path: string): string | { readonly errno: string } {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    return { errno: (error as NodeJS.ErrnoException).code ?? "EIO" };
-  }
-}
-
 async function importFile(label: string, path: string): Promise<unknown> {
   return await timed(label, "load", LOAD_TIMEOUT_MS, async () => {
     try {
       return await import(path);
     } catch (error) {
-      throw new Error(importProblem(error), { cause: error });
+      throw importFailed(importProblem(error), error);
     }
   });
+}
+
+function importFailed(what: string, cause: unknown): Error {
+  if (!what.startsWith("Cannot find package")) return new Error(what, { cause });
+  const hint = "a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun";
+  return new BoxError({ what, hint }, { cause });
 }
 
 /** Bun's build errors have their places beside the message; several come as one AggregateError. */
@@ -198,7 +211,14 @@ function checkPlugin(label: string, module: unknown): Plugin {
         ? "its default export has no name"
         : typeof plugin.apply !== "function"
           ? "its default export has no apply"
-          : undefined;
+          : plugin.options !== undefined && !isSchema(plugin.options)
+            ? `its options are no schema: { type: "object", properties: {} }`
+            : undefined;
   if (problem !== undefined) throw new BoxError({ origin: label, what: problem });
   return plugin as Plugin;
 }
+
+const isSchema = (options: unknown): boolean => {
+  const { type, properties } = (options ?? {}) as Partial<ObjectSchema>;
+  return type === "object" && typeof properties === "object" && properties !== null;
+};

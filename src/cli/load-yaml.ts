@@ -16,7 +16,7 @@ import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
-import { resolveNamespace } from "./resolve-namespace.ts";
+import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
 
 export type YamlSource = {
@@ -39,13 +39,18 @@ export type LoadedYaml = {
 
 type PlaceOf = (path: string) => string;
 
-/** A Spec that may ask for what this version of box cannot do. */
-export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRoot: string): LoadedYaml {
+/** `references` takes the namespaces that it joins. A Spec that may ask for what this version of box cannot do. */
+export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRoot: string, references: Reference[] = []): LoadedYaml {
   const { value, placeOf } = readYaml(text, name, boxYamlRule);
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
-  const context = contextFor(hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`, { id, root, folder }, stateRoot);
+  const context = contextFor(
+    hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`,
+    { id, root, folder },
+    stateRoot,
+    references,
+  );
   const { spec, notes, originOf } = locating(
     (path) => `${placeOf(path)}: ${path}`,
     () => expandYaml(yaml, context),
@@ -59,14 +64,19 @@ export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRo
 }
 
 /** The same, refused with its places when this version of box cannot do it. */
-export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: string): LoadedYaml {
-  const loaded = loadYaml(source, id, stateRoot);
+export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: string, references: Reference[] = []): LoadedYaml {
+  const loaded = loadYaml(source, id, stateRoot, references);
   locating(loaded.locate, () => checkSupported(loaded.spec));
   return loaded;
 }
 
 /** `usersRoot`: where the passwd and group files are. */
-function contextFor(usersRoot: string, given: Pick<YamlContext, "id" | "root" | "folder">, stateRoot: string): YamlContext {
+function contextFor(
+  usersRoot: string,
+  given: Pick<YamlContext, "id" | "root" | "folder">,
+  stateRoot: string,
+  references: Reference[],
+): YamlContext {
   const read = (path: string): string => readInRoot(usersRoot, path) ?? "";
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   return {
@@ -75,7 +85,11 @@ function contextFor(usersRoot: string, given: Pick<YamlContext, "id" | "root" | 
     term: process.env.TERM,
     rootless: uid === 0 ? undefined : { uid, gid },
     lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
-    resolveNamespace: (reference, type) => resolveNamespace(stateRoot, reference, type),
+    resolveNamespace: (reference, type) => {
+      const found = resolveNamespace(stateRoot, reference, type);
+      references.push(found);
+      return found.path;
+    },
     exists,
     deviceAt,
     readJson: (path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path),

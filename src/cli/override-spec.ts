@@ -1,20 +1,21 @@
 // What the flags of run and plan change in a container's description, whether it came from a bundle or is built in.
 
-import { hostSysfs } from "../config/host-sysfs.ts";
 import type { Mount, NamespaceType, Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { isMountOption } from "../plan/sort-options.ts";
 import type { Parsed } from "./arguments.ts";
 import { absolute } from "./invocation.ts";
+import { placeNamespaces, type Resolve } from "./place-namespaces.ts";
 import { lookUpUser } from "./user-names.ts";
 
 /** A new Spec with the flags' changes; `root` is the folder that user names are looked up in. */
-export function overrideSpec(spec: Spec, parsed: Parsed, command: readonly string[], root: string): Spec {
+export function overrideSpec(spec: Spec, parsed: Parsed, command: readonly string[], root: string, resolve: Resolve): Spec {
   const { values, switches, lists } = parsed;
   const out: Spec = { ...spec, process: overrideProcess(spec.process ?? emptyProcess(), parsed, command, root) };
   if (values.rootfs !== undefined) out.root = { ...out.root, path: absolute(values.rootfs) };
   if (switches.has("read-only")) out.root = { ...out.root, path: out.root?.path ?? "rootfs", readonly: true };
+  placeNamespaces(out, parsed, resolve);
   if (values.hostname !== undefined) {
     // Else it would be the host's name that changes.
     if (!has(out, "uts")) throw new BoxError({ origin: "--hostname", what: "needs a uts namespace in linux.namespaces" });
@@ -22,7 +23,6 @@ export function overrideSpec(spec: Spec, parsed: Parsed, command: readonly strin
   }
   const volumes = (lists.volume ?? []).map(parseVolume);
   if (volumes.length > 0) out.mounts = [...(out.mounts ?? []), ...volumes];
-  if (values.net !== undefined) setNetwork(out, values.net);
   return out;
 }
 
@@ -75,12 +75,4 @@ function parseVolume(text: string): Mount {
       what: `unknown option ${JSON.stringify(unknown)} of a bind mount in ${JSON.stringify(text)}`,
     });
   return { destination, type: "bind", source: absolute(source), options: ["rbind", "rprivate", ...words] };
-}
-
-function setNetwork(spec: Spec, net: string): void {
-  if (net !== "host" && net !== "none") throw new BoxError({ origin: "--net", what: `expected host or none, got ${JSON.stringify(net)}` });
-  const others = (spec.linux?.namespaces ?? []).filter(({ type }) => type !== "network");
-  const network: { type: NamespaceType }[] = net === "none" ? [{ type: "network" }] : [];
-  spec.linux = { ...spec.linux, namespaces: [...others, ...network] };
-  if (net === "host" && has(spec, "user")) spec.mounts = (spec.mounts ?? []).map(hostSysfs);
 }

@@ -10,12 +10,14 @@ import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
-import { type State, startTimeOf } from "../state/state.ts";
+import { type PluginUse, type State, startTimeOf } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { launchOf } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
+import type { LoadedPlugin } from "./load-plugins.ts";
 import { locating } from "./located.ts";
+import type { Tracer } from "./tracer.ts";
 
 export type PlannedRun = {
   readonly id: string;
@@ -33,16 +35,23 @@ export type PlannedRun = {
   readonly needsSupervisor: boolean;
 };
 
-export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"]): Promise<PlannedRun> {
+/** `tracer`: for a start whose times are wanted. */
+export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"], tracer?: Tracer): Promise<PlannedRun> {
   const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await loadContainer(parsed, globals, true);
-  const container = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
-  const plan = locating(locate, () => planContainer(container, facts));
+  tracer?.mark("read and check the configuration");
+  const launchedSo = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
+  // The trace is told at the end, which the supervisor's tape cannot do.
+  const container = tracer === undefined ? launchedSo : { ...launchedSo, finishInBox: true };
+  const planned = locating(locate, () => planContainer(container, facts));
+  const plan = tracer === undefined ? planned : tracer.plan(planned);
+  tracer?.mark("plan");
   const program = compile(plan);
+  tracer?.mark("compile");
   const warnings: unknown[] = [];
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
   const written: Written = {
-    state: firstState(container, facts, plugins?.uses, startOfSupervisor(container)),
+    state: firstState(container, facts, plugins?.loaded.map(useOf), startOfSupervisor(container)),
     config: JSON.stringify(container.spec),
   };
   let between: Between = { warn: (error) => warnings.push(error) };
@@ -50,11 +59,12 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
   if (plugins !== undefined) {
     const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
-    await callPlan(plugins, plan, container.id);
+    await callPlan(plugins, planned, container.id);
     between = { ...between, ...betweenOf(plugins, between.poststop) };
   }
   if (container.launch?.notifies === true && way !== "created")
     between = (await import("./pass-readiness.ts")).notifying(between, `${facts.stateRoot}/${container.id}`);
+  if (tracer !== undefined) between = tracer.between(between);
   let tries = 0;
   // A program runs once: what it has run in holds its traces.
   const fresh = (): Program => (tries++ === 0 ? program : compile(plan));
@@ -83,6 +93,9 @@ function startOfSupervisor({ launch }: Container): number | undefined {
   const stat = launch?.notesEnd === true || launch?.stdio.kind === "supervised" ? readText("/proc/self/stat") : undefined;
   return typeof stat === "string" ? startTimeOf(stat) : undefined;
 }
+
+/** What later processes need to know of a plugin. */
+const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
 
 /** The container with how it is started. */
 function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string, stdio?: Stdio): Container {

@@ -1,28 +1,48 @@
 // Calls the hooks of loaded plugins at their places in a container's life.
 
-import type { ContainerState, Hooks } from "../../hooks/hooks.ts";
-import type { Spec } from "../config/spec.ts";
+import type { ContainerState, HookName, Hooks } from "../../hooks/hooks.ts";
+import type { Process, Spec } from "../config/spec.ts";
 import { inherited, type Stdio } from "../config/stdio-choice.ts";
 import type { Between } from "../execute/run-container.ts";
-import { usualPath } from "../plan/hooks.ts";
+import { usualPath } from "../plan/launch.ts";
 import type { Plan } from "../plan/plan.ts";
-import { planToJson } from "../plan/print-plan.ts";
-import type { PluginUse, State } from "../state/state.ts";
-import { loadPlugins, type Plugins } from "./load-plugins.ts";
-import { reportWarning } from "./report-error.ts";
+import type { Container } from "../plan/plan-container.ts";
+import type { State } from "../state/state.ts";
+import { isHostConfigured } from "./invocation.ts";
+import { type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import { type Named, pluginRequests } from "./plugin-requests.ts";
+import { callTaps, tapsOf } from "./plugin-taps.ts";
 
-export async function callConfig({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> {
-  return (await hooks.config.promise(spec, { id, bundle })) ?? spec;
+export type WithPlugins = {
+  readonly container: Container;
+  readonly plugins: Plugins | undefined;
+  /** What plugins have chosen for stdout and stderr; undefined without any. */
+  readonly stdio: Stdio | undefined;
+};
+
+/** The container as its plugins want it. */
+export async function configure(container: Container, named: Named, options: LoadOptions): Promise<WithPlugins> {
+  const requests = await pluginRequests(named);
+  if (requests.length === 0) return { container, plugins: undefined, stdio: undefined };
+  const plugins = await loadPlugins(requests, { ...options, spec: container.spec });
+  const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
+  const stdio = await callStdio(plugins, container.id, spec);
+  return { container: { ...container, spec, finishInBox: plugins.hooks.poststop.taps.length > 0 }, plugins, stdio };
 }
 
+export const callConfig = ({ hooks }: Plugins, spec: Spec, id: string, bundle: string): Promise<Spec> =>
+  callTaps(hooks, "config", spec, { id, bundle });
+
 /** Who gets stdout and stderr; as box got them where no tap says otherwise. */
-export async function callStdio({ hooks }: Plugins, id: string, { process, annotations = {} }: Spec): Promise<Stdio> {
+function callStdio({ hooks }: Plugins, id: string, { process, annotations = {} }: Spec): Promise<Stdio> {
   const container = { id, terminal: process?.terminal === true, annotations };
-  return (await hooks.stdio.promise(inherited, container)) ?? inherited;
+  return callTaps<Stdio>(hooks, "stdio", inherited, container);
 }
 
 export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Promise<void> {
-  if (hooks.plan.isUsed()) await hooks.plan.promise({ id, ...planToJson(plan) });
+  if (tapsOf(hooks, "plan").length === 0) return;
+  const { planToJson } = await import("../plan/print-plan.ts");
+  await callTaps(hooks, "plan", { id, ...planToJson(plan) });
 }
 
 /** What a start calls. When it fails after prestart had begun, poststop undoes what prestart may have done. */
@@ -31,10 +51,10 @@ export function betweenOf({ hooks }: Plugins, first: Between["poststop"]): Betwe
   return {
     async prestart(state) {
       begun = state;
-      await hooks.prestart.promise({ ...shownState(state), status: "created" });
+      await callTaps(hooks, "prestart", { ...shownState(state), status: "created" });
     },
     async poststart(state) {
-      await hooks.poststart.promise(shownState(state));
+      await callTaps(hooks, "poststart", shownState(state));
     },
     async poststop() {
       await first?.();
@@ -45,24 +65,46 @@ export function betweenOf({ hooks }: Plugins, first: Between["poststop"]): Betwe
 
 const shownState = ({ box: _, ...state }: State): ContainerState => state;
 
-const callPoststop = (hooks: Hooks, state: State, exitCode: number | undefined): Promise<void> =>
-  hooks.poststop.promise({ ...shownState(state), status: "stopped", exitCode });
+async function callPoststop(hooks: Hooks, state: State, exitCode: number | undefined): Promise<void> {
+  await callTaps(hooks, "poststop", { ...shownState(state), status: "stopped", exitCode });
+}
 
 /** Poststart for a container that another box process has made. */
 export async function poststartFromState(state: State, stateRoot: string): Promise<void> {
-  const { hooks } = await pluginsOf(state, stateRoot);
-  await hooks.poststart.promise(shownState(state));
+  const { hooks } = await pluginsOf(state, stateRoot, "poststart");
+  await callTaps(hooks, "poststart", shownState(state));
 }
 
 /** Poststop for a container that another box process started: its plugins are loaded anew from what the state says. */
 export async function poststopFromState(state: State, stateRoot: string, exitCode?: number): Promise<void> {
-  const { hooks } = await pluginsOf(state, stateRoot);
+  const { hooks } = await pluginsOf(state, stateRoot, "poststop");
   await callPoststop(hooks, state, exitCode);
 }
 
-async function pluginsOf(state: State, stateRoot: string): Promise<Plugins> {
+async function pluginsOf(state: State, stateRoot: string, hook: HookName): Promise<Plugins> {
   // The supervisor starts box with an empty environment, and plugins call tools by name.
   process.env.PATH ??= usualPath;
-  const requests = state.box.plugins.map((use: PluginUse) => ({ ...use, folder: state.bundle }));
-  return await loadPlugins(requests, { stateRoot, container: undefined, tolerate: reportWarning });
+  return await loadPlugins(tapping(state, hook), { stateRoot, tolerate: warn });
+}
+
+const tapping = ({ bundle, box }: State, hook: HookName): PluginRequest[] =>
+  box.plugins.filter(({ hooks }) => hooks.includes(hook)).map((use) => ({ ...use, folder: bundle }));
+
+/**
+ * What exec may run, by the container's plugins, and by those that the host has named since it was made. Without any of
+ * them nothing can be said, so each must load.
+ */
+export async function callOnExec(state: State, stateRoot: string, given: Process): Promise<Process> {
+  const requests = [...(await newOfHost(state)), ...tapping(state, "onExec")];
+  if (requests.length === 0) return given;
+  const { hooks } = await loadPlugins(requests, { stateRoot });
+  return await callTaps(hooks, "onExec", given, { ...shownState(state), status: "running" });
+}
+
+/** A plugin that the container has already taps what the state says, and need not be loaded to find out. */
+async function newOfHost(state: State): Promise<readonly PluginRequest[]> {
+  if (!isHostConfigured()) return [];
+  const { plugins } = await (await import("./host-plugins.ts")).readHostPlugins();
+  const had = state.box.plugins.filter(({ ofHost }) => ofHost);
+  return plugins.filter(({ name }) => !had.some(({ label }) => label.endsWith(` ${name}`)));
 }

@@ -2,7 +2,7 @@
 // their failures keeps it from being removed (runtime.md, "Lifecycle").
 
 import { readKeptConfig } from "../execute/kept-config.ts";
-import type { State } from "../state/state.ts";
+import { isTapped, type State } from "../state/state.ts";
 
 export async function poststop(state: State, stateRoot: string, exitCode?: number): Promise<void> {
   const config = readKeptConfig(`${stateRoot}/${state.id}`);
@@ -11,5 +11,5 @@ export async function poststop(state: State, stateRoot: string, exitCode?: numbe
     const { warnOf } = await import("./warn-of.ts");
     runHooksOf(config.hooks, "poststop", { ...state, status: "stopped" }, warnOf);
   }
-  if (state.box.plugins.length > 0) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot, exitCode);
+  if (isTapped(state, "poststop")) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot, exitCode);
 }

@@ -9,7 +9,7 @@ import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
-import { absolute, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
 import { checkStdio, launchFlags, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
@@ -21,6 +21,7 @@ export const flags: readonly FlagRow[] = [
   { name: "report-fd", value: "FD", hidden: true, help: "where to say that the container runs, for the box that started this one" },
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },
+  { name: "trace", value: "FILE", optional: true, help: "tell afterwards what took how long, or write it to a file for Perfetto" },
   { name: "no-subreaper", help: "do not adopt what a container without its own pid namespace leaves behind" },
 ];
 
@@ -29,15 +30,22 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("run");
   blockSignals();
   checkStdio();
-  const key = keyOf(parsed, globals);
+  const traced = parsed.switches.has("trace") || parsed.values.trace !== undefined;
+  const tracer = traced ? (await import("./tracer.ts")).newTracer(parsed.values.trace) : undefined;
+  // With a trace there is something to plan: a kept program has no clocks in it.
+  const key = traced ? undefined : keyOf(parsed, globals);
   const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const reports = parsed.values["report-fd"] !== undefined;
   // A session of its own, so that nothing that is sent to the caller's reaches it.
   if (reports) systemCall("setsid");
-  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way));
+  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way, tracer));
   if (planned.needsSupervisor && !reports) return (await import("./start-supervisor.ts")).startSupervisor(argv, parsed);
   const started = await startPlanned(planned);
+  if (tracer !== undefined) {
+    const later = way === "foreground" && !parsed.switches.has("keep");
+    await tracer.started(started, `${planned.stateRoot}/${planned.id}`, later);
+  }
   if (way === "detached" && !planned.needsSupervisor) return 0;
   try {
     if (key !== undefined) planned.keep(key);
@@ -62,7 +70,7 @@ function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
   if (parsed.values.file !== undefined) return undefined;
   if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
-  if (systemCall("getuid") !== 0) return undefined;
+  if (systemCall("getuid") !== 0 || isHostConfigured()) return undefined;
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
   const config = readText(`${bundle}/config.json`);

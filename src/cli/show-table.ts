@@ -1,6 +1,6 @@
 // Tables and JSON on stdout. A table fits the terminal, or $COLUMNS, or else 80 columns, and has colours on a terminal alone.
 
-import { terminalWidth } from "../execute/terminal-width.ts";
+import { terminalSize } from "../execute/terminal-size.ts";
 import { writeLine } from "../execute/write-line.ts";
 import { type Cell, type Column, renderTable, type TableStyle } from "../inspect/table.ts";
 import { escapeJson } from "../tape/escape-controls.ts";
@@ -13,13 +13,13 @@ export function showTable(columns: readonly Column[], rows: readonly (readonly C
   writeLine(renderTable(columns, rows, { width: wide ? undefined : width, colour }));
 }
 
-function tableStyle(): TableStyle {
+export function tableStyle(): TableStyle {
   const { COLUMNS = "", NO_COLOR = "", TERM } = process.env;
-  const terminal = terminalWidth();
+  const terminal = terminalSize();
   const given = /^[1-9]\d{0,4}$/.test(COLUMNS) ? Number(COLUMNS) : USUAL_WIDTH;
   // A terminal that knows no width says 0.
   return {
-    width: terminal === undefined || terminal === 0 ? given : terminal,
+    width: terminal === undefined || terminal.columns === 0 ? given : terminal.columns,
     colour: terminal !== undefined && NO_COLOR === "" && TERM !== "dumb",
   };
 }

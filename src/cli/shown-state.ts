@@ -4,7 +4,7 @@
 import { type ExitStatus, readExit } from "../execute/exit-status.ts";
 import { readText } from "../execute/files.ts";
 import { type LiveStatus, liveStatus } from "../execute/live-status.ts";
-import type { State } from "../state/state.ts";
+import type { Share, State } from "../state/state.ts";
 
 export type ShownState = {
   readonly ociVersion: string;
@@ -20,9 +20,22 @@ export type ShownState = {
   readonly owner: string;
   /** Of one that has ended, where its end was noted. */
   readonly exit?: ExitStatus;
+  /** What runc's has nothing like; only where there is something to say. */
+  readonly box?: { readonly shares: readonly ShownShare[] };
 };
 
-export function shownState(folder: string, state: State): ShownState {
+/** A namespace of somebody else's; with a container's, what has become of that one. */
+export type ShownShare = Share & { readonly status?: LiveStatus | "removed" | "another" };
+
+export async function shownState(folder: string, state: State): Promise<ShownState> {
+  const shown = plainly(folder, state);
+  const { shares } = state.box;
+  if (shares === undefined) return shown;
+  const { sharesNow } = await import("./shares-now.ts");
+  return { ...shown, box: { shares: sharesNow(folder, state, shares) } };
+}
+
+function plainly(folder: string, state: State): ShownState {
   const { ociVersion, id, pid, bundle, rootfs, created, annotations } = state;
   const status = liveStatus({ folder, state });
   const owner = ownerName(state.owner);

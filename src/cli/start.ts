@@ -9,7 +9,7 @@ import { lockState } from "../execute/lock-state.ts";
 import { type Answer, errnoOf, exitCodeFor, startCreated } from "../execute/start-created.ts";
 import type { Found } from "../execute/state-folder.ts";
 import { notifyFolder } from "../plan/notify.ts";
-import type { State } from "../state/state.ts";
+import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { oneContainer } from "./one-container.ts";
@@ -21,7 +21,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
   const found = oneContainer(parsed.rest, globals, "start ID");
   // What has been started cannot be started again.
-  if (found.state.box.plugins.length > 0) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  if (isTapped(found.state, "poststart")) (await import("../execute/begin-plainly.ts")).beginPlainly();
   // Of two starts at once, one finds init waiting.
   const lock = lockState(found.folder);
   const { state } = found;
@@ -85,6 +85,6 @@ async function afterStart(folder: string, state: State): Promise<void> {
     const { warnOf } = await import("./warn-of.ts");
     runHooksOf(config.hooks, "poststart", running, warnOf);
   }
-  if (state.box.plugins.length > 0)
+  if (isTapped(state, "poststart"))
     await (await import("./plugin-hooks.ts")).poststartFromState(running, folder.slice(0, folder.lastIndexOf("/")));
 }

@@ -15,6 +15,6 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const [id] = parsed.rest;
   if (id === undefined || parsed.rest.length > 1) throw new BoxError({ what: "expected one container id", hint: "box state ID" });
   const { folder, state } = namedContainer(globals.root ?? rootOfStates(), id);
-  console.log(JSON.stringify(shownState(folder, state), null, 2));
+  console.log(JSON.stringify(await shownState(folder, state), null, 2));
   return 0;
 }

@@ -8,10 +8,10 @@ import { checkSpec } from "./check-spec.ts";
 import { fromClientProfile } from "./client-profile.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import { embeddedSpec } from "./embedded-spec.ts";
-import { hostSysfs } from "./host-sysfs.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { isObject } from "./rule.ts";
-import type { Device, Linux, Mount, Namespace, NamespaceType, Process, Resources, Rlimit, Spec, User } from "./spec.ts";
+import { misplaced, setNamespace } from "./set-namespace.ts";
+import type { Device, Linux, Mount, NamespaceType, Process, Resources, Rlimit, Spec, User } from "./spec.ts";
 import { expandCapabilities } from "./yaml-capabilities.ts";
 import { splitCommand } from "./yaml-command.ts";
 import { expandHooks, inFolder } from "./yaml-hooks.ts";
@@ -100,10 +100,11 @@ export function expandKeys(yaml: BoxYaml, context: YamlContext): Expanding {
   if (yaml["read-only"] === true) spec.root.readonly = true;
   expandProcess(all);
   expandUlimits(all);
+  // The usual mounts are those that the namespaces allow, and what the file adds comes after them.
+  expandNetwork(all);
   expandMounts(all);
   expandDevices(all);
   expandResources(all);
-  expandNetwork(all);
   expandNames(all);
   expandFilter(all);
   expandTexts(all);
@@ -262,7 +263,6 @@ function expandNetwork({ yaml, context, spec, faults, origins }: Expanding): voi
     const key = Object.keys(namespaceKeys).find((one) => namespaceKeys[one as NamespaceKey] === type);
     if (key !== undefined) setOrigin(origins, `linux.namespaces[${at}]`, pathOf(`namespaces.${key}`));
   }
-  if (makes(spec, "user") && !makes(spec, "network")) spec.mounts = spec.mounts.map(hostSysfs);
 }
 
 function expandNames({ yaml, spec, faults }: Expanding): void {
@@ -295,23 +295,16 @@ function expandTexts({ yaml, context, spec, faults }: Expanding): void {
 }
 
 function expandNamespaces(spec: Spec, wanted: NonNullable<BoxYaml["namespaces"]>, context: YamlContext, faults: ConfigFault[]): void {
-  const namespaces: Namespace[] = [];
   for (const key of Object.keys(namespaceKeys) as NamespaceKey[]) {
     const type = namespaceKeys[key];
-    const usual = makes(spec, type) ? "new" : "host";
-    const reference = wanted[key] ?? usual;
+    const reference = wanted[key];
+    if (reference === undefined) continue;
     const path = `namespaces.${key}`;
-    if (key === "mount" && reference === "host") faults.push({ path, problem: "box makes no container in the host's mount namespace" });
-    if (key === "user" && reference === "new" && usual === "host")
-      faults.push({ path, problem: "a new user namespace needs a map of ids, which box.yaml cannot hold yet" });
-    if (reference === "new" || reference === "none") namespaces.push({ type });
-    else if (reference.startsWith("/")) namespaces.push({ type, path: reference });
-    else if (reference !== "host")
-      attempt(path, faults, () => void namespaces.push({ type, path: context.resolveNamespace(reference, type) }));
-  }
-  spec.linux = { ...spec.linux, namespaces };
-  if (!makes(spec, "user")) {
-    delete spec.linux.uidMappings;
-    delete spec.linux.gidMappings;
+    const problem = misplaced(spec, type, reference);
+    if (problem !== undefined) faults.push({ path, problem });
+    if (reference === "new" || reference === "none") setNamespace(spec, type, "new");
+    else if (reference === "host") setNamespace(spec, type, "host");
+    else if (reference.startsWith("/")) setNamespace(spec, type, { path: reference });
+    else attempt(path, faults, () => setNamespace(spec, type, { path: context.resolveNamespace(reference, type) }));
   }
 }

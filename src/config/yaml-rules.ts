@@ -48,6 +48,7 @@ export const namespaceKeys = {
   net: "network",
   cgroup: "cgroup",
   user: "user",
+  time: "time",
 } as const;
 
 export type NamespaceKey = keyof typeof namespaceKeys;
@@ -266,6 +267,7 @@ const fields: { readonly [Key in keyof BoxYaml]-?: YamlRule } = {
         net: network,
         cgroup: namespace,
         user: namespace,
+        time: namespace,
       } satisfies {
         readonly [Key in NamespaceKey]: YamlRule;
       },

@@ -1,33 +1,11 @@
-// Every container below the folder of all states, with its processes. A folder that is none, or not yet or no longer a
-// whole one, is left out: box list is what warns of those.
+// Every container below the folder of all states, with its processes.
 
-import { problemOfId } from "../config/container-id.ts";
-import { BoxError } from "../errors.ts";
-import { errnoName } from "../linux/errno-name.ts";
 import type { State } from "../state/state.ts";
 import { processesOf } from "./container-processes.ts";
-import { listFolder } from "./list-folder.ts";
-import { checkStateRoot, readFolder } from "./state-folder.ts";
+import { listStates } from "./list-states.ts";
 
 export type ContainerWithPids = { readonly state: State; readonly pids: readonly number[] };
 
-const ENOENT = 2;
-
-/**
- * In the order of their ids. `mayLack`: the folder need not be there, as the usual one is made with the first container;
- * one that somebody named is more likely misspelt. Throws a BoxError for one that is not the caller's, too.
- */
-export function allContainers(stateRoot: string, mayLack: boolean): ContainerWithPids[] {
-  checkStateRoot(stateRoot);
-  const entries = listFolder(stateRoot);
-  if (entries === -ENOENT && mayLack) return [];
-  if (typeof entries === "number")
-    throw new BoxError({ origin: "--root", what: "cannot list", object: stateRoot, errno: errnoName(-entries) });
-  const found: ContainerWithPids[] = [];
-  for (const { name, isFolder } of entries) {
-    if (!isFolder || problemOfId(name) !== undefined) continue;
-    const { state } = readFolder(`${stateRoot}/${name}`);
-    if (state?.id === name) found.push({ state, pids: processesOf(state) });
-  }
-  return found;
-}
+/** In the order of their ids; `mayLack` as with listStates. */
+export const allContainers = (stateRoot: string, mayLack: boolean): ContainerWithPids[] =>
+  listStates(stateRoot, mayLack).map(({ state }) => ({ state, pids: processesOf(state) }));

@@ -67,7 +67,9 @@ function bytesOf(fd: number, maximum: number): Uint8Array | number {
   }
 }
 
-const smallRead = new Uint8Array(4096);
+/** The most that readAgain reads. */
+export const SMALL_FILE_BYTES = 4096;
+const smallRead = new Uint8Array(SMALL_FILE_BYTES);
 
 /**
  * The text of an open, small file of /proc or /sys from its beginning, or the negative errno. For a cgroup's event file

@@ -28,13 +28,19 @@ export function readInRoot(root: string, path: string): string | undefined {
   const rootName = cString(root);
   const folder = systemCall("openat", AT_FDCWD, rootName.address, O_PATH_DIRECTORY_CLOEXEC[machine], 0);
   if (folder < 0) return undefined;
+  const text = readInOpenRoot(folder, path);
+  systemCall("close", folder);
+  return text;
+}
+
+/** The same by the root's descriptor. */
+export function readInOpenRoot(root: number, path: string): string | undefined {
   const name = cString(path);
   const how = new Uint8Array(new BigUint64Array([BigInt(O_NONBLOCK_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
   let fd = -EAGAIN;
   // A `..` cannot be trusted while anything on the machine is renamed or mounted; the next try may do (openat2(2)).
   for (let tries = 0; fd === -EAGAIN && tries < OPEN_TRIES; tries++)
-    fd = systemCall("openat2", folder, name.address, addressOf(how), how.length);
-  systemCall("close", folder);
+    fd = systemCall("openat2", root, name.address, addressOf(how), how.length);
   if (fd < 0) return undefined;
   const text = isRegular(fd) ? readDescriptor(fd, SMALL_FILE_BYTES) : undefined;
   systemCall("close", fd);

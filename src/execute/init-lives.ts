@@ -4,9 +4,9 @@ import { type State, startTimeOf } from "../state/state.ts";
 import { readText } from "./files.ts";
 
 /** Whether the state's init is the process that has its pid now, and has not ended. */
-export function initLives({ pid, box }: Pick<State, "pid" | "box">): boolean {
+export function initLives({ pid, box }: Pick<State, "pid" | "box">, read: typeof readText = readText): boolean {
   if (pid <= 0) return false;
-  const stat = readText(`/proc/${pid}/stat`);
+  const stat = read(`/proc/${pid}/stat`);
   return typeof stat === "string" && startTimeOf(stat) === box.startTime && !isZombie(stat);
 }
 

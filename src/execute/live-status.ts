@@ -2,7 +2,7 @@
 // its freezer each time anew, since what a file says of a process may be of the past.
 
 import { waitFifo } from "../plan/state-files.ts";
-import { exists } from "./files.ts";
+import { exists, readText } from "./files.ts";
 import { initLives } from "./init-lives.ts";
 import { isFrozen } from "./is-frozen.ts";
 import { cString, systemCall } from "./libc.ts";
@@ -11,12 +11,13 @@ import type { Found } from "./state-folder.ts";
 /** "paused" is runc's; the rest are the runtime-spec's (runtime.md, "State"). */
 export type LiveStatus = "creating" | "created" | "running" | "paused" | "stopped";
 
-export function liveStatus({ folder, state }: Found): LiveStatus {
+/** `read` is for whoever asks again and again. */
+export function liveStatus({ folder, state }: Found, read: typeof readText = readText): LiveStatus {
   if (state === undefined) return "stopped";
   if (state.status === "creating" && boxLives(state.box.supervisor)) return "creating";
-  if (!initLives(state)) return "stopped";
+  if (!initLives(state, read)) return "stopped";
   // A container that waits for its start can be paused too; then that is what it is, as with runc.
-  if (isFrozen(state)) return "paused";
+  if (isFrozen(state, read)) return "paused";
   return state.status === "created" && waits(folder) ? "created" : "running";
 }
 

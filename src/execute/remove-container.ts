@@ -14,6 +14,7 @@ import {
   rootFolder,
   stateFile,
   stdioFolder,
+  traceFile,
   waitFifo,
 } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
@@ -151,7 +152,7 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, stateFile])
+  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, traceFile, stateFile])
     removeOrThrow(`${folder}/${name}`, 0);
   // The container may have put more into the folder of the socket.
   const notify = listFolder(`${folder}/${notifyFolder}`);

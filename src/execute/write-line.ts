@@ -15,7 +15,10 @@ const EPIPE = 32;
 const LONG_MS = 60_000;
 
 /** Whether there is still somebody to read more. Throws a BoxError when the line cannot be written for another reason. */
-export const writeLine = (line: string): boolean => writeBytes(STDOUT, new TextEncoder().encode(`${line}\n`));
+export const writeLine = (line: string): boolean => writeOut(`${line}\n`);
+
+/** The same for a text that is no line. */
+export const writeOut = (text: string): boolean => writeBytes(STDOUT, new TextEncoder().encode(text));
 
 /** The same for bytes to stdout or stderr. */
 export function writeBytes(fd: number, bytes: Uint8Array): boolean {

@@ -47,6 +47,8 @@ function look(start: string, variables: Variables, base: number, folder: Slot<"f
   const tapeBytes = slotIn("int", kept, keptStart.tapeBytes, "its bytes");
   const there = newSlot(variables, "int", "where it goes");
   return [
+    // Where one is closed, Bun opens the null device in its place, and what is opened here would be taken for it.
+    ...[0, 1, 2].map((stdio) => step("fcntl", [stdio, ["F_GETFD"], 0], origin, `see that descriptor ${stdio} is open`)),
     step("openat", ["AT_FDCWD", KEPT_FOLDER, ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "look for a kept start", {
       out: folder,
     }),

@@ -63,7 +63,7 @@ function durationOf(seconds: number): string {
 }
 
 /** Field 7, tty_nr: the minor number in bits 31 to 20 and 7 to 0, the major in 15 to 8 (Documentation/admin-guide/devices.txt). */
-function terminalOf(number: number): string {
+export function terminalOf(number: number): string {
   const major = (number >>> 8) & 0xff;
   const minor = ((number >>> 12) & 0xfff00) | (number & 0xff);
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;

@@ -2,7 +2,7 @@
 // variables, and the few descriptors that several parts use.
 
 import type { ContainerCgroup } from "../cgroup/paths.ts";
-import type { Spec } from "../config/spec.ts";
+import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
@@ -37,6 +37,8 @@ export type Building = {
   readonly statx: Buffer;
   readonly notes: string[];
   readonly namespaces: NamespacePlan;
+  /** What is known of the joined ones. */
+  readonly joins: readonly Join[];
   /** Empty when this user may make none. */
   readonly cgroups: readonly ContainerCgroup[];
 };
@@ -56,6 +58,16 @@ export type SeccompFilter = {
 export type NamespacePlan = {
   readonly made: ReadonlySet<string>;
   readonly joined: ReadonlyMap<string, string>;
+};
+
+/** A namespace that is joined, as it was found when it was checked. */
+export type Join = {
+  readonly type: NamespaceType;
+  readonly path: string;
+  /** Whose it is, as it was written: `container:db` or `pid:7`; undefined where the path is all that is known. */
+  readonly to?: string;
+  /** Its number; the namespace is kept open, so that no other one gets that. */
+  readonly inode?: number;
 };
 
 export function newChildVariables(): ChildVariables {

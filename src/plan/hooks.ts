@@ -20,6 +20,7 @@ import {
   step,
   type Variables,
 } from "../tape/step.ts";
+import { usualPath } from "./launch.ts";
 import { expectEqual } from "./steps.ts";
 
 /** What a hook finds as stdin and writes its output to: files in memory. */
@@ -44,9 +45,6 @@ export type HookRun = HookFiles & {
   /** Where a failure leads, instead of stopping the tape. */
   readonly explain?: Explanation;
 };
-
-/** Where programs of a host are. */
-export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Hooks call the tools beside them by name. Nothing of the caller's environment is in it: it may hold secrets, and a plan has to stay the same. */
 const usualEnvironment: readonly string[] = [`PATH=${usualPath}`];

@@ -89,3 +89,6 @@ export function handedTo({ way, preserveFds }: Launch, needs: { readonly hooks: 
   const init = next(needs.init);
   return { sync, wait, answer, hookState, hookOutput, third, init, end };
 }
+
+/** Where programs of a host are. */
+export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

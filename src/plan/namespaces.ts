@@ -2,10 +2,12 @@
 // process; a joined one needs the stage as a helper, since setns of a pid namespace counts only for children and new
 // namespaces belong to the user namespace that is current when they are made.
 
-import type { Spec } from "../config/spec.ts";
+import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { Flag } from "../linux/flags.ts";
-import { address, newBuffer, newSlot, type Step, step } from "../tape/step.ts";
-import type { Building, NamespacePlan } from "./builder.ts";
+import { structFields } from "../linux/structs.ts";
+import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import type { Building, Join, NamespacePlan } from "./builder.ts";
+import { expectEqual } from "./steps.ts";
 
 type CloneFlag = Flag<"CLONE">;
 
@@ -62,28 +64,55 @@ export function joinNamespaces(building: Building): Step[] {
   const order = building.facts.uid === 0 ? [...joinOrder, "user"] : ["user", ...joinOrder];
   const open: Step[] = [];
   const enter: Step[] = [];
-  for (const type of order) {
+  for (const type of order as NamespaceType[]) {
     const path = joined.get(type);
     if (path === undefined) continue;
     const origin = originOf(building, type);
+    const join: Join = building.joins.find((one) => one.type === type) ?? { type, path };
+    const why = `join ${joinedName(join)}`;
     const file = newSlot(building.child.variables, "fd", `${type} namespace`);
     const flag = cloneFlags[type] as CloneFlag;
     open.push(
-      step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"], 0], origin, `open the ${type} namespace ${path}`, {
-        out: file,
+      openJoined(join, origin, file),
+      step("ioctl", [file, ["NS_GET_NSTYPE"], null], origin, why, {
+        expect: { value: namespaceTypes[type], refused: notOfType(type) },
+        onError: [["ENOTTY", [step("getpid", [], origin, why, { expect: { value: 0, refused: notOfType(type) } })]]],
       }),
-      step("ioctl", [file, ["NS_GET_NSTYPE"], null], origin, `join the ${type} namespace ${path}`, {
-        expect: { value: namespaceType[type] as number, refused: `it is not a ${type} namespace` },
-        onError: [["ENOTTY", [refuse(origin, type, path)]]],
-      }),
+      ...sameAsChecked(building, join, origin, file),
     );
-    enter.push(step("setns", [file, [flag]], origin, `join the ${type} namespace ${path}`), step("close", [file], origin, "done with it"));
+    enter.push(step("setns", [file, [flag]], origin, why), step("close", [file], origin, "done with it"));
   }
   return [...open, ...enter];
 }
 
+/** How messages call it: by whose it is, or by its path. */
+export function joinedName({ type, path, to }: Join): string {
+  if (to === undefined) return `the ${type} namespace ${path}`;
+  const colon = to.indexOf(":");
+  return `the ${type} namespace of the ${to.startsWith("pid:") ? "process" : "container"} ${to.slice(colon + 1)}`;
+}
+
+export const openJoined = (join: Join, origin: string, out?: Slot<"fd">): Step =>
+  step("openat", ["AT_FDCWD", join.path, ["O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"], 0], origin, `open ${joinedName(join)}`, {
+    ...(out === undefined ? {} : { out }),
+  });
+
+/** The pid in the path may be another process's by now. Box holds the namespace open, so its number is nobody else's. */
+function sameAsChecked(building: Building, join: Join, origin: string, file: Slot<"fd">): Step[] {
+  if (join.inode === undefined) return [];
+  const { statx } = building;
+  const inode = slotIn("int", statx, structFields.statx.fields.ino?.offset as number, "its number");
+  return [
+    step("statx", [file, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(statx)], origin, "see which one it is"),
+    expectEqual(inode, UINT_MAX, join.inode, origin, `join ${joinedName(join)}`, "that pid has another one by now"),
+  ];
+}
+
+const UINT_MAX = 0xffff_ffff;
+export const notOfType = (type: NamespaceType): string => `it is not ${type === "ipc" ? "an" : "a"} ${type} namespace`;
+
 /** NS_GET_NSTYPE answers with the CLONE_NEW* flag (ioctl_nsfs(2)). */
-const namespaceType: Record<string, number> = {
+export const namespaceTypes: Readonly<Record<NamespaceType, number>> = {
   mount: 0x20000,
   cgroup: 0x2000000,
   uts: 0x4000000,
@@ -93,9 +122,6 @@ const namespaceType: Record<string, number> = {
   network: 0x40000000,
   time: 0x80,
 };
-
-const refuse = (origin: string, type: string, path: string): Step =>
-  step("getpid", [], origin, `join the ${type} namespace ${path}`, { expect: { value: 0, refused: `it is not a ${type} namespace` } });
 
 /** The stage makes init, its sibling: both are children of box. `init` runs in the child alone; the stage ends. */
 export function cloneInit(building: Building): Step {

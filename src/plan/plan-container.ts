@@ -6,7 +6,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { structFields } from "../linux/structs.ts";
 import { newBuffer, newSlot, type Step } from "../tape/step.ts";
 import * as box from "./box.ts";
-import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
+import { type Building, type Join, newChildVariables, type SeccompFilter } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
@@ -32,6 +32,8 @@ export type Container = {
   readonly launch?: Launch;
   /** linux.seccomp, compiled. */
   readonly seccomp?: SeccompFilter;
+  /** What is known of the namespaces that it joins. */
+  readonly joins?: readonly Join[];
   /** Without a terminal, stdin, stdout and stderr are given to the container's user: for a caller that opened them for it. */
   readonly ownStdio?: boolean;
   /** Where `launch.stdio` is not the caller's: the steps for it (stdio-steps.ts). */
@@ -66,6 +68,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     statx: newBuffer(variables, "statx", structFields.statx.bytes),
     notes: [],
     namespaces: sortNamespaces(spec),
+    joins: container.joins ?? [],
     cgroups: containerCgroups({ facts, spec, id }),
   };
   const own = box.newBoxVariables();

@@ -107,6 +107,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
     namespaces: { made: new Set(), joined },
+    joins: [],
     cgroups: entered,
   };
 }

@@ -35,6 +35,8 @@ export type PlannedStep = {
   readonly call: string;
   readonly text: string;
   readonly origin: string;
+  /** The plugin that put that part into the configuration. */
+  readonly plugin?: string;
   readonly why: string;
   /** Only on this condition, such as `ENOENT` of the step it belongs to. */
   readonly when?: string;
@@ -49,29 +51,42 @@ export type PlannedStep = {
   readonly againOn?: readonly Errno[];
 };
 
+export type PluginOf = (origin: string) => string | undefined;
+const noPlugin: PluginOf = () => undefined;
+
+export type ListedStep = {
+  readonly shown: PlannedStep;
+  readonly step: Step;
+  /** How many steps it hangs on. */
+  readonly depth: number;
+};
+
 /** Every step, those in alternatives included, numbered in order. */
-export function listSteps(plan: Plan): PlannedStep[] {
-  const out: PlannedStep[] = [];
-  const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined): void => {
+export function listSteps(plan: Plan, pluginOf = noPlugin): ListedStep[] {
+  const out: ListedStep[] = [];
+  const add = (section: Section, step: Step, condition: { when: string; of: number } | undefined, depth: number): void => {
     const number = out.length + 1;
     const { origin, why, call, label, goto, onError } = step;
-    out.push({
+    const plugin = pluginOf(origin);
+    const shown: PlannedStep = {
       number,
       actor: section.actor,
       section: section.title,
       call,
       text: printStep(step),
       origin,
+      ...(plugin === undefined ? {} : { plugin }),
       why,
       ...condition,
       ...(label === undefined ? {} : { label }),
       ...(goto === undefined ? {} : { goto }),
       ...(onError === "ignore" ? { ignoresErrors: true } : {}),
       ...againOn(onError),
-    });
-    for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number });
+    };
+    out.push({ shown, step, depth });
+    for (const { when, steps } of branches(step)) for (const one of steps) add(section, one, { when, of: number }, depth + 1);
   };
-  for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined);
+  for (const section of sectionsOf(plan)) for (const step of section.steps) add(section, step, undefined, 0);
   return out;
 }
 
@@ -94,22 +109,31 @@ export function branches(step: Step): { when: string; steps: readonly Step[] }[]
   return out;
 }
 
-export function printPlan(plan: Plan): string {
+export function printPlan(plan: Plan, pluginOf = noPlugin): string {
   const lines: string[] = plan.notes.map((note) => `note: ${escapeControls(note)}`);
-  const depths = new Map<number, number>();
   let title = "";
-  for (const step of listSteps(plan)) {
-    const heading = `${step.actor}: ${step.section}`;
+  for (const listed of listSteps(plan, pluginOf)) {
+    const heading = headingOf(listed.shown);
     if (heading !== title) lines.push("", heading);
     title = heading;
-    const depth = step.of === undefined ? 0 : (depths.get(step.of) ?? 0) + 1;
-    depths.set(step.number, depth);
-    const when = step.when === undefined ? "" : `[${step.when}] `;
-    lines.push(`${String(step.number).padStart(4)}  ${"    ".repeat(depth)}${when}${step.text}${flowOf(step)}`);
-    lines.push(`      ${"    ".repeat(depth)}  ${escapeControls(`${step.origin}: ${step.why}`)}`);
+    lines.push(...stepLines(listed));
   }
   return lines.join("\n").trimStart();
 }
+
+export const headingOf = ({ actor, section }: PlannedStep): string => `${actor}: ${section}`;
+
+/** The call with its number, and below it where it comes from and why. */
+export function stepLines({ shown, depth }: ListedStep): [call: string, reason: string] {
+  const indent = "    ".repeat(depth);
+  const when = shown.when === undefined ? "" : `[${shown.when}] `;
+  return [
+    `${String(shown.number).padStart(4)}  ${indent}${when}${shown.text}${flowOf(shown)}`,
+    `      ${indent}  ${escapeControls(`${originOf(shown)}: ${shown.why}`)}`,
+  ];
+}
+
+const originOf = ({ plugin, origin }: PlannedStep): string => (plugin === undefined ? origin : `${plugin}: ${origin}`);
 
 /** What a reader must know to follow loops: where a step can be reached from, and where it leads. */
 function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
@@ -123,7 +147,7 @@ function flowOf({ label, goto, ignoresErrors, againOn }: PlannedStep): string {
   return said === "" ? "" : `   (${said})`;
 }
 
-export const planToJson = (plan: Plan): { notes: readonly string[]; steps: PlannedStep[] } => ({
+export const planToJson = (plan: Plan, pluginOf = noPlugin): { notes: readonly string[]; steps: PlannedStep[] } => ({
   notes: plan.notes,
-  steps: listSteps(plan),
+  steps: listSteps(plan, pluginOf).map(({ shown }) => shown),
 });

@@ -23,3 +23,5 @@ export const logFile = "log";
 /** and FIFOs: what the container reads, and new sizes for its terminal (struct winsize). */
 export const stdinFifo = "stdin";
 export const sizeFifo = "size";
+/** The times of a start, until they are told at the end: src/cli/trace-record.ts. */
+export const traceFile = "trace.json";

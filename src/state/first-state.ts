@@ -1,11 +1,12 @@
 // The state that is written before anything is made: it names all that may have to be undone.
 
 import type { HostFacts } from "../host/facts.ts";
+import type { Join } from "../plan/builder.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
 import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { sortNamespaces } from "../plan/namespaces.ts";
 import type { Container } from "../plan/plan-container.ts";
-import type { PluginUse, State } from "./state.ts";
+import type { PluginUse, Share, State } from "./state.ts";
 
 const stateVersion = "1.3.0";
 
@@ -30,6 +31,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       ownPids: sortNamespaces(spec).made.has("pid"),
       stays: stays(container.launch),
       cgroups,
+      ...(container.joins === undefined ? {} : { shares: sharesOf(container.joins) }),
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       ...(supervisorStart === undefined ? {} : { supervisorStart }),
       ...(container.launch === undefined || container.launch.stdio.kind === "inherit" ? {} : { stdio: container.launch.stdio }),
@@ -37,6 +39,8 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
     },
   };
 }
+
+const sharesOf = (joins: readonly Join[]): Share[] => joins.map(({ type, path, to }) => ({ type, with: to ?? path }));
 
 /** Whether there is something of the container left for box delete when it has ended by itself. */
 const stays = (launch: Launch | undefined): boolean => launch !== undefined && (launch.keep || !hasSupervisor(launch));

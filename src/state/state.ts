@@ -1,6 +1,7 @@
 // A container's state as it is kept on disk: the runtime-spec's state object, and under `box` what box needs to find
 // and undo everything again. Written before the things it names are made.
 
+import type { NamespaceType } from "../config/spec.ts";
 import type { Stdio } from "../config/stdio-choice.ts";
 import type { Flag } from "../linux/flags.ts";
 
@@ -28,19 +29,37 @@ export type State = {
     /** It has a pid namespace of its own, so that nothing of it outlives its init (pid_namespaces(7)). */
     readonly ownPids: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    /** Namespaces that are somebody else's, by whose they were when it was started: `container:db`, `pid:7` or a path. */
+    readonly shares?: readonly Share[];
     /** With which seccomp(2) loads the kept filter. */
     readonly filterFlags?: readonly Flag<"SECCOMP_FILTER">[];
     /** When the supervisor started, as startTime says it of init; where it is to be waited for. */
     readonly supervisorStart?: number;
     /** Who gets stdout and stderr, where that is not box's caller. */
     readonly stdio?: Stdio;
-    /** Loaded again for poststop. */
+    /** Loaded again in other box processes, for what they tap there. */
     readonly plugins: readonly PluginUse[];
   };
 };
 
+export type Share = { readonly type: NamespaceType; readonly with: string };
+
 /** A plugin of the container: a built-in one by name, or a file by absolute path. */
-export type PluginUse = { readonly label: string; readonly name: string; readonly options: unknown };
+export type PluginUse = {
+  readonly label: string;
+  readonly name: string;
+  readonly options: unknown;
+  /** The hooks that it taps. */
+  readonly hooks: readonly string[];
+  /** The host names it for every container. */
+  readonly ofHost?: true;
+};
+
+/** Whether some plugin of the container taps this hook. */
+export function isTapped({ box: { plugins } }: State, hook: string): boolean {
+  for (let index = 0; index < plugins.length; index++) if (plugins[index]?.hooks.includes(hook) === true) return true;
+  return false;
+}
 
 /** The state file is untrusted once written: a torn or foreign one is no state. */
 export function parseState(text: string): State | undefined {
@@ -58,6 +77,7 @@ export function parseState(text: string): State | undefined {
     Number.isSafeInteger(value.pid) &&
     Number.isSafeInteger(box.startTime) &&
     areCgroups(box.cgroups) &&
+    areShares(box.shares) &&
     arePlugins(box.plugins);
   return right ? (value as State) : undefined;
 }
@@ -73,11 +93,21 @@ function areCgroups(list: unknown): boolean {
   return true;
 }
 
+function areShares(list: unknown): boolean {
+  if (list === undefined) return true;
+  if (!Array.isArray(list)) return false;
+  for (let index = 0; index < list.length; index++) {
+    const one: unknown = list[index];
+    if (!isRecord(one) || typeof one.type !== "string" || typeof one.with !== "string") return false;
+  }
+  return true;
+}
+
 function arePlugins(list: unknown): boolean {
   if (!Array.isArray(list)) return false;
   for (let index = 0; index < list.length; index++) {
     const one: unknown = list[index];
-    if (!isRecord(one) || typeof one.label !== "string" || typeof one.name !== "string") return false;
+    if (!isRecord(one) || typeof one.label !== "string" || typeof one.name !== "string" || !Array.isArray(one.hooks)) return false;
   }
   return true;
 }

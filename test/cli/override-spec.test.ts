@@ -4,10 +4,16 @@ import { tmpdir } from "node:os";
 import { parseFlags } from "../../src/cli/arguments.ts";
 import { containerFlags } from "../../src/cli/container-flags.ts";
 import { overrideSpec } from "../../src/cli/override-spec.ts";
+import type { Resolve } from "../../src/cli/place-namespaces.ts";
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import type { Spec } from "../../src/config/spec.ts";
+import { namespaceKeys } from "../../src/config/yaml-rules.ts";
 import { BoxError } from "../../src/errors.ts";
 
+const resolve: Resolve = (text, type, flag) => {
+  if (text === "container:gone") throw new BoxError({ what: "the container gone does not exist" });
+  return `${text} ${type} by ${flag}`;
+};
 const parse = (flags: readonly string[]) => parseFlags(flags, containerFlags, "run");
 
 /** What of the default configuration changes: the fields by path, at most two deep, that are not as before. */
@@ -18,7 +24,7 @@ function changes(
   root = "/nonexistent",
 ): Record<string, unknown> {
   const before = JSON.parse(JSON.stringify(spec)) as Spec;
-  const after = overrideSpec(spec, parse(flags), command, root);
+  const after = overrideSpec(spec, parse(flags), command, root, resolve);
   expect(spec).toEqual(before);
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(after)) {
@@ -58,7 +64,7 @@ test("--volume", () =>
 test("--net none, in place of a joined one too", () => {
   const spec = defaultSpec();
   spec.linux = { namespaces: [{ type: "network", path: "/run/netns/x" }, { type: "mount" }] };
-  expect(changes(["--net", "none"], [], spec)).toEqual({ "linux.namespaces": [{ type: "mount" }, { type: "network" }] });
+  expect(changes(["--net", "none"], [], spec)).toEqual({ "linux.namespaces": [{ type: "network" }, { type: "mount" }] });
 });
 test("--net host", () =>
   expect(changes(["--net", "host"])).toEqual({ "linux.namespaces": ["pid", "ipc", "uts", "mount"].map((type) => ({ type })) }));
@@ -69,6 +75,43 @@ test("--net host in a user namespace, which may not mount a sysfs of the host's 
     "linux.namespaces": [{ type: "user" }],
     mounts: mounts.map((mount) => (mount.type === "sysfs" ? sysfs : mount)),
   });
+});
+
+test("--net of somebody else, and --network is the same", () => {
+  const others = ["pid", "ipc", "uts", "mount"].map((type) => ({ type }));
+  const joined = [others[0], { type: "network", path: "container:db network by --net" }, ...others.slice(1)];
+  for (const flag of ["--net", "--network"]) expect(changes([flag, "container:db"])).toEqual({ "linux.namespaces": joined });
+});
+const places: [flag: string, type: string][] = [
+  ["--pid", "pid"],
+  ["--ipc", "ipc"],
+  ["--uts", "uts"],
+  ["--cgroupns", "cgroup"],
+  ["--userns", "user"],
+];
+for (const [flag, type] of places)
+  test(`${flag} of somebody else`, () => {
+    const { linux } = overrideSpec(defaultSpec(), parse([flag, "pid:7"]), [], "/", resolve);
+    expect(linux?.namespaces?.filter((one) => one.type === type)).toEqual([{ type, path: `pid:7 ${type} by ${flag}` }] as never);
+  });
+for (const [key, type] of Object.entries(namespaceKeys))
+  test(`--ns ${key} of somebody else`, () => {
+    const { linux } = overrideSpec(defaultSpec(), parse(["--ns", `${key}=/run/ns`]), [], "/", resolve);
+    expect(linux?.namespaces?.filter((one) => one.type === type)).toEqual([{ type, path: `/run/ns ${type} by --ns ${key}` }]);
+  });
+test("the names of a shared uts namespace are not the container's to set, unless a flag says so", () => {
+  const named = { ...defaultSpec(), hostname: "web", domainname: "local" };
+  const after = (flags: string[]) => overrideSpec(named, parse(flags), [], "/", resolve);
+  const { hostname, domainname } = after(["--uts", "container:db"]);
+  expect([hostname, domainname, after(["--uts", "container:db", "-h", "own"]).hostname]).toEqual([undefined, undefined, "own"]);
+});
+test("a shared user namespace has its maps already", () => {
+  const maps = [{ containerID: 0, hostID: 1000, size: 1 }];
+  const spec: Spec = { ...defaultSpec(), linux: { namespaces: [{ type: "user" }], uidMappings: maps, gidMappings: maps } };
+  expect(overrideSpec(spec, parse(["--userns", "container:db"]), [], "/", resolve).linux).toEqual({
+    namespaces: [{ type: "user", path: "container:db user by --userns" }],
+  });
+  expect(overrideSpec(spec, parse(["--userns", "new"]), [], "/", resolve).linux).toEqual(spec.linux as never);
 });
 
 test("--user by a name of the root's own files", () => {
@@ -89,14 +132,20 @@ const refusals: [flags: string[], origin: string, what: string][] = [
   [["-v", "/a:/b:ro,nosiud"], "--volume", 'unknown option "nosiud" of a bind mount in "/a:/b:ro,nosiud"'],
   [["-v", "/a:b"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got "/a:b"'],
   [["-v", "/a:/b:ro:x"], "--volume", 'expected SRC:DST[:ro] with an absolute DST, got "/a:/b:ro:x"'],
-  [["--net", "bridge"], "--net", 'expected host or none, got "bridge"'],
+  [["--net", "bridge"], "--net", 'expected none, new, host, container:ID, pid:NUMBER or an absolute path, got "bridge"'],
+  [["--ipc", "none"], "--ipc", 'expected new, host, container:ID, pid:NUMBER or an absolute path, got "none"'],
+  [["--ns", "time=db"], "--ns time", 'expected new, host, container:ID, pid:NUMBER or an absolute path, got "db"'],
+  [["--ns", "mount=host"], "--ns mount", "box makes no container in the host's mount namespace"],
+  [["--userns", "new"], "--userns", "a new user namespace needs a map of ids"],
+  [["--pid", "container:gone"], "--pid", "the container gone does not exist"],
+  [["--ns", "new"], "--ns", 'expected TYPE=NAMESPACE with one of pid, mount, ipc, uts, net, cgroup, user, time, got "new"'],
   [["-u", "who"], "--user", 'the root\'s passwd knows no user "who"'],
 ];
 for (const [flags, origin, what] of refusals)
   test(`refused: ${flags.join(" ")}`, () => {
     let facts: unknown;
     try {
-      overrideSpec(defaultSpec(), parse(flags), [], "/nonexistent");
+      overrideSpec(defaultSpec(), parse(flags), [], "/nonexistent", resolve);
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
       facts = error.facts;
@@ -106,7 +155,7 @@ for (const [flags, origin, what] of refusals)
 
 test("refused: a host name where the host's own would change", () => {
   const spec: Spec = { ...defaultSpec(), linux: { namespaces: [{ type: "mount" }] } };
-  expect(() => overrideSpec(spec, parse(["-h", "x"]), [], "/")).toThrow(
+  expect(() => overrideSpec(spec, parse(["-h", "x"]), [], "/", resolve)).toThrow(
     new BoxError({ what: "needs a uts namespace in linux.namespaces" }),
   );
 });

@@ -12,11 +12,7 @@ function tapped(apply: (hooks: Hooks) => void): { hooks: Hooks; taps: Taps; warn
   const hooks = newHooks();
   const warnings: string[] = [];
   const taps: Taps = { plugin: "own", made: [] };
-  watchTaps(hooks, taps, {
-    checkConfig: (value) => value,
-    checkStdio: (value) => value,
-    warn: (error) => warnings.push(...errorLines(error)),
-  });
+  watchTaps(hooks, taps, { check: (_, value) => value, warn: (error) => void warnings.push(...errorLines(error)) });
   apply(hooks);
   taps.plugin = undefined;
   return { hooks, taps, warnings };

@@ -149,21 +149,21 @@ describe("namespaces", () => {
   test("none is a network of its own", () => expect(namespaces("namespaces: {net: none}")).toContain("network"));
   test("another container's", () => expect(namespaces("namespaces: {net: 'container:db'}")).toContain("network /proc/7/ns/network"));
   test("a path", () =>
-    expect(namespaces("namespaces: {user: /run/ns/user, mount: /run/ns/mnt}")).toEqual([
-      "pid",
-      "mount /run/ns/mnt",
-      "ipc",
-      "uts",
-      "network",
+    expect(namespaces("namespaces: {user: /run/ns/user, mount: /run/ns/mnt, time: new}").toSorted()).toEqual([
       "cgroup",
+      "ipc",
+      "mount /run/ns/mnt",
+      "network",
+      "pid",
+      "time",
       "user /run/ns/user",
+      "uts",
     ]));
   test("of a container that is not there", () =>
     check("namespaces: {net: 'container:web'}", "box: namespaces.net: the container web does not exist"));
   test("the host's mounts", () =>
     check("namespaces: {mount: host}", "box: namespaces.mount: box makes no container in the host's mount namespace"));
-  test("new users as root", () =>
-    check("namespaces: {user: new}", "box: namespaces.user: a new user namespace needs a map of ids, which box.yaml cannot hold yet"));
+  test("new users as root", () => check("namespaces: {user: new}", "box: namespaces.user: a new user namespace needs a map of ids"));
   const rootless = { ...root, rootless: { uid: 1000, gid: 1001 } };
   test("without root, new users with a map", () => {
     expect(namespaces("", rootless)).toEqual(["pid", "mount", "ipc", "uts", "network", "cgroup", "user"]);
@@ -381,8 +381,8 @@ test("all faults at once", () =>
   check(
     "user: bob\nnamespaces: {pid: 'container:x'}\nmounts: ['/a:/b:rx']",
     `box: user: the root's passwd knows no user "bob"`,
-    'box: mounts[0]: unknown option "rx" of a bind mount',
     "box: namespaces.pid: the container x does not exist",
+    'box: mounts[0]: unknown option "rx" of a bind mount',
   ));
 describe("where parts of the Spec come from", () => {
   const { originOf } = expandAll(`

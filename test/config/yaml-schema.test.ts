@@ -35,8 +35,9 @@ describe("the documents' examples", () => {
   const documents = ["README.md", ...readdirSync(`${repository}/docs`).map((name) => `docs/${name}`)].filter((path) =>
     path.endsWith(".md"),
   );
+  // What stands in etc/ is the host's, and no container.
   const files = documents.flatMap((path) =>
-    readBlocks(readFileSync(`${repository}/${path}`, "utf8")).filter(({ text }) => /^# [\w./-]*\.yaml\n/.test(text)),
+    readBlocks(readFileSync(`${repository}/${path}`, "utf8")).filter(({ text }) => /^# (?!etc\/)[\w./-]*\.yaml\n/.test(text)),
   );
   const isWrong = ({ text }: { text: string }): boolean => text.startsWith("# wrong/");
 

@@ -5,11 +5,13 @@
 // without one it may write nothing to stderr. Blocks of `yaml` and `ts` become the files that their first lines name.
 
 import { describe, expect, test as plainTest } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { newHooks } from "../../hooks/hooks.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import cgroupLimits from "../../plugins/cgroup-limits.ts";
+import network from "../../plugins/network.ts";
 import { targets } from "../../scripts/build.ts";
 import type { FlagRow } from "../../src/cli/arguments.ts";
 import { commands, globalFlags } from "../../src/cli/commands.ts";
@@ -30,7 +32,7 @@ const guides = [
 ];
 const documents = [...guides, "ARCHITECTURE.md"];
 
-/** A reader's folder, with box in PATH and a clone of the repository in the folder `box`. */
+/** A reader's folder, with box in PATH. */
 class Reader implements Disposable {
   readonly folder = mkdtempSync(`${tmpdir()}/box-docs-`);
   readonly states = `${this.folder}/states`;
@@ -42,7 +44,6 @@ class Reader implements Disposable {
     // Users in a container get to the bundle's folder through these.
     for (const path of [this.folder, this.home]) chmodSync(path, 0o755);
     writeFileSync(`${this.#bin}/box`, `#!/bin/sh\nexec '${binary}' --root '${this.states}' "$@"\n`, { mode: 0o755 });
-    symlinkSync(repository.slice(0, -1), `${this.home}/box`);
   }
 
   /** Writes the file that the first line names. */
@@ -102,14 +103,18 @@ describe("a reader can do what it says in", () => {
         else if (!["sh", "text", "toml", "json"].includes(block.language))
           throw new Error(`${place}: a block of ${block.language || "nothing"}`);
       }
-      await checkTypes(sources.filter((source) => source.endsWith(".ts") && readFileSync(source, "utf8").includes("hooks/plugin.ts")));
+      await checkTypes(
+        sources.filter((source) => /\.ts$/.test(source) && readFileSync(source, "utf8").includes('from "./box.ts"')),
+        reader.home,
+      );
       expect(readdirSync(reader.states).filter((name) => !name.startsWith("."))).toEqual([]);
       await until(() => descendants(process.pid).join() === before.join(), "the end of what was started");
     }, 60_000);
 });
 
 /** Plugins with types are held to them, by the compiler settings of the repository. */
-async function checkTypes(sources: readonly string[]): Promise<void> {
+async function checkTypes(sources: readonly string[], folder: string): Promise<void> {
+  if (sources.length > 0 && !existsSync(`${folder}/box.ts`)) await execute([binary, "plugin", "new", "for-types"], { cwd: folder });
   for (const source of sources) {
     const config = `${source}.tsconfig.json`;
     const types = { typeRoots: [join(repository, "node_modules/@types")], types: ["bun"] };
@@ -144,7 +149,7 @@ describe("what the documents name exists:", () => {
         .flatMap(({ text }) => text.trim().split("\n")),
       ...codeIn(proseOf(read(path))).filter((code) => code.startsWith("npm ")),
     ]);
-    const calls = lines.flatMap((line) => line.split(" && ")).filter((call) => call !== "npm install");
+    const calls = lines.flatMap((line) => line.split(" && ")).filter((call) => !["npm install", "npm pack"].includes(call));
     const wrong = calls.filter((call) => {
       const [, script] = /^npm (?:run )?([\w-]+)(?: -- .*)?$/.exec(call) ?? [];
       return script === undefined || !Object.hasOwn(packageJson.scripts, script);
@@ -199,10 +204,11 @@ describe("README.md lists", () => {
     expect(listed.sort()).toEqual(
       visible
         .map(([name]) => name)
-        .filter((name) => name !== "plan")
+        .filter((name) => name !== "plan" && name !== "plugin")
         .sort(),
     );
     expect(codeIn(prose)).toContain("box plan");
+    expect(codeIn(prose)).toContain("box plugin new NAME");
   });
 
   plainTest("what cannot be asked for yet", () => {
@@ -223,6 +229,12 @@ describe("README.md lists", () => {
     expect(new Set([...listed, ...given])).toEqual(new Set(Object.keys(targets)));
   });
 });
+
+for (const { name, options } of [cgroupLimits, network])
+  plainTest(`docs/plugin-${name}.md lists its options`, () => {
+    const listed = tableOf(read(`docs/plugin-${name}.md`), "Options").map(([cell = ""]) => cell.replaceAll("`", ""));
+    expect(listed).toEqual(Object.keys(options?.properties ?? {}));
+  });
 
 plainTest("docs/plugins.md lists the hooks", () => {
   const listed = tableOf(read("docs/plugins.md"), "Hooks").map(([cell = ""]) => cell.replaceAll("`", ""));
@@ -282,7 +294,7 @@ describe("ARCHITECTURE.md", () => {
   plainTest("has every folder in its map, and no other", () => {
     const listed = tableOf(text, "Map of folders").map(([cell = ""]) => codeIn(cell)[0]);
     const inSrc = readdirSync(join(repository, "src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    const files = ["src/main.ts", "src/errors.ts", "src/log.ts"];
+    const files = ["src/main.ts", "src/index.ts", "src/errors.ts", "src/log.ts"];
     expect(new Set(listed)).toEqual(
       new Set([...inSrc.map(({ name }) => `src/${name}`), ...files, "hooks", "plugins", "test", "scripts", "bench", "docs"]),
     );

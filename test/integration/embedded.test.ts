@@ -132,7 +132,7 @@ const refusals: [flags: string[], message: string][] = [
   [["-v", "/a:b"], 'box: --volume: expected SRC:DST[:ro] with an absolute DST, got "/a:b"\n'],
   [["-w", "x"], 'box: --workdir: expected an absolute path, got "x"\n'],
   [["-e", "=x"], 'box: --env: expected NAME=VALUE, got "=x"\n'],
-  [["--net", "bridge"], 'box: --net: expected host or none, got "bridge"\n'],
+  [["--net", "bridge"], 'box: --net: expected none, new, host, container:ID, pid:NUMBER or an absolute path, got "bridge"\n'],
   [["-u", "who"], 'box: --user: the root\'s passwd knows no user "who"\n'],
   [["-u", "0:who"], 'box: --user: the root\'s group file knows no group "who"\n'],
   [["-u", "-1"], 'box: --user: the root\'s passwd knows no user "-1"\n'],

@@ -79,7 +79,13 @@ const applets = [
 const needs = {
   root: () => process.getuid?.() === 0 || "root's rights (run the tests as root)",
   busybox: () => existsSync(busybox) || "a static busybox (Debian package busybox-static)",
+  podman: () =>
+    ["podman", "conmon", "catatonit", "nsenter"].every((name) => Bun.which(name) !== null) ||
+    "podman (Debian packages podman, conmon, catatonit, util-linux)",
   runc: () => Bun.which("runc") !== null || "runc (Debian package runc)",
+  iproute2: () => Bun.which("ip") !== null || "ip (Debian package iproute2)",
+  nft: () => canTranslate("nft", "add table ip box; add chain ip box c { type nat hook output priority -100; }"),
+  iptables: () => canTranslate("iptables", "-t", "nat", "-S"),
   setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
   lsns: () => Bun.which("lsns") !== null || "lsns (Debian package util-linux)",
   unshare: () => Bun.which("unshare") !== null || "unshare (Debian package util-linux)",
@@ -88,8 +94,16 @@ const needs = {
     (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&
       existsSync("/sys/kernel/mm/hugepages/hugepages-2048kB")) ||
     "the hugetlb controller in a cgroup v2 beside v1, and huge pages of 2 MB",
+  "cgroup v1": () => existsSync("/sys/fs/cgroup/memory/memory.limit_in_bytes") || "controllers in cgroup v1",
   "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
 } as const;
+
+/** Whether the program is there, and the kernel has address translation for it. */
+function canTranslate(program: string, ...words: readonly string[]): true | string {
+  if (Bun.which(program) === null) return `${program} (Debian package ${program === "nft" ? "nftables" : program})`;
+  const { exitCode, stderr } = Bun.spawnSync(["unshare", "--net", program, ...words], { timeout: 5000 });
+  return exitCode === 0 || `address translation for ${program}: ${stderr.toString().trim()}`;
+}
 
 function usersMayMakeNamespaces(): boolean {
   return Bun.spawnSync([...asUser, "unshare", "--user", "--map-root-user", "true"], { timeout: 5000 }).exitCode === 0;

@@ -158,6 +158,7 @@ describe("what does not fit is not gone on from", () => {
   refuses("another build in the place of box", `cp "$BOX" /run/other; BOX=/run/other`);
   refuses("an executable that was changed", `cp "$BOX" /run/other; BOX=/run/other; touch /run/other`);
   refuses("a descriptor in the place of one of Bun's own", "exec 64</dev/null");
+  refuses("a missing stdin", "true", 'began bash -c \'exec "$0" "$@" <&-\' "$BOX" --root "$STATES" list');
   refuses("too few descriptors", "ulimit -n 40");
   refuses("too little room for memory", "true", 'began bash -c \'ulimit -v 60000000; exec "$0" "$@"\' "$BOX" --root "$STATES" list');
 });

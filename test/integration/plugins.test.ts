@@ -178,7 +178,25 @@ const files: readonly [title: string, name: string, text: string, expected: stri
   ],
   ["no name", "own.ts", "export default { apply() {} };", "its default export has no name"],
   ["no apply", "own.ts", 'export default { name: "own" };', "its default export has no apply"],
-  ["a file of another kind", "own.json", "{}", "a plugin's file ends in .ts or .js"],
+  [
+    "options that are no schema",
+    "own.ts",
+    'export default { name: "own", options: { file: "string" }, apply() {} };',
+    'its options are no schema: { type: "object", properties: {} }',
+  ],
+  [
+    "a missing import of its own",
+    "own.ts",
+    'import "./gone.ts"; export default { name: "own", apply() {} };',
+    "load: Cannot find module './gone.ts' imported from DIR/own.ts (after … ms)",
+  ],
+  [
+    "a wait while it loads that never ends",
+    "own.ts",
+    "await new Promise(() => {}); export default {};",
+    "load: still not done, given up (after … ms)",
+  ],
+  ["a file of another kind", "own.json", "{}", "DIR/own.json: a plugin's file ends in .ts or .js"],
 ];
 
 for (const [title, name, text, expected] of files)
@@ -187,9 +205,10 @@ for (const [title, name, text, expected] of files)
     writeFileSync(`${bundle.folder}/${name}`, text);
     const before = machine(bundle);
     const { exitCode, stdout, stderr } = await runWith(bundle, ["echo", "ran"], [`./${name}`]);
-    expect([exitCode, stdout, withoutTimes(stderr)]).toEqual([125, "", `box: --plugin ./${name}: ${expected}\n`]);
+    const message = expected.replaceAll("DIR", bundle.folder);
+    expect([exitCode, stdout, withoutTimes(stderr)]).toEqual([125, "", `box: --plugin ./${name}: ${message}\n`]);
     expect(machine(bundle)).toEqual(before);
-  });
+  }, 15_000);
 
 test("a package that is not there is not fetched", async () => {
   using bundle = new Bundle();
@@ -200,7 +219,7 @@ test("a package that is not there is not fetched", async () => {
   const { exitCode, stderr } = await runWith(bundle, ["true"]);
   expect([exitCode, withoutTimes(stderr)]).toEqual([
     125,
-    `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' imported from ${bundle.folder}/own.ts (after … ms)\n`,
+    `box: --plugin ./own.ts: load: Cannot find package 'some-package-that-nobody-has-made' imported from ${bundle.folder}/own.ts (after … ms)\nhint: a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun\n`,
   ]);
 });
 
@@ -352,10 +371,130 @@ test("share-namespace needs to be told whose", async () => {
   });
 });
 
-test("a folder is no plugin", async () => {
+test("a folder with a package.json", async () => {
+  using bundle = new Bundle();
+  const folder = `${bundle.folder}/plugin`;
+  const write = (path: string, text: string): void => {
+    mkdirSync(`${folder}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    writeFileSync(`${folder}/${path}`, text);
+  };
+  write("src/names.js", 'export const hostname = "packaged";');
+  write(
+    "src/main.ts",
+    'import { hostname } from "./names.js";\nexport default { name: "p", apply(hooks: any) { hooks.config.tap("p", (s: any) => void (s.hostname = hostname)); } };',
+  );
+  for (const fields of [
+    '"main": "src/main.ts"',
+    '"exports": "./src/main.ts"',
+    '"exports": { ".": { "types": "./x.d.ts", "import": "./src/main.ts" } }',
+  ]) {
+    write("package.json", `{ "name": "p", ${fields} }`);
+    expect(await runWith(bundle, ["hostname"], ["./plugin"])).toEqual({ exitCode: 0, stdout: "packaged\n", stderr: "" });
+  }
+  // No package.json is read but the plugin's own, and that by box: so packages are not looked for.
+  write("src/lost.ts", 'import "names"; export default {};');
+  write("node_modules/names/package.json", '{ "name": "names", "main": "names.js" }');
+  write("node_modules/names/names.js", "");
+  const lost = await runWith(bundle, ["true"], ["./plugin/src/lost.ts"]);
+  expect(lost.stderr.replace(/ \(after \d+ ms\)/, "")).toBe(
+    `box: --plugin ./plugin/src/lost.ts: load: Cannot find package 'names' imported from ${folder}/src/lost.ts\nhint: a plugin is loaded without packages: put what it uses into one file with a bundler, such as bun build --target=bun\n`,
+  );
+  const say = async (text: string): Promise<string> => {
+    write("package.json", text);
+    return (await runWith(bundle, ["true"], ["./plugin/"])).stderr;
+  };
+  expect(await say("{}")).toBe(
+    `box: --plugin ./plugin/: ${folder}/package.json names no file: "main" or "exports" says which is the plugin's\n`,
+  );
+  expect(await say("{")).toBe(`box: --plugin ./plugin/: ${folder}/package.json is not JSON: JSON Parse error: Expected '}'\n`);
+  expect(await say('{ "main": "gone.ts" }')).toBe(
+    `box: --plugin ./plugin/: cannot read ${folder}/gone.ts: ENOENT (no such file or directory)\n`,
+  );
+});
+
+test("a folder without a package is no plugin", async () => {
   using bundle = new Bundle();
   mkdirSync(`${bundle.folder}/folder.ts`);
   expect((await runWith(bundle, ["true"], ["./folder.ts"])).stderr).toBe(
-    `box: --plugin ./folder.ts: ${bundle.folder}/folder.ts is no file\n`,
+    `box: --plugin ./folder.ts: ${bundle.folder}/folder.ts is no file, and a plugin's folder has a package.json\n`,
   );
+});
+
+test("a folder in which anyone could replace the file", async () => {
+  using bundle = new Bundle();
+  mkdirSync(`${bundle.folder}/open`);
+  chmodSync(`${bundle.folder}/open`, 0o777);
+  writePlugin(bundle, "", "open/own.ts");
+  const path = `${bundle.folder}/open`;
+  expect((await runWith(bundle, ["true"], ["./open/own.ts"])).stderr).toBe(
+    `box: --plugin ./open/own.ts: anyone may replace ${path}/own.ts in ${path}, and it would run as the user that runs box\nhint: chmod o-w ${path}\n`,
+  );
+  chmodSync(path, 0o1777);
+  expect((await runWith(bundle, ["true"], ["./open/own.ts"])).stderr).toBe("");
+});
+
+const withOptions =
+  'options: { type: "object", properties: { name: { type: "string", default: "usual" }, count: { type: "integer", maximum: 9 }, on: { type: "boolean" }, list: { type: "array", items: { type: "number" } } } },';
+
+test("options in the command line, as words and as JSON", async () => {
+  using bundle = new Bundle();
+  writePlugin(
+    bundle,
+    'hooks.config.tap("own", (spec: any) => void spec.process.env.push("OPTIONS=" + JSON.stringify(options)));',
+    "own.ts",
+    withOptions,
+  );
+  const see = async (text: string): Promise<Outcome> => await runWith(bundle, ["sh", "-c", "echo $OPTIONS"], [`./own.ts${text}`]);
+  const said = (options: string): Outcome => ({ exitCode: 0, stdout: `${options}\n`, stderr: "" });
+  expect(await see("")).toEqual(said('{"name":"usual"}'));
+  expect(await see(":name=a:b=c,count=3,on=true,list=1,list=2.5")).toEqual(
+    said('{"name":"a:b=c","count":3,"on":true,"list":[1,2.5],"name":"usual"}'.replace(',"name":"usual"', "")),
+  );
+  expect(await see(':{"list": [1], "name": "x"}')).toEqual(said('{"list":[1],"name":"x"}'));
+  expect((await see(":count=10,on=maybe,nam=1")).stderr).toBe(
+    [
+      "box: --plugin ./own.ts: count: expected an integer of at most 9, got 10",
+      'box: --plugin ./own.ts: on: expected true or false, got "maybe"',
+      'box: --plugin ./own.ts: nam: unknown option, did you mean "name"?\n',
+    ].join("\n"),
+  );
+  expect((await see(":{")).stderr).toBe("box: --plugin ./own.ts: its options are not JSON: JSON Parse error: Expected '}'\n");
+});
+
+test("a plugin that taps nothing later is not loaded again", async () => {
+  using bundle = new Bundle();
+  writePlugin(bundle, 'log("applied"); hooks.config.tap("own", () => undefined);');
+  expect((await runWith(bundle, ["true"])).exitCode).toBe(0);
+  expect(logOf(bundle)).toEqual(["applied"]);
+});
+
+test("taps are shown in the order in which they are called", async () => {
+  using bundle = new Bundle();
+  writePlugin(bundle, 'hooks.config.tap({ name: "a", stage: 10 }, () => undefined);', "a.ts");
+  writePlugin(bundle, 'hooks.config.tap("b", () => undefined);', "b.ts");
+  writePlugin(bundle, 'hooks.config.tap({ name: "c", before: "b" }, () => undefined);', "c.ts");
+  const { stdout } = await bundle.box(["plan", "--plugin", "./a.ts", "--plugin", "./b.ts", "--plugin", "./c.ts", bundle.id]);
+  expect(linesOf(stdout)[0]).toBe("note: hook config: --plugin ./c.ts, --plugin ./b.ts, --plugin ./a.ts (stage 10)");
+});
+
+test("the plan says what each plugin changed", async () => {
+  using bundle = new Bundle();
+  writePlugin(bundle, 'hooks.config.tap("own", (spec: any) => { spec.hostname = "a"; spec.process.env.push("A=b"); });', "a.ts");
+  writePlugin(bundle, 'hooks.config.tap("own", (spec: any) => ({ ...spec, annotations: { a: "b" } }));', "b.ts");
+  const { stdout } = await bundle.box(["plan", "--plugin", "./a.ts", "--plugin", "./b.ts", bundle.id]);
+  const index = bundle.spec.process?.env?.length;
+  expect(linesOf(stdout).slice(1, 3)).toEqual([
+    `note: --plugin ./a.ts changed process.env[${index}], hostname`,
+    "note: --plugin ./b.ts changed annotations",
+  ]);
+});
+
+test("a slow tap is a warning, with its hook and how long it took", async () => {
+  using bundle = new Bundle();
+  writePlugin(
+    bundle,
+    'hooks.config.tapPromise("own", () => Bun.sleep(1100)); hooks.prestart.tapPromise({ name: "own", timeoutMs: 5000 }, () => Bun.sleep(1100));',
+  );
+  const { exitCode, stderr } = await runWith(bundle, ["true"]);
+  expect([exitCode, stderr.replace(/\d+ ms/, "… ms")]).toEqual([0, "box: warning: --plugin ./own.ts: config: slow: it took … ms\n"]);
 });

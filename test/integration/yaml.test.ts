@@ -3,16 +3,9 @@
 import { expect } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { asUser, Bundle, linesOf, machine, type Outcome, testWith, userId } from "./harness.ts";
+import { yamlBundle } from "./yaml-bundle.ts";
 
 const test = testWith();
-
-/** A bundle with this box.yaml and no config.json. */
-function yamlBundle(text: string): Bundle {
-  const bundle = new Bundle();
-  rmSync(`${bundle.folder}/config.json`);
-  writeFileSync(`${bundle.folder}/box.yaml`, text);
-  return bundle;
-}
 
 const run = (bundle: Bundle, ...flags: string[]): Promise<Outcome> => bundle.box(["run", ...flags, bundle.id]);
 
@@ -142,7 +135,7 @@ test("faults of a plugin's options have their place too", async () => {
   expect((await run(bundle)).stderr).toBe(
     [
       'box: box.yaml:3:29: plugins[0] share-namespace: wiht: unknown option, did you mean "with"?',
-      'box: box.yaml:3:45: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, got "nett"',
+      'box: box.yaml:3:45: plugins[0] share-namespace: namespaces[0]: expected one of net, pid, ipc, uts, mount, cgroup, user, time, got "nett"',
       'hint: did you mean "net"?',
       "box: box.yaml:3:22: plugins[0] share-namespace: with: missing, expected a string",
       "",

@@ -126,6 +126,30 @@ describe("joined", () => {
   `);
   });
 
+  test("one that was checked is the one that is joined, whoever has its pid by now", () => {
+    const plan = planWith({
+      spec: { hostname: "" },
+      linux: { namespaces: joining("network") },
+      joins: [{ type: "network", path: "/proc/7/ns/network", to: "container:db", inode: 4026532000 }],
+    });
+    expect(section(plan, "stage: join namespaces").split("\n").slice(0, 14).join("\n")).toMatchInlineSnapshot(`
+      "openat(AT_FDCWD, "/proc/7/ns/network", O_RDONLY|O_CLOEXEC|O_NONBLOCK, 0) → network namespace
+              linux.namespaces[1]: open the network namespace of the container db
+      ioctl(network namespace, NS_GET_NSTYPE, NULL)
+              linux.namespaces[1]: join the network namespace of the container db
+          [ENOTTY] getpid()
+                  linux.namespaces[1]: join the network namespace of the container db
+      statx(network namespace, "", AT_EMPTY_PATH, STATX_INO, &statx)
+              linux.namespaces[1]: see which one it is
+      compute (its number) & 0xffffffff
+              linux.namespaces[1]: join the network namespace of the container db
+      setns(network namespace, CLONE_NEWNET)
+              linux.namespaces[1]: join the network namespace of the container db
+      close(network namespace)
+              linux.namespaces[1]: done with it"
+    `);
+  });
+
   test("user: its root is become, where it has one", () => {
     const plan = planWith({ linux: { namespaces: joining("user") }, spec: { hostname: "" } });
     expect(calls(plan, "init: ids")).toBe("setresgid(0, 0, 0)\nsetresuid(0, 0, 0)");

@@ -3,7 +3,7 @@
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
-import type { SeccompFilter } from "../../src/plan/builder.ts";
+import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Container, planContainer } from "../../src/plan/plan-container.ts";
@@ -71,6 +71,7 @@ export type Changes = {
   /** Instead of a run in the foreground. */
   readonly launch?: Partial<Launch>;
   readonly seccomp?: SeccompFilter;
+  readonly joins?: readonly Join[];
 };
 
 /** A filter of system calls that lets all through: one instruction, `return SECCOMP_RET_ALLOW`. */
@@ -96,9 +97,10 @@ export const planWith = (changes: Changes): Plan =>
   planOf(specWith(changes), { ...plainFacts, ...changes.facts }, changes.hostRoot, {
     launch: { ...foreground, ...changes.launch },
     ...(changes.seccomp === undefined ? {} : { seccomp: changes.seccomp }),
+    ...(changes.joins === undefined ? {} : { joins: changes.joins }),
   });
 
-export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp"> = {}): Plan =>
+export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
   planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...how }, facts);
 
 /** Where box has its pidfd of the container's init. */

@@ -2,16 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { newHooks, type Stdio } from "../../hooks/hooks.ts";
 import logging from "../../plugins/logging.ts";
 import { checkStdioAnswer } from "../../src/cli/stdio-answer.ts";
+import { hostWith } from "./host-with.ts";
 
 type Options = Parameters<typeof logging.apply>[1];
 
 async function choose(options: Options): Promise<Stdio | undefined> {
   const hooks = newHooks();
-  await logging.apply(hooks, options, {
-    resolveNamespace: () => {
-      throw new Error("not asked for");
-    },
-  });
+  await logging.apply(hooks, options, hostWith({}));
   return await hooks.stdio.promise({ kind: "inherit" }, { id: "a-container-with-a-name", terminal: false, annotations: {} });
 }
 

@@ -1,16 +1,20 @@
 import { expect, test } from "bun:test";
 import { newHooks, type Spec } from "../../hooks/hooks.ts";
+import type { PluginHost } from "../../hooks/plugin.ts";
 import shareNamespace from "../../plugins/share-namespace.ts";
 import { defaultSpec } from "../../src/config/default-spec.ts";
 import { namespaceKeys } from "../../src/config/yaml-rules.ts";
+import { hostWith } from "./host-with.ts";
 
 type Options = Parameters<typeof shareNamespace.apply>[1];
 
 async function configure(options: Options, spec: Spec = defaultSpec()): Promise<Spec> {
   const hooks = newHooks();
-  await shareNamespace.apply(hooks, options, {
-    resolveNamespace: (reference, key) => ({ type: namespaceKeys[key], path: `${reference} ${key}` }),
+  const resolveNamespace: PluginHost["resolveNamespace"] = (reference, key) => ({
+    type: namespaceKeys[key],
+    path: `${reference} ${key}`,
   });
+  await shareNamespace.apply(hooks, options, hostWith({ resolveNamespace }));
   const changed = await hooks.config.promise(spec, { id: "one", bundle: "/b" });
   return changed ?? spec;
 }

@@ -57,6 +57,17 @@ test("says whether the container has pids of its own", () => {
   ]);
 });
 
+test("says whose namespaces it is in", () => {
+  const joins = [
+    { type: "network", path: "/proc/7/ns/net", to: "container:db", inode: 4026532000 },
+    { type: "ipc", path: "/run/ipc" },
+  ] as const;
+  expect(firstState({ ...container, joins }, plainFacts).box.shares).toEqual([
+    { type: "network", with: "container:db" },
+    { type: "ipc", with: "/run/ipc" },
+  ]);
+});
+
 test("is a state that can be read again", () => {
   const state = firstState(container, plainFacts);
   expect(parseState(JSON.stringify(state))).toEqual(state);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseState, type State, startTimeOf } from "../../src/state/state.ts";
+import { isTapped, parseState, type State, startTimeOf } from "../../src/state/state.ts";
 
 const state: State = {
   ociVersion: "1.3.0",
@@ -27,6 +27,13 @@ describe("a state file", () => {
   test("as box writes it", () => expect(parse({})).toEqual(state));
   test("with what a later version adds", () => expect(parse({ more: 1 })).toEqual({ ...state, more: 1 } as State));
 
+  test("of one that shares namespaces", () => {
+    const box = { ...state.box, shares: [{ type: "network", with: "container:db" }] };
+    expect(parse({ box })).toEqual({ ...state, box } as State);
+    expect(parse({ box: { ...box, shares: [{ type: "network" }] } })).toBeUndefined();
+    expect(parse({ box: { ...box, shares: {} } })).toBeUndefined();
+  });
+
   test.each(["", "{", "null", "[]", "7", '"web"', '{"id":"web"}', "\0\0\0\0", JSON.stringify(state).slice(0, -20)])(
     "torn or foreign: %j",
     (text) => expect(parseState(text)).toBeUndefined(),
@@ -40,7 +47,17 @@ describe("a state file", () => {
     { box: [] },
     { box: { ...state.box, startTime: "1" } },
     { box: { ...state.box, cgroups: {} } },
+    { box: { ...state.box, plugins: [{ label: "own", name: "/own.ts", options: {} }] } },
   ])("wrong in itself: %j", (changes) => expect(parse(changes)).toBeUndefined());
+});
+
+test("which hooks its plugins tap", () => {
+  const plugins = [
+    { label: "a", name: "a", options: {}, hooks: ["config"] },
+    { label: "b", name: "b", options: {}, hooks: ["prestart", "poststop"] },
+  ];
+  const tapped = (hook: string): boolean => isTapped({ ...state, box: { ...state.box, plugins } }, hook);
+  expect([tapped("poststop"), tapped("config"), tapped("onExec"), isTapped(state, "config")]).toEqual([true, true, false, false]);
 });
 
 describe("cgroups, in which everything is killed", () => {
