@@ -36,6 +36,7 @@ const optionsOf: Readonly<Record<Driver, readonly (keyof Options)[]>> = {
 
 const plugin: Plugin<Options> = {
   name: "logging",
+  description: "keeps what a container writes: in a log, in files or in the journal",
   options: {
     type: "object",
     properties: {

@@ -15,6 +15,7 @@ export function pluginTypes(): string {
     bodyOf("cli/starter-hooks.ts").replaceAll("export class", "class"),
     bodyOf("../hooks/hooks.ts"),
     bodyOf("../hooks/plugin.ts"),
+    bodyOf("config/stdio-choice.ts"),
     // The hooks of a config.json are not those of plugins.
     bodyOf("config/spec.ts").replaceAll(/\bHooks\b/g, "OciHooks"),
     example,
