@@ -175,6 +175,20 @@ test("what fails when there is no way back: the command begins again, and no fur
   expect(linesOf(stdout)).toEqual(["1", "start-mark", "plain"]);
 });
 
+test("with a file in place of the folder nothing is kept", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    mkdir -m 711 /run/box; : >${kept}
+    for n in 1 2 3; do "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; done
+    list; ls -A /run/box; stat -c %s ${kept}`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["plain", ".kept", "0"]);
+});
+
 test("many second starts at once: one keeps, all run, and nothing else stays", async () => {
   using bundle = new Bundle(nothing);
   const { stdout, stderr } = await inOwnRun(
