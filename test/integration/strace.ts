@@ -494,15 +494,15 @@ function changesMachine({ name, args, text }: Call): boolean {
 
 /** Without what Bun reads about its own memory now and then, and box about init: the whole of each such file, from open to close. */
 function withoutReadings(calls: readonly Call[]): Call[] {
-  let own: string | undefined;
+  // Several at once: Bun may look at its memory while box reads about init.
+  const own = new Set<string>();
   return calls.filter(({ name, args, result }) => {
-    if (own === undefined) {
-      if (name !== "openat" || !/^"\/proc\/(self\/(statm|maps|smaps)|\d+\/status)"$/.test(args[1] ?? "")) return true;
-      own = String(result);
+    if (name === "openat" && /^"\/proc\/(self\/(statm|maps|smaps)|\d+\/status)"$/.test(args[1] ?? "")) {
+      own.add(String(result));
       return false;
     }
-    if (args[0] !== own || !["read", "pread64", "newfstatat", "fstat", "lseek", "close"].includes(name)) return true;
-    if (name === "close") own = undefined;
+    if (!own.has(args[0] ?? "") || !["read", "pread64", "newfstatat", "fstat", "lseek", "close"].includes(name)) return true;
+    if (name === "close") own.delete(args[0] ?? "");
     return false;
   });
 }
