@@ -13,6 +13,7 @@ import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
+import { listSteps as list, type PlannedStep } from "./plan/print-plan.ts";
 import { allows, callsOfInit } from "./seccomp/allows.ts";
 import { compileSeccomp } from "./seccomp/compile-seccomp.ts";
 
@@ -23,7 +24,7 @@ export { checkSupported } from "./config/unsupported.ts";
 export { BoxError, type BoxFacts, type ConfigFault } from "./errors.ts";
 export type { HostFacts } from "./host/facts.ts";
 export type { Plan } from "./plan/plan.ts";
-export { listSteps, type PlannedStep, printPlan } from "./plan/print-plan.ts";
+export { type PlannedStep, printPlan } from "./plan/print-plan.ts";
 
 /** An ordinary machine: x86-64, cgroup v2, root with every capability. Spread it to change a part. */
 export const plainHost: HostFacts = {
@@ -65,6 +66,9 @@ export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = pl
   const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
   return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
 }
+
+/** Every step of a plan in order, those in alternatives included. */
+export const listSteps = (plan: Plan): PlannedStep[] => list(plan).map(({ shown }) => shown);
 
 export type YamlOptions = Pick<PlanOptions, "id" | "bundle" | "host"> & {
   /** Texts of the root's own files, which names of users are looked up in; none when left out. */
