@@ -14,7 +14,7 @@ function plant(bundle: Bundle): string {
     `${bundle.folder}/evil.ts`,
     `import { writeFileSync } from "node:fs";\nwriteFileSync("${made}", "");\nexport default { name: "evil", apply() {} };\n`,
   );
-  const plugins = [{ label: "--plugin evil", name: `${bundle.folder}/evil.ts`, options: {} }];
+  const plugins = [{ label: "--plugin evil", name: `${bundle.folder}/evil.ts`, options: {}, hooks: ["poststop"] }];
   const box = { startTime: 0, supervisor: 0, cgroups: [], plugins };
   const state = { id: "planted", status: "running", pid: 0, bundle: bundle.folder, rootfs: bundle.rootfs, box };
   writeFileSync(`${bundle.states}/planted/state.json`, JSON.stringify(state));
