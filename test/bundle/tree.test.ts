@@ -287,7 +287,9 @@ testAsRoot(
           const content = entry.type === "0" ? entry.content : "";
           const path = entry.type === "5" ? `${entry.path}/` : entry.path;
           const pax = { path: Buffer.from(path, "latin1") };
-          return [{ ...entry, path, content, ...(path.length > 100 ? { pax } : {}) }];
+          // A folder with set-gid hands it on to those below it that tar makes of its own accord.
+          const mode = entry.type === "5" ? entry.mode & ~0o2000 : entry.mode;
+          return [{ ...entry, path, content, mode, ...(path.length > 100 ? { pax } : {}) }];
         });
         using place = new UnpackPlace();
         const bytes = tarOf(entries);
