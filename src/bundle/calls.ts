@@ -73,9 +73,19 @@ function openInRoot(folder: number, path: string, openFlags: number): number {
 export const openFolder = (root: number, path: string): number =>
   openInRoot(root, path === "" ? "." : path, O.O_PATH | O_DIRECTORY | O.O_CLOEXEC);
 
-/** A file below `root` to read from. It neither waits for a FIFO nor takes a terminal. */
-export const openFile = (root: number, path: string): number =>
-  openInRoot(root, path, O.O_RDONLY | O.O_NONBLOCK | O.O_NOCTTY | O.O_CLOEXEC);
+/**
+ * A regular file below `root` to read from; anything else is as if it were not there. It is looked at before it is opened,
+ * since to open a device that an archive has brought may already do something, as with a watchdog.
+ */
+export function openFile(root: number, path: string): number {
+  const place = openInRoot(root, path, O.O_PATH | O.O_CLOEXEC);
+  if (place < 0) return place;
+  const status = statusHere(place, "");
+  const isFile = typeof status === "object" && status.type === flags.S_IF.S_IFREG;
+  const fd = isFile ? openPath(`/proc/self/fd/${place}`, "read") : errnos.ENOENT;
+  closeFile(place);
+  return fd;
+}
 
 /** What is in `folder` under `name`, never what a link there leads to. */
 export const openHere = (folder: number, name: string, more: "list" | "read" | "place"): number =>

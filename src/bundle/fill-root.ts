@@ -67,7 +67,8 @@ async function fromFolder({ fd, name }: Source, filling: Filling): Promise<Image
   if (image !== undefined) return await fromImage(image, filling);
   using tree = newTree(filling);
   filling.progress.begin(undefined);
-  await readFolder(fd, name, { sink: tree, watch: filling.progress, most: filling.most, leaveOut: filling.leaveOut });
+  const { most, leaveOut, place } = filling;
+  await readFolder(fd, name, { sink: tree, watch: filling.progress, most, copy: place.status, leaveOut });
   tree.finish();
   return undefined;
 }

@@ -8,7 +8,15 @@ export function innerPath(path: string): string {
   const start = path.startsWith("./") ? 2 : 0;
   const plain = path.slice(start, path.endsWith("/") ? -1 : undefined);
   // Nearly all are plain already: what begins with a dot or has an empty name is looked at closely.
-  if (!plain.startsWith(".") && !plain.startsWith("/") && !plain.includes("//") && !plain.includes("/.") && plain !== "") return plain;
+  if (
+    !plain.startsWith(".") &&
+    !plain.startsWith("/") &&
+    !plain.endsWith("/") &&
+    !plain.includes("//") &&
+    !plain.includes("/.") &&
+    plain !== ""
+  )
+    return plain;
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) throw new BoxError({ what: `the entry ${shown(path)} leads out of its folder` });
   return parts.join("/");

@@ -39,6 +39,8 @@ export type FolderReading = {
   readonly watch: Watch;
   /** How many bytes there may be. */
   readonly most: number;
+  /** The folder that the copy is made in: in the source it would be copied into itself, again and again. */
+  readonly copy: Pick<Status, "device" | "inode">;
   /** Told of sockets, which are nothing without the program that made them. */
   readonly leaveOut: (why: "socket", place: string) => void;
 };
@@ -75,10 +77,12 @@ class FolderReader {
   }
 
   async #child(folder: number, name: string, path: string, device: string): Promise<void> {
-    const { sink, watch, leaveOut } = this.#reading;
+    const { sink, watch, copy, leaveOut } = this.#reading;
     await breathe();
     watch.check();
     const status = statusOrThrow(folder, name, path);
+    if (status.inode === copy.inode && status.device === copy.device)
+      throw new BoxError({ what: `the bundle would be in ${this.#name} itself`, hint: "name a folder outside of it" });
     const kind = kinds[status.type];
     if (kind === undefined) return leaveOut("socket", path);
     const first = kind === "folder" || status.links === 1 ? undefined : this.#firstName(status, path);

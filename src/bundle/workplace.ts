@@ -16,6 +16,7 @@ import {
   removeFolder,
   rename,
   rewind,
+  type Status,
   someNames,
   statusHere,
 } from "./calls.ts";
@@ -71,6 +72,14 @@ export class Workplace {
   #makeAndOpen(name: string): number {
     done(makeFolder(this.#fd, name), "make the folder", name);
     return done(openHere(this.#fd, name, "place"), "open the folder", name);
+  }
+
+  /** Tells the folder that the bundle is made in from all others. */
+  get status(): Status {
+    const status = statusHere(this.#fd, "");
+    if (typeof status === "object") return status;
+    done(status, "look at", this.#workName);
+    throw new Error("statx: no status");
   }
 
   /** What is in the root by now turned out to be an image: puts it aside for a new root, and opens it. */

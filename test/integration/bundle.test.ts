@@ -75,6 +75,17 @@ const root: readonly TestEntry[] = [
   { path: "./null", type: "3", major: 1, minor: 3, mode: 0o666, mtime: 6 },
 ];
 
+test("names of an image's files that are something else in a root do not make it one, and devices are not opened", async () => {
+  using place = new Place();
+  // No machine has a driver for this device, so to open it would fail.
+  const entries: TestEntry[] = [
+    { path: "index.json", type: "3", major: 240, minor: 77 },
+    { path: "manifest.json/", mode: 0o755 },
+    { path: "manifest.json/again", type: "2", link: "again" },
+  ];
+  expect(await place.made(place.write("root.tar", tarOf(entries)))).toHaveLength(4);
+});
+
 describe("the same root comes out of", () => {
   const bytes = tarOf(root);
   const expected = async (place: Place): Promise<string[]> => await place.made(place.write("plain.tar", bytes));
@@ -403,6 +414,15 @@ describe("refused, with nothing left:", () => {
       'box: --max-size: expected a size such as 500m or 4g, got "x"\n',
     );
     expect(await place.made("--max-size", "31m", "bomb.gz")).toHaveLength(2);
+  });
+
+  test("a copy of a folder into itself", async () => {
+    using place = new Place();
+    mkdirSync(`${place.folder}/below`);
+    const message = (name: string): string => `box: the bundle would be in ${name} itself\nhint: name a folder outside of it\n`;
+    expect(await place.refusal([".", "out"])).toBe(message("."));
+    expect(await place.refusal([".", "below/out"])).toBe(message("."));
+    expect(readdirSync(`${place.folder}/below`)).toEqual([]);
   });
 
   test("a folder that is in use", async () => {
