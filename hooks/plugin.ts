@@ -40,8 +40,12 @@ export type MachineFacts = {
   readonly cgroupVersion: 1 | 2 | undefined;
 };
 
-/** The small part of JSON Schema that options need. `description` is for people; `box plugin check` prints it. */
-export type Schema = { readonly description?: string } & (
+/**
+ * The small part of JSON Schema that options need. `description` is for people; `box plugin check` prints it. `byAnnotation`,
+ * of one of the plugin's own options, lets an annotation give it, whose writer the host may trust with a container and no
+ * more: it must do no harm, whatever its value.
+ */
+export type Schema = { readonly description?: string; readonly byAnnotation?: boolean } & (
   | { readonly type: "string"; readonly enum?: readonly string[]; readonly pattern?: string; readonly default?: string }
   | { readonly type: "number" | "integer"; readonly minimum?: number; readonly maximum?: number; readonly default?: number }
   /** An amount: `2` or `50%`. */

@@ -29,7 +29,13 @@ const plugin: Plugin<Options> = {
     properties: {
       file: { type: "string", pattern: "^/", description: "gets a line of JSON for each event" },
       command: { type: "array", items: { type: "string" }, description: "is run for each event, with that line on stdin" },
-      events: { type: "array", items: { type: "string", enum: events }, default: events, description: "which are told" },
+      events: {
+        type: "array",
+        items: { type: "string", enum: events },
+        default: events,
+        byAnnotation: true,
+        description: "which are told",
+      },
     },
   },
   apply(hooks, options) {

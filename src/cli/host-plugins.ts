@@ -24,12 +24,16 @@ const rule: YamlRule = { expected: "a map with plugins and allow", object: { fie
 export async function readHostPlugins(strict = false): Promise<HostPlugins> {
   refuseUnlessRoots("the host's plugins", hostConfig);
   const text = readTextOrThrow(hostConfig, "cannot read", "the host's plugins");
-  const quick = strict ? undefined : readQuickly(text);
-  const { plugins = [], allow = [] } = quick ?? ((await readStrictly(text)).value as HostConfig);
+  const quick = readQuickly(text);
+  // A file of comments alone is right too, and the strict parser has no value for it.
+  const isRead = quick !== undefined && (!strict || quick === empty);
+  const { plugins = [], allow = [] } = isRead ? quick : ((await readStrictly(text)).value as HostConfig);
   const requests = (key: keyof HostConfig, entries: readonly Entry[]): PluginRequest[] =>
     entries.flatMap((entry, index) => requestsOf(entry, `${key}[${index}]`, text));
   return { plugins: requests("plugins", plugins), allow: requests("allow", allow) };
 }
+
+const empty: HostConfig = {};
 
 const readStrictly = async (text: string) => (await import("../config/yaml-read.ts")).readYaml(text, hostConfig, rule);
 
@@ -40,8 +44,7 @@ function readQuickly(text: string): HostConfig | undefined {
   } catch {
     return undefined;
   }
-  // A file of comments alone.
-  if (value === null) return {};
+  if (value === null) return empty;
   if (!isRecord(value)) return undefined;
   for (const [key, entries] of Object.entries(value))
     if ((key !== "plugins" && key !== "allow") || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;

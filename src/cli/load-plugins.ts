@@ -11,7 +11,7 @@ import { beginPlainly } from "../execute/begin-plainly.ts";
 import { hostReader } from "../execute/files.ts";
 import type { PluginUse } from "../state/state.ts";
 import { isPath, pluginFile, type ReachOf, refuseUnlessRoots } from "./plugin-file.ts";
-import { checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
+import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { followSpec, type SpecOrigins } from "./spec-origins.ts";
@@ -24,6 +24,8 @@ export type PluginRequest = {
   /** Where a relative path begins. */
   readonly folder: string;
   readonly options: unknown;
+  /** Names of options that an annotation gives. */
+  readonly asked?: readonly string[];
   /** Options as they stand in a command line, instead: `file=a,port=80`. */
   readonly words?: string;
   /** The file, line and column of the option at a path, in the file that names the plugin, and how that is called there. */
@@ -130,7 +132,7 @@ async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, opti
   const plugin = checkPlugin(label, module);
   const schema = plugin.options ?? noOptions;
   const given = request.words === undefined ? (request.options ?? {}) : readOptions(schema, request.words);
-  const faults = checkOptions(schema, given);
+  const faults = [...checkOptions(schema, given), ...checkAsked(schema, request.asked ?? [])];
   if (faults.length > 0) throw new BoxError({ what: "plugin options", faults: await placed(faults, request) });
   const before = taps.made.length;
   taps.plugin = label;

@@ -8,7 +8,7 @@ import { usualPath } from "../plan/launch.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { State } from "../state/state.ts";
-import { isHostConfigured } from "./invocation.ts";
+import { hostConfig, isHostConfigured } from "./invocation.ts";
 import { type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
 import { type Named, pluginRequests } from "./plugin-requests.ts";
 import { callTaps, tapsOf } from "./plugin-taps.ts";
@@ -105,6 +105,7 @@ export async function callOnExec(state: State, stateRoot: string, given: Process
 async function newOfHost(state: State): Promise<readonly PluginRequest[]> {
   if (!isHostConfigured()) return [];
   const { plugins } = await (await import("./host-plugins.ts")).readHostPlugins();
-  const had = state.box.plugins.filter(({ ofHost }) => ofHost);
+  // One that an annotation names has options of its maker's, and does not stand for the host's.
+  const had = state.box.plugins.filter(({ ofHost, label }) => ofHost && label.startsWith(`${hostConfig}: `));
   return plugins.filter(({ name }) => !had.some(({ label }) => label.endsWith(` ${name}`)));
 }

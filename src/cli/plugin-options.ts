@@ -11,6 +11,19 @@ export function checkOptions(schema: ObjectSchema, options: unknown): ConfigFaul
   return faults;
 }
 
+/** What an annotation asks for and may not have; options that are unknown are refused as such. */
+export const checkAsked = ({ properties, additionalProperties }: ObjectSchema, asked: readonly string[]): ConfigFault[] =>
+  asked
+    .filter((name) => {
+      const found = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
+      return found !== undefined && found.byAnnotation !== true;
+    })
+    .map((name) => ({
+      path: name,
+      problem: "no annotation may give this option",
+      hint: "the host can give it, where it allows the plugin",
+    }));
+
 function check(schema: Schema, value: unknown, path: string, faults: ConfigFault[]): void {
   if (schema.type === "object" && isRecord(value)) checkObject(schema, value, path, faults);
   else if (schema.type === "array" && Array.isArray(value)) {

@@ -66,12 +66,13 @@ function annotationRequests(text: string, { allow }: HostPlugins): PluginRequest
     const { name: file, folder, ofHost } = allowed;
     const fixed = allowed.options as Record<string, unknown> | undefined;
     const named = { label: `${origin} ${name}`, name: file, folder, ...(ofHost === undefined ? {} : { ofHost }) };
-    return { ...named, options: fixed === undefined ? options : { ...toRecord(options), ...fixed } };
+    const given = options ?? {};
+    // What is no map of options is left as it is, to be refused as such.
+    if (typeof given !== "object" || Array.isArray(given)) return { ...named, options: given };
+    const asked = Object.keys(given).filter((option) => !Object.hasOwn(fixed ?? {}, option));
+    return { ...named, asked, options: { ...given, ...fixed } };
   });
 }
-
-const toRecord = (options: unknown): Record<string, unknown> =>
-  typeof options === "object" && options !== null ? (options as Record<string, unknown>) : {};
 
 /** `/usr/lib/box/ledger.ts` → `ledger`. */
 const fileStem = (path: string): string => path.slice(path.lastIndexOf("/") + 1).replace(/\.[cm]?[jt]s$/, "");

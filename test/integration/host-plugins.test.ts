@@ -49,7 +49,7 @@ class HostConfig {
 }
 
 const addsVariable = 'hooks.config.tap("own", (spec: any) => void spec.process.env.push("HOST=" + (options.say ?? "yes")));';
-const sayOption = 'options: { type: "object", properties: { say: { type: "string" } } },';
+const sayOption = 'options: { type: "object", properties: { say: { type: "string", byAnnotation: true } } },';
 
 test("are every container's, whoever starts it and however often", async () => {
   using bundle = new Bundle();
@@ -227,7 +227,7 @@ test("an annotation names what the host allows, and no more", async () => {
   host.plugin(
     "fixed.ts",
     addsVariable,
-    'options: { type: "object", properties: { say: { type: "string" }, other: { type: "integer" } } },',
+    'options: { type: "object", properties: { say: { type: "string", byAnnotation: true }, other: { type: "integer", byAnnotation: true } } },',
   );
   const see = async (annotation: string): Promise<string> => {
     bundle.change((spec) => (spec.annotations = { "box.plugins": annotation }));
@@ -239,6 +239,11 @@ test("an annotation names what the host allows, and no more", async () => {
   expect(await see('[{ "fixed": { "say": "asked" } }]')).toBe("fixed\n");
   expect(await see("own, fixed")).toBe("fixed\n");
   expect(await see('[{ "fixed": { "other": "x" } }]')).toBe('box: annotations["box.plugins"] fixed: other: expected an integer, got "x"\n');
+  for (const [value, got] of [
+    ["5", "5"],
+    ["[1]", "an array"],
+  ] as const)
+    expect(await see(`[{ "fixed": ${value} }]`)).toBe(`box: annotations["box.plugins"] fixed: expected a map, got ${got}\n`);
   const hint = 'hint: "allow" in /etc/box/config.yaml says which may be named\n';
   const no = (name: string): string =>
     `box: annotations["box.plugins"]: this host lets no annotation name the plugin ${JSON.stringify(name)}\n${hint}`;
@@ -251,6 +256,38 @@ test("an annotation names what the host allows, and no more", async () => {
   // Where the host says nothing, neither may an annotation.
   bundle.change((spec) => (spec.annotations = { "box.plugins": "notify" }));
   expect(await bundle.box(["run", bundle.id])).toEqual({ exitCode: 125, stdout: "", stderr: no("notify") });
+});
+
+test("an annotation gives only options that the plugin has marked as harmless", async () => {
+  using bundle = new Bundle();
+  const host = new HostConfig(bundle, `allow:\n  - notify: { file: ${bundle.folder}/events }\n`);
+  const run = async (options: unknown): Promise<Outcome> => {
+    bundle.change((spec) => (spec.annotations = { "box.plugins": JSON.stringify([{ notify: options }]) }));
+    return await host.run("true");
+  };
+  expect(await run({ command: ["touch", `${bundle.folder}/mine`], events: ["start"] })).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      'box: annotations["box.plugins"] notify: command: no annotation may give this option\n' +
+      "hint: the host can give it, where it allows the plugin\n",
+  });
+  expect(existsSync(`${bundle.folder}/mine`)).toBe(false);
+  expect(await run({ events: ["start"], file: "/elsewhere" })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  expect(linesOf(readFileSync(`${bundle.folder}/events`, "utf8"))).toHaveLength(1);
+});
+
+test("exec asks a plugin of the host's that an annotation named with options of its own", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sleep", "100"];
+    spec.annotations = { "box.plugins": '[{ "own.ts": { "say": "annotation" } }]' };
+  });
+  const host = new HostConfig(bundle, "allow: [own.ts]");
+  host.plugin("own.ts", 'hooks.onExec.tap("own", () => log(options.say));', sayOption);
+  expect((await host.box("run", "--detach", bundle.id)).stderr).toBe("");
+  host.write("config.yaml", "plugins:\n  - own.ts: { say: host }\nallow: [own.ts]\n");
+  expect((await host.box("exec", bundle.id, "true")).stderr).toBe("");
+  expect(host.log).toEqual(["host", "annotation"]);
 });
 
 test("notify tells of starts, execs and ends, and no secrets", async () => {
@@ -298,6 +335,14 @@ test("hooks-d adds what its folders say, and box runs it", async () => {
   const host = new HostConfig(bundle, `plugins:\n  - hooks-d: { folders: [${bundle.folder}/hooks.d] }\n`);
   expect((await host.run("true")).stderr).toBe("");
   expect(host.log).toEqual(["from the hook"]);
+});
+
+test("a file of comments alone names none, also to box plugin list", async () => {
+  using bundle = new Bundle();
+  const host = new HostConfig(bundle, "# none yet\n");
+  expect((await host.run("true")).stderr).toBe("");
+  const { exitCode, stderr } = await host.box("plugin", "list");
+  expect([exitCode, stderr]).toEqual([0, ""]);
 });
 
 test("box plugin list shows them, and what is wrong with them", async () => {
