@@ -1,6 +1,7 @@
 // What a command line says before anything that it names is read: paths, the folder of all states, and whether its flags
 // change the container's description.
 
+import { BoxError } from "../errors.ts";
 import { hostReader } from "../execute/files.ts";
 import { currentFolder } from "../execute/folders.ts";
 import { cString, systemCall } from "../execute/libc.ts";
@@ -36,6 +37,7 @@ export function isHostConfigured(): boolean {
 export function absolute(path: string): string {
   if (path.startsWith("/")) return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
   const here = currentFolder();
+  if (here === undefined) throw new BoxError({ what: `the current folder is gone, and ${path} is relative to it` });
   if (path === "." || path === "./") return here;
   return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
 }

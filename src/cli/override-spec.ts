@@ -55,7 +55,7 @@ function mergeEnv(env: readonly string[], added: readonly string[]): string[] {
   for (const entry of added) {
     const name = entry.split("=")[0] as string;
     if (name === "") throw new BoxError({ origin: "--env", what: `expected NAME=VALUE, got ${JSON.stringify(entry)}` });
-    const own = process.env[name];
+    const own = Object.hasOwn(process.env, name) ? process.env[name] : undefined;
     if (entry.includes("=")) out.set(name, entry);
     else if (own !== undefined) out.set(name, `${name}=${own}`);
   }

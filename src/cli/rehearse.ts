@@ -10,6 +10,7 @@ import { parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { flags as execFlags } from "./exec.ts";
 import { factsFor } from "./host-facts.ts";
+import { isHostConfigured } from "./invocation.ts";
 import { launchOf } from "./launch-flags.ts";
 import { planRun } from "./plan-run.ts";
 import { flags as runFlags } from "./run.ts";
@@ -19,7 +20,8 @@ const globals: Globals = { root: "/run/box", debug: false, cgroupManager: "cgrou
 /** Reads facts of the host, forgets them, and leaves nothing but code that has run. */
 export async function rehearse(): Promise<void> {
   const parsed = parseFlags(["--", "true"], runFlags, "run");
-  for (const way of ["foreground", "created"] as const) await planRun(parsed, globals, way);
+  // Not with the plugins of this host: they are others' code, and there is no container.
+  if (!isHostConfigured()) for (const way of ["foreground", "created"] as const) await planRun(parsed, globals, way);
   const spec = checkSpec(JSON.parse(JSON.stringify(defaultSpec())));
   const { process } = spec;
   if (process === undefined) return;

@@ -14,7 +14,8 @@ const LOCK_EX_NB = 2 | 4;
 export async function considerKeeping(): Promise<void> {
   if (systemCall("getuid") !== 0) return;
   const name = startOfThisBuild();
-  const file = identityOf("/proc/self/exe").join(" ");
+  // A folder that outlives the boot, as in a container, has starts of no use.
+  const file = `${identityOf("/proc/self/exe").join(" ")} ${String(readText("/proc/sys/kernel/random/boot_id")).trim()}`;
   const mark = readText(`${keptFolder(KEPT_STATE_ROOT)}/${name}-mark`);
   if (typeof mark === "string" && (mark.startsWith(`kept ${file}`) || mark.startsWith(`refused ${file}`))) return;
   systemCall("mkdirat", AT_FDCWD, cString(KEPT_STATE_ROOT).address, 0o711);

@@ -6,11 +6,11 @@ import { modeOf, statusOf } from "./status.ts";
 
 const pathBytes = new Uint8Array(4096);
 
-/** The working folder; `/` when it is gone. */
-export function currentFolder(): string {
+/** The working folder; undefined when it is gone, or out of reach. */
+export function currentFolder(): string | undefined {
   const length = systemCall("getcwd", addressOf(pathBytes), pathBytes.length);
-  const text = length > 1 ? new TextDecoder().decode(pathBytes.subarray(0, length - 1)) : "/";
-  return text.startsWith("/") ? text : "/";
+  const text = length > 1 ? new TextDecoder().decode(pathBytes.subarray(0, length - 1)) : "";
+  return text.startsWith("/") ? text : undefined;
 }
 
 const AT_FDCWD = -100;

@@ -55,7 +55,8 @@ function takeEnvironment(): void {
 }
 
 function ownEnvironment(): Record<string, string> {
-  const environment: Record<string, string> = {};
+  // Of nothing but variables: a name may be that of anything an object has.
+  const environment: Record<string, string> = Object.create(null);
   const text = readText("/proc/self/environ");
   if (typeof text !== "string") return environment;
   for (const entry of text.split("\0")) {

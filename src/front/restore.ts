@@ -8,7 +8,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import { giveUp, isIdentical } from "./boot.ts";
 import type { KeptProcess, Mapping, Run } from "./kept-process.ts";
-import { KEPT_FOLDER, RESTORE_ADDRESS } from "./layout.ts";
+import { KEPT_FOLDER, PLAIN_NAME, RESTORE_ADDRESS } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 const origin = "start";
@@ -47,7 +47,7 @@ export function restoreSteps(
         equal: {
           value: 0,
           steps: [...moves.slice(1).flat(), ...becomeKept(process, files, variables)],
-          onFailure: beginAgain(start, variables),
+          onFailure: beginAgain(start, process.eventLoop.event, variables),
         },
       }),
     ],
@@ -223,12 +223,21 @@ const resume = ({ resumeStack, thread, target }: KeptProcess, variables: Variabl
   compute([constant(target, "where it stopped", variables), 0, 0, -1], origin, "where it stopped", { out: word("int", "target") }),
 ];
 
-/** Without the kept start, which is of no use: the same command once more. */
-function beginAgain(start: string, variables: Variables): Step[] {
+/**
+ * Without the kept start, which is of no use: the same command once more. Where it cannot be removed, as below a read-only
+ * /run, only argv[0] keeps the next one from it.
+ */
+function beginAgain(start: string, event: number, variables: Variables): Step[] {
   const argv = newSlot(variables, "int", "argv");
+  const name = newSlot(variables, "int", "address of its name");
   return [
     step("unlinkat", ["AT_FDCWD", `${KEPT_FOLDER}/${start}`, []], origin, "remove the kept start", { onError: "ignore" }),
     compute([word("int", "stack"), 8, 0, -1], origin, "find argv", { out: argv }),
+    compute([{ text: PLAIN_NAME }, 0, 0, -1], origin, "give it a name", { out: name }),
+    // An eventfd copies it, as in tellThreadId, which may have left something there.
+    step("read", [event, argv, 8], origin, "empty it", { onError: "ignore" }),
+    step("write", [event, address(name), 8], origin, "copy its name", { onError: "ignore" }),
+    step("read", [event, argv, 8], origin, "call it so", { onError: "ignore" }),
     step("execve", ["/proc/self/exe", argv, word("int", "environment")], origin, "begin again", { onError: "ignore" }),
     step("exit_group", [EXIT_FAILED], origin, "box failed"),
   ];

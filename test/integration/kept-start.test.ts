@@ -222,6 +222,85 @@ test("whoever keeps is killed in the middle: the process that is kept ends with 
   expect(linesOf(stdout)).toEqual(["ended", "kept"]);
 });
 
+test("has no bundle where its folder was, when that is gone", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout } = await inOwnRun(
+    bundle,
+    `mkdir /run/gone; cd /run/gone; rmdir /run/gone
+    "$BOX" --root "$STATES" run "$ID" 2>&1 || echo "ended with $?"`,
+  );
+  expect(linesOf(stdout)).toEqual(["box: the current folder is gone, and . is relative to it", "ended with 125"]);
+});
+
+test("has variables of any name, and no others", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `for name in box BOX; do
+      env __proto__=own bash -c 'exec -a "$@"' x $name "$BOX" --root "$STATES" run -e __proto__ -e toString --bundle "$BUNDLE" "$ID" env | grep -E "__|String"
+    done`,
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["__proto__=own", "__proto__=own"]);
+});
+
+test("where the kept start cannot be removed, the command begins again only once", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr, exitCode } = await inOwnRun(
+    bundle,
+    `${howItBegan} list
+    mount -o remount,ro,noexec /run
+    strace -qq -o "$BUNDLE"/calls -e trace=execve,unlinkat "$BOX" --root "$STATES" list | wc -l
+    grep -c EROFS "$BUNDLE"/calls; grep -c execve "$BUNDLE"/calls`,
+  );
+  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  expect(linesOf(stdout)).toEqual(["kept", "1", "1", "2"]);
+});
+
+test("plugins of the host are not loaded to keep a start", async () => {
+  using bundle = new Bundle(nothing);
+  const plugin = `import { appendFileSync } from "node:fs";
+    appendFileSync("/run/loaded", "loaded for " + process.argv.includes("run") + "\\\\n");
+    export default { name: "p", apply() {} };`;
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    mkdir -p /run/etc/upper/box /run/etc/work
+    mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+    printf '%b' '${plugin.replaceAll("\n", "\\n")}' >/etc/box/p.ts; echo 'plugins: [./p.ts]' >/etc/box/config.yaml
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; run; cat /run/loaded; names; cut -d ' ' -f 1 $MARK; list`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["loaded for true", "loaded for true", "kept", "kept"]);
+});
+
+test("a folder that outlives the boot: a start is kept again", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan} list
+    cat /proc/sys/kernel/random/uuid >/run/boot_id; mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    list; run; run; list`,
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["kept", "plain", "kept"]);
+});
+
+test("what a box left that was killed while it wrote is removed", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; : >${kept}/4194303; run; kept`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["start", "start-mark"]);
+});
+
 test("nobody becomes one to be kept by asking for it", async () => {
   expect(await execute([binary, "keep-start", "1"])).toEqual({
     exitCode: 1,
