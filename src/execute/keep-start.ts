@@ -21,6 +21,8 @@ const { resume } = encodeFrontAddresses();
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const PAGE = 4096;
+const SIGCHLD = 17;
+const SIGSET_BYTES = 8;
 
 /**
  * libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered, and
@@ -38,6 +40,8 @@ export async function keepStart(folder: number, name: string): Promise<void> {
   const executable = linkOf("/proc/self/exe");
   const report = systemCall("memfd_create", cString("report").address, 1);
   const nothing = systemCall("openat", AT_FDCWD, cString("/dev/null").address, O_CLOEXEC | 2, 0);
+  // One that ignores SIGCHLD is not told how the child ends (sigaction(2)).
+  systemCall("rt_sigaction", SIGCHLD, addressOf(new Uint8Array(ACTION_BYTES)), 0, SIGSET_BYTES);
   const filled = Array.from({ length: FILLED_TO - REPORT_FD }, () => nothing);
   const child = Bun.spawn([executable, KEPT_COMMAND, String(process.pid)], {
     argv0: PLAIN_NAME,

@@ -14,6 +14,7 @@ const ROOM_BYTES = 0x100_0000;
 const fileHeader = { entry: 24, phoff: 32, phnum: 56, bytes: 64 } as const;
 const segmentHeader = { typeAndFlags: 0, offset: 8, vaddr: 16, filesz: 32, memsz: 40, bytes: 56 } as const;
 const PT_LOAD = 1;
+const EXIT_NOT_FOUND = 127;
 /** p_flags, and the protection that means the same. */
 const rights = [
   { flags: 4, protection: 1 },
@@ -54,13 +55,25 @@ export function interpreterSteps(path: string, variables: Variables, base: numbe
 function open(path: string, { file, header, base, at, left }: Loading): Step[] {
   const inHeader = (offset: number, name: string): Slot<"int"> => slotIn("int", header, offset, name);
   return [
-    step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC"], 0], origin, "open the dynamic linker", { out: file }),
+    step("openat", ["AT_FDCWD", path, ["O_RDONLY", "O_CLOEXEC"], 0], origin, "open the dynamic linker", {
+      out: file,
+      onError: [["ENOENT", sayMissing(path)]],
+    }),
     step("pread64", [file, address(header), fileHeader.bytes, 0], origin, "read its ELF header"),
     compute([inHeader(fileHeader.phoff, "e_phoff"), 0, 0, -1], origin, "begin with the first program header", { out: at }),
     compute([inHeader(fileHeader.phnum, "e_phnum"), 0, 0, 0xffff], origin, "count them", { out: left }),
     step("mmap", [null, ROOM_BYTES, ["PROT_NONE"], ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_NORESERVE"], -1, 0], origin, "find room for it", {
       out: base,
     }),
+  ];
+}
+
+/** As below another libc. The kernel would say no more than that there is no such file; nobody else speaks for the front. */
+function sayMissing(path: string): Step[] {
+  const message = `box: ${path} is missing: box needs the GNU C library\n`;
+  return [
+    step("write", [2, new TextEncoder().encode(message), message.length], origin, "say so", { onError: "ignore" }),
+    step("exit_group", [EXIT_NOT_FOUND], origin, "end as a shell would"),
   ];
 }
 

@@ -247,14 +247,20 @@ export function openMore({ handed }: Building, box: BoxVariables): Step[] {
 }
 
 const S_IFIFO = 0o010000;
+const SIGCHLD = 17;
 
-export const blockSignals = (): Step =>
+/** A caller that ignores SIGCHLD would have the kernel forget how children end (sigaction(2)). */
+export const blockSignals = ({ facts: { ignoredSignals } }: Building): Step[] => [
+  ...(ignoredSignals.includes(SIGCHLD)
+    ? [step("rt_sigaction", [SIGCHLD, { struct: "sigaction" }, null, 8], "box", "learn how children end")]
+    : []),
   step(
     "rt_sigprocmask",
     [["SIG_BLOCK"], new Uint8Array(8).fill(0xff), null, 8],
     "box",
     "keep signals until there is somebody to pass them to",
-  );
+  ),
+];
 
 /** With a helper: it ends once init exists. */
 export const awaitHelper = (building: Building, box: BoxVariables): Step[] =>

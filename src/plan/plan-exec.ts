@@ -128,7 +128,7 @@ function prepare(building: Building, { init, cgroups, process: { execCPUAffinity
     ...box.sealStage(own),
     ...box.openLines(building, own),
     ...box.openMore(building, own),
-    box.blockSignals(),
+    ...box.blockSignals(building),
     // Before the cgroup is entered, whose own processors bound what is asked for afterwards.
     ...setAffinity(affinity?.initial, "process.execCPUAffinity.initial"),
     ...(v2 === undefined ? [] : [openCgroup(v2.path, cgroup)]),

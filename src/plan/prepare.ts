@@ -31,7 +31,7 @@ export function prepare(building: Building, box: BoxVariables): Step[] {
     ...sealStage(box),
     ...openLines(building, box),
     ...openMore(building, box),
-    blockSignals(),
+    ...blockSignals(building),
     ...(adopts(building)
       ? [step("prctl", [["PR_SET_CHILD_SUBREAPER"], 1, 0, 0, 0], "--no-subreaper", "adopt what the container leaves behind")]
       : []),

@@ -289,6 +289,19 @@ test("a folder that outlives the boot: a start is kept again", async () => {
   expect(linesOf(stdout)).toEqual(["kept", "plain", "kept"]);
 });
 
+test("a box that ignores SIGCHLD keeps one as well", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    run() { env --ignore-signal=CHLD "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; run; names; cut -d ' ' -f 1 $MARK; list`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["kept", "kept"]);
+});
+
 test("what a box left that was killed while it wrote is removed", async () => {
   using bundle = new Bundle(nothing);
   const { stdout, stderr } = await inOwnRun(
@@ -299,6 +312,18 @@ test("what a box left that was killed while it wrote is removed", async () => {
   );
   expect(stderr).toBe("");
   expect(linesOf(stdout)).toEqual(["start", "start-mark"]);
+});
+
+test("without the GNU C library box says so", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr, exitCode } = await inOwnRun(
+    bundle,
+    `mkdir /run/other; : >/run/other/box; mount --bind "$BOX" /run/other/box
+    exec chroot /run/other /box --version`,
+    { fresh: true },
+  );
+  expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 127 });
+  expect(stderr).toMatch(/^box: \/lib\S*\/ld-linux-x86-64\.so\.2 is missing: box needs the GNU C library\n$/);
 });
 
 test("nobody becomes one to be kept by asking for it", async () => {

@@ -53,6 +53,15 @@ test("signals that the caller ignores or blocks too", async () => {
   expect(await bundle.sh(masks, { before: ["env", "--block-signal=USR2,TERM"] })).toEqual(["0000000000000000", "0000000000000000"]);
 });
 
+test("a caller that ignores SIGCHLD learns how it ended all the same", async () => {
+  using bundle = new Bundle();
+  const before = ["env", "--ignore-signal=CHLD"];
+  expect(await bundle.run(["sh", "-c", "exit 3"], { before })).toEqual({ exitCode: 3, stdout: "", stderr: "" });
+  using _running = await bundle.startSh("echo ready; exec sleep 1000");
+  expect(await bundle.box(["exec", bundle.id, "sh", "-c", "exit 4"], { before })).toEqual({ exitCode: 4, stdout: "", stderr: "" });
+  await bundle.box(["kill", bundle.id, "KILL"]);
+});
+
 test("after SIGKILL of box the container goes on, until box delete --force", async () => {
   using bundle = new Bundle();
   const before = machine(bundle);
