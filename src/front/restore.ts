@@ -39,8 +39,9 @@ export function restoreSteps(
       ...eventLoop(process.eventLoop, loop),
       ...isSameBoot(process.bootId, variables),
       ...process.files.flatMap((file) => openSame(file, files, variables)),
-      ...process.others.map((mapping) => mapThere(mapping, files, variables)),
       ...process.kernels.map(({ start, end }) => reserve(start, end, variables)),
+      // From the top, where the kernel may have put something: what a plain start wants for itself is below, and still free then.
+      ...[...process.others].sort((one, other) => other.start - one.start).map((mapping) => mapThere(mapping, files, variables)),
       // The first says whether the kernel lets them move at all.
       ...moves.slice(0, 1).flat(),
       compute([0, 0, 0, 0], origin, "from here on there is no way back", {

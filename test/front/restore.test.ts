@@ -73,6 +73,11 @@ test("files, the boot and descriptors are compared first of all", () => {
   }
 });
 
+test("memory is mapped from the top, so that what is in the way is met before what a plain start wants", () => {
+  const mapped = order.slice(0, noWayBack).filter(({ why }) => why.startsWith("map "));
+  expect(mapped.map(({ expect: wanted }) => wanted?.value)).toEqual([0x7f10_0000_0000, 0x7f00_0000_0000]);
+});
+
 test("pages are mapped over what is there, with the protection of what they belong to", () => {
   const after = order.slice(noWayBack);
   expect(after.filter(({ call }) => call === "mmap").map(({ args }) => [args[1], args[2], args[3], args[5]])).toEqual([
