@@ -4,6 +4,7 @@
 import { beginPlainly, hasKeptStart } from "../execute/begin-plainly.ts";
 import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
+import { KEPT_FOLDER } from "../front/layout.ts";
 import { parseFlags } from "./arguments.ts";
 import { commands, globalFlags } from "./commands.ts";
 import { isHostConfigured } from "./invocation.ts";
@@ -14,12 +15,18 @@ const kept = ["run", "create", "start", "exec", "state", "list", "kill", "delete
 /** Those that the host's plugins have a say in. */
 const asksHost = ["run", "create", "exec"];
 
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
 /** The command line of this process; undefined when nobody has kept the start. */
 export async function becomeKept(parent: number): Promise<readonly string[] | undefined> {
+  // It must not stay when whoever keeps it is gone, and nobody else is to be kept.
+  systemCall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (systemCall("getppid") !== parent) return undefined;
   for (const name of kept) await commands[name]?.load();
-  await (await import("./rehearse.ts")).rehearse();
   await import("./finish.ts");
-  if (!waitToBeKept(parent)) return undefined;
+  await (await import("./rehearse.ts")).rehearse(`${KEPT_FOLDER}/rehearsal`);
+  if (!waitToBeKept()) return undefined;
   const argv = ownArguments();
   Object.defineProperty(process, "pid", { value: systemCall("getpid") });
   hasKeptStart(argv);

@@ -2,15 +2,17 @@
 
 import type { Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
-import { compile } from "../execute/compile.ts";
+import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { initLives } from "../execute/init-lives.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
+import { keepExec, placeOfExec, readKeptExec } from "../execute/kept-exec.ts";
 import { readKeptFilter } from "../execute/kept-filter.ts";
-import { blockSignals, systemCall } from "../execute/libc.ts";
+import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
+import type { HostFacts } from "../host/facts.ts";
 import type { Launch } from "../plan/launch.ts";
-import { planExec } from "../plan/plan-exec.ts";
+import { type Exec, planExec } from "../plan/plan-exec.ts";
 import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -44,6 +46,26 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("exec");
   blockSignals();
   checkStdio();
+  const asked = await readExec(parsed, globals);
+  const { state, way } = asked;
+  const started = await start(asked, cgroupsOf(state, parsed)).catch((error: unknown) => {
+    if (!isBusy(error) || parsed.lists.cgroup !== undefined) throw error;
+    return start(asked, cgroupsOfInit(state));
+  });
+  return way === "detached" ? 0 : superviseExec(started);
+}
+
+/** All that a process of exec is planned from. */
+export type AskedExec = {
+  readonly exec: Omit<Exec, "cgroups">;
+  readonly facts: HostFacts;
+  readonly state: State;
+  readonly stateRoot: string;
+  readonly way: Launch["way"];
+};
+
+/** What the command line asks for, in the container as it is now. */
+export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedExec> {
   const [id, ...command] = parsed.rest;
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: "box exec ID COMMAND…" });
   const stateRoot = globals.root ?? rootOfStates();
@@ -58,15 +80,37 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const init = handleOn(state);
   const wanted: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
   const facts = factsFor(wanted, stateRoot);
-  const { bundle } = state;
   const seccomp = readKeptFilter(folder, state);
-  const start = (cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> =>
-    startExec(compile(planExec({ id, bundle, spec, process, seccomp, cgroups, init, launch }, facts)));
-  const started = await start(cgroupsOf(state, parsed)).catch((error: unknown) => {
-    if (!isBusy(error) || parsed.lists.cgroup !== undefined) throw error;
-    return start(cgroupsOfInit(state));
-  });
-  return way === "detached" ? 0 : superviseExec(started);
+  return { exec: { id, bundle: state.bundle, spec, process, seccomp, init, launch }, facts, state, stateRoot, way };
+}
+
+/** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */
+async function start(asked: AskedExec, cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> {
+  const { program, keep } = programOf(asked, cgroups);
+  const started = await startExec(program);
+  keep();
+  return started;
+}
+
+/** `keep` is for when it has been started. */
+export function programOf(
+  { exec, facts, state, stateRoot }: AskedExec,
+  cgroups: State["box"]["cgroups"],
+): { program: Program; keep: () => void } {
+  const whole: Exec = { ...exec, cgroups };
+  const place = placeOfExec(whole, facts, state, stateRoot);
+  const found = readKeptExec(place);
+  if (found !== undefined && found !== "marked") {
+    // It runs where a tape of this process's own would be made.
+    takeMemory("own");
+    const explain = (): Promise<Sources> => compile(planExec(whole, facts)).explain();
+    return { program: { compiled: found.compiled, explain }, keep: () => {} };
+  }
+  const program = compile(planExec(whole, facts));
+  const { compiled } = program;
+  // What box's tape writes is part of it.
+  const box = found === "marked" ? compiled.box.image.slice() : undefined;
+  return { program, keep: () => keepExec(place, found, compiled, box) };
 }
 
 async function changedByPlugins(state: State, stateRoot: string, asked: Process): Promise<Process> {

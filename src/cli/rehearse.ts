@@ -1,34 +1,123 @@
-// What the commands of a container's life do before they change anything, done once by the process that is kept: code that
-// has run is linked and has seen its data, and runs in half of the time from then on (measured).
+// What the commands of a container's life do, done once by the process that is kept: code that has run is linked and has seen
+// its data, and runs in half of the time from then on (measured). The container is none: a folder of states of its own, and
+// in it a state whose init is this very process. What would make a process stops before.
 
-import { checkSpec } from "../config/check-spec.ts";
 import { defaultSpec } from "../config/default-spec.ts";
-import { compile } from "../execute/compile.ts";
-import { freshMemory } from "../execute/libc.ts";
-import { planExec } from "../plan/plan-exec.ts";
+import { BoxError } from "../errors.ts";
+import { readText } from "../execute/files.ts";
+import { cString, freshMemory, systemCall } from "../execute/libc.ts";
+import { makeFile } from "../execute/make-file.ts";
+import { answerFifo, keptConfig, stateFile, waitFifo } from "../plan/state-files.ts";
+import { type State, startTimeOf } from "../state/state.ts";
 import { parseFlags } from "./arguments.ts";
-import type { Globals } from "./commands.ts";
-import { flags as execFlags } from "./exec.ts";
-import { factsFor } from "./host-facts.ts";
+import { type Globals, globalFlags } from "./commands.ts";
+import { run as runDelete } from "./delete.ts";
+import { flags as execFlags, programOf, readExec } from "./exec.ts";
+import { readGlobals, withWholeRoot } from "./globals.ts";
 import { isHostConfigured } from "./invocation.ts";
-import { launchOf } from "./launch-flags.ts";
+import { run as runKill } from "./kill.ts";
+import { run as runList } from "./list.ts";
 import { planRun } from "./plan-run.ts";
 import { flags as runFlags } from "./run.ts";
+import { run as runStart } from "./start.ts";
+import { run as runState } from "./state.ts";
 
-const globals: Globals = { root: "/run/box", debug: false, cgroupManager: "cgroupfs" };
+const AT_FDCWD = -100;
+const AT_REMOVEDIR = 0x200;
+const O_READ_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+const S_IFIFO_OWN = 0o010600;
+const LAST_FD = 0xffff_ffff;
+const ID = "rehearsal";
 
-/** Reads facts of the host, forgets them, and leaves nothing but code that has run. */
-export async function rehearse(): Promise<void> {
-  const parsed = parseFlags(["--", "true"], runFlags, "run");
-  // Not with the plugins of this host: they are others' code, and there is no container.
-  if (!isHostConfigured()) for (const way of ["foreground", "created"] as const) await planRun(parsed, globals, way);
-  const spec = checkSpec(JSON.parse(JSON.stringify(defaultSpec())));
-  const { process } = spec;
-  if (process === undefined) return;
-  const exec = parseFlags(["id", "true"], execFlags, "exec");
-  const facts = factsFor({ openFiles: true, home: undefined, limits: false, cgroups: false }, "/run/box");
-  const launch = launchOf(exec, "foreground", spec);
-  compile(planExec({ id: "id", bundle: "/", spec, process, seccomp: undefined, cgroups: [], init: 3, launch }, facts));
+/** Makes the folder `stateRoot`, which is nobody else's, and leaves nothing but code that has run. */
+export async function rehearse(stateRoot: string): Promise<void> {
+  const folder = `${stateRoot}/${ID}`;
+  for (const path of [stateRoot, folder]) systemCall("mkdirat", AT_FDCWD, cString(path).address, 0o700);
+  for (const fifo of [waitFifo, answerFifo]) systemCall("mknodat", AT_FDCWD, cString(`${folder}/${fifo}`).address, S_IFIFO_OWN, 0);
+  // As a created container's init, which has it open until it is started.
+  const waiting = systemCall("openat", AT_FDCWD, cString(`${folder}/${waitFifo}`).address, O_READ_NONBLOCK_CLOEXEC, 0);
+  const { process, ...spec } = defaultSpec();
+  makeFile(`${folder}/${keptConfig}`, JSON.stringify({ ...spec, process: { ...process, terminal: false }, root: { path: "/" } }));
+  const state = ownState(folder);
+  makeFile(`${folder}/${stateFile}`, JSON.stringify(state));
+  await rehearseLife(stateRoot, folder);
+  // Another process that has the same pid now: the container has ended.
+  makeFile(`${folder}/${stateFile}`, JSON.stringify({ ...state, box: { ...state.box, startTime: state.box.startTime + 1 } }));
+  const globals = await globalsOf(stateRoot);
+  await rehearseOne(runState, [ID], globals);
+  await rehearseOne(runDelete, [ID], globals);
+  // With it exec's handle on init, and the lock that delete has until its process ends.
+  systemCall("close_range", waiting, LAST_FD, 0);
+  systemCall("unlinkat", AT_FDCWD, cString(stateRoot).address, AT_REMOVEDIR);
   freshMemory();
-  Bun.gc(true);
+}
+
+const globalsOf = (stateRoot: string): Promise<Globals> =>
+  withWholeRoot(readGlobals(parseFlags(["--root", stateRoot, "state", ID], globalFlags, "")));
+
+async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
+  const globals = await globalsOf(stateRoot);
+  // Not with the plugins of this host: they are others' code, and there is no container.
+  if (!isHostConfigured()) {
+    await rehearseOne(planForeground, ["--", "true"], globals);
+    await rehearseOne(planCreated, ["--bundle", bundle, "new"], globals);
+    await rehearseOne(planExec, [ID, "true"], globals);
+  }
+  await rehearseOne(runList, [], globals);
+  await rehearseOne(runState, [ID], globals);
+  await rehearseOne(runStart, [ID], globals);
+  // Which says nothing to a process that has not asked for it.
+  await rehearseOne(runKill, [ID, "SIGURG"], globals);
+}
+
+/** A refusal is as good as an answer. */
+async function rehearseOne(
+  run: (argv: readonly string[], globals: Globals) => unknown,
+  argv: readonly string[],
+  globals: Globals,
+): Promise<void> {
+  try {
+    await run(argv, globals);
+  } catch (error) {
+    if (!(error instanceof BoxError)) throw error;
+  }
+}
+
+const planForeground = (argv: readonly string[], globals: Globals): unknown =>
+  planRun(parseFlags(argv, runFlags, "run"), globals, "foreground");
+
+const planCreated = (argv: readonly string[], globals: Globals): unknown =>
+  planRun(parseFlags(argv, runFlags, "create"), globals, "created");
+
+async function planExec(argv: readonly string[], globals: Globals): Promise<void> {
+  const asked = await readExec(parseFlags(argv, execFlags, "exec"), globals);
+  programOf(asked, asked.state.box.cgroups);
+}
+
+function ownState(bundle: string): State {
+  const stat = readText("/proc/self/stat");
+  const pid = systemCall("getpid");
+  // A name that is nobody else's, since no other process has this pid.
+  const cgroup = `box-${ID}-${pid}`;
+  return {
+    ociVersion: "1.3.0",
+    id: ID,
+    status: "created",
+    pid,
+    bundle,
+    rootfs: "/",
+    created: new Date().toISOString(),
+    owner: "root",
+    box: {
+      startTime: typeof stat === "string" ? startTimeOf(stat) : 0,
+      supervisor: pid,
+      ownPids: true,
+      stays: true,
+      cgroups: [
+        { version: 1, path: `/sys/fs/cgroup/freezer/${cgroup}` },
+        { version: 2, path: `/sys/fs/cgroup/unified/${cgroup}` },
+      ],
+      plugins: [],
+    },
+  };
 }

@@ -32,6 +32,7 @@ const settings = {
   GLIBC_TUNABLES: "glibc.pthread.rseq=0",
   BUN_JSC_useWarmUpMarkedBlocks: "0",
   BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_useConcurrentJIT: "0",
   BUN_JSC_numberOfGCMarkers: "1",
 };
 
@@ -51,7 +52,9 @@ export async function keepStart(folder: number, name: string): Promise<void> {
   });
   try {
     waitForStop(child.pid);
-    if (!replaceKept(folder, name, encodeStart(name, child.pid, executable, report))) throw new Error("it cannot be written");
+    const bytes = encodeStart(name, child.pid, executable, report);
+    if (!replaceKept(folder, name, bytes)) throw new Error("it cannot be written");
+    collapsePages(folder, name, bytes.length);
     await tryStart(executable);
   } finally {
     child.kill("SIGKILL");
@@ -59,6 +62,32 @@ export async function keepStart(folder: number, name: string): Promise<void> {
     systemCall("close", report);
     systemCall("close", nothing);
   }
+}
+
+const HUGE_PAGE = 2 * 1024 * 1024;
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+const MAP_FIXED = 0x10;
+const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
+/** Since Linux 6.1 (madvise(2)). */
+const MADV_COLLAPSE = 25;
+
+/**
+ * The file's pages as huge ones, as far as the kernel will: then it maps sixteen around one that is touched, and forgets them
+ * again, in one go instead of one by one, which is a sixth of a start's time (measured). Without, all is as well.
+ */
+function collapsePages(folder: number, name: string, length: number): void {
+  const file = systemCall("openat", folder, cString(name).address, O_CLOEXEC, 0);
+  if (file < 0) return;
+  const bytes = Math.ceil(length / HUGE_PAGE) * HUGE_PAGE;
+  const room = systemCall("mmap", 0, bytes + HUGE_PAGE, 0, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+  if (room >= 0) {
+    const there = Math.ceil(room / HUGE_PAGE) * HUGE_PAGE;
+    if (systemCall("mmap", there, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) === there)
+      systemCall("madvise", there, bytes, MADV_COLLAPSE);
+    systemCall("munmap", room, bytes + HUGE_PAGE);
+  }
+  systemCall("close", file);
 }
 
 const P_PID = 1;

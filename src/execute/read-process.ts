@@ -13,7 +13,7 @@ const ENTRY_BYTES = 8;
 /** Entries of pagemap that are read at once: one page of them where nothing is mapped is told by one comparison. */
 const CHUNK = 4096;
 /** Pages between two runs that are mapped with them: one call less, and what nobody touches costs nothing. */
-const GAP_BYTES = 8 * PAGE;
+const GAP_BYTES = 128 * PAGE;
 /** A stack as large as the process was told that it may have (RLIMIT_STACK's usual 8 MiB). */
 const STACK_BYTES = 8 * 1024 * 1024;
 

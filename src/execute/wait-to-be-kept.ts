@@ -17,14 +17,8 @@ export const REPORT_BYTES = SIGNALS * ACTION_BYTES + STACK_T_BYTES;
 export const REPORT_FD = 3;
 export const FILLED_TO = 63;
 
-const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9;
-
 /** Returns true in a process that has begun here, with all of that process's own arguments and environment in place. */
-export function waitToBeKept(parent: number): boolean {
-  // It must not stay when whoever keeps it is gone, and nobody else is to stop here.
-  systemCall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (systemCall("getppid") !== parent) return false;
+export function waitToBeKept(): boolean {
   const report = new Uint8Array(REPORT_BYTES);
   for (let signal = 1; signal <= SIGNALS; signal++)
     systemCall("rt_sigaction", signal, 0, addressOf(report) + (signal - 1) * ACTION_BYTES, 8);
@@ -32,8 +26,6 @@ export function waitToBeKept(parent: number): boolean {
   systemCall("pwrite64", REPORT_FD, addressOf(report), report.length, 0);
   systemCall("close_range", REPORT_FD, FILLED_TO, 0);
   takeEnvironment();
-  // Else a collection would soon be due, in every process that begins here.
-  Bun.gc(true);
   return callAddress(mark, FRONT_DATA_ADDRESS) === 1;
 }
 

@@ -17,6 +17,7 @@ export const callWords: Readonly<Record<CallName, Words>> = {
   close: { does: "closes a descriptor", args: ["fd"] },
   lseek: { does: "sets where the next read or write of a file begins", args: ["fd", "offset", "whence"] },
   mmap: { does: "maps a file or fresh memory", args: ["addr", "length", "prot", "flags", "fd", "offset"] },
+  madvise: { does: "says how memory will be used", args: ["addr", "length", "advice"] },
   munmap: { does: "takes a mapping away", args: ["addr", "length"] },
   mremap: { does: "moves a mapping, or changes its size", args: ["old_address", "old_size", "new_size", "flags", "new_address"] },
   sigaltstack: { does: "sets where signal handlers have their stack", args: ["ss", "old_ss"] },

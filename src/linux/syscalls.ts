@@ -30,6 +30,7 @@ export const syscalls = {
   mremap: call(25, 216, "pointer", "size", "size", "flags:MREMAP", "pointer"),
   munmap: call(11, 215, "pointer", "size"),
   mprotect: call(10, 226, "pointer", "size", "flags:PROT"),
+  madvise: call(28, 233, "pointer", "size", "int"),
   rt_sigaction: call(13, 134, "signal", "pointer", "pointer", "size"),
   rt_sigprocmask: call(14, 135, "flags:SIG_HOW", "pointer", "pointer", "size"),
   writev: call(20, 66, "fd", "pointer", "int"),

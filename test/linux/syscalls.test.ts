@@ -23,7 +23,7 @@ const counts: Readonly<Record<number, string>> = {
   1: "close fchdir chdir umask personality chroot unshare epoll_create1 exit_group inotify_init1",
   2: `munmap kill flock ftruncate clock_gettime getcwd fchmod setgroups capget capset pivot_root umount2 sethostname setdomainname pipe2
     setns memfd_create fstatfs statfs fsopen pidfd_open clone3 eventfd2 sigaltstack`,
-  3: `read write lseek getdents64 mprotect ioctl socket connect sendmsg recvmsg bind fcntl fchown fchmodat sched_setaffinity setresuid setresgid mkdirat unlinkat symlinkat
+  3: `read write lseek getdents64 mprotect madvise ioctl socket connect sendmsg recvmsg bind fcntl fchown fchmodat sched_setaffinity setresuid setresgid mkdirat unlinkat symlinkat
     dup3 llistxattr execve set_mempolicy ioprio_set sched_setattr open_tree inotify_add_watch writev fsmount close_range bpf seccomp`,
   4: `sendfile rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
     signalfd4 lgetxattr utimensat prlimit64 pidfd_send_signal openat2 faccessat2`,

@@ -1,0 +1,148 @@
+// Compiled programs kept from one time for the next, in files below the folder of all states (kept-folder.ts). What a program
+// is kept for is its key: everything that it was made from, compared to the letter. A fixed number of places bounds what
+// they take; which of them is a key's is for whoever keeps.
+//
+//   lengths: 5 × u32 | header: JSON | key: text | child's tape | box's tape | supervisor's tape
+//
+// Most programs run once, and keeping costs more than a start can spare. So the first time only leaves a mark in the place,
+// and the second, which finds it, keeps the program. Only root keeps any.
+
+import type { Compiled } from "./compile.ts";
+import { isOwn, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
+import { cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { statusOf } from "./status.ts";
+
+/** Where, below which folder of all states, and for what. */
+export type Place = { readonly stateRoot: string; readonly name: string; readonly key: string };
+
+type Header<More> = {
+  readonly more: More;
+  readonly box: Omit<Compiled["box"], "image">;
+  readonly child: Omit<Compiled["child"], "image">;
+  readonly supervisor: Omit<ReturnType<Compiled["supervisor"]>, "image">;
+  readonly helper: boolean;
+  readonly way: Compiled["way"];
+};
+
+export type InPlace<More> = { readonly compiled: Compiled; readonly more: More };
+
+const LENGTHS_BYTES = 20;
+const AT_FDCWD = -100;
+const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
+const S_IFREG = 0o100000;
+/** Longer than any tape that is worth keeping. */
+const BYTES_MAX = 4 * 1024 * 1024;
+const PROT_READ = 1;
+/** MAP_PRIVATE | MAP_POPULATE */
+const MAP_PRIVATE_POPULATE = 0x8002;
+
+/** The program that is kept there for the key, "marked" where the key has been here once, or undefined. */
+export function readPlace<More>({ stateRoot, name, key }: Place): InPlace<More> | "marked" | undefined {
+  const folder = openKeptFolder(stateRoot);
+  if (folder < 0) return undefined;
+  const path = cString(name);
+  const file = systemCall("openat", folder, path.address, O_READ[machine], 0);
+  systemCall("close", folder);
+  if (file < 0) return undefined;
+  const bytes = readOwn(file);
+  systemCall("close", file);
+  if (bytes === undefined) return undefined;
+  if (bytes.length >= LENGTHS_BYTES) return decode(bytes, key);
+  return new TextDecoder().decode(bytes) === markOf(key) ? "marked" : undefined;
+}
+
+function decode<More>(bytes: Uint8Array, key: string): InPlace<More> | undefined {
+  const [headerBytes, keyBytes, childBytes, boxBytes, supervisorBytes] = new Uint32Array(bytes.buffer, 0, 5) as unknown as Five;
+  let at = LENGTHS_BYTES;
+  if (at + headerBytes + keyBytes + childBytes + boxBytes + supervisorBytes !== bytes.length) return undefined;
+  const take = (length: number): Uint8Array => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const decoder = new TextDecoder();
+  const header = take(headerBytes);
+  if (decoder.decode(take(keyBytes)) !== key) return undefined;
+  const { more, box, child, supervisor, helper, way } = JSON.parse(decoder.decode(header)) as Header<More>;
+  const childImage = take(childBytes);
+  const boxImage = take(boxBytes);
+  // Box writes into the supervisor's, as words.
+  const supervisorImage = take(supervisorBytes).slice();
+  return {
+    more,
+    compiled: {
+      box: { ...box, image: boxImage },
+      child: { ...child, image: childImage },
+      supervisor: () => ({ ...supervisor, image: supervisorImage }),
+      helper,
+      way,
+    },
+  };
+}
+
+type Five = readonly [number, number, number, number, number];
+
+/** Leaves the mark of the key's first time. Best effort. */
+export const markPlace = (place: Place): void => write(place, new TextEncoder().encode(markOf(place.key)));
+
+/** Shorter than any program. */
+const markOf = (key: string): string => Bun.hash(key).toString(36);
+
+/** Keeps a program there; `box` is the image of box's tape from before it ran. Best effort. */
+export function writePlace<More>(place: Place, more: More, compiled: Compiled, box: Uint8Array): void {
+  const { image: childImage, ...child } = compiled.child;
+  const { image: supervisorImage, ...supervisor } = compiled.supervisor();
+  const { image: _, ...ownTape } = compiled.box;
+  const header: Header<More> = { more, box: ownTape, child, supervisor, helper: compiled.helper, way: compiled.way };
+  const encoder = new TextEncoder();
+  const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(place.key), childImage, box, supervisorImage];
+  const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);
+  const bytes = new Uint8Array(length);
+  new Uint32Array(bytes.buffer, 0, 5).set(parts.map((part) => part.length));
+  let at = LENGTHS_BYTES;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  write(place, bytes);
+}
+
+function write({ stateRoot, name }: Place, bytes: Uint8Array): void {
+  if (bytes.length > BYTES_MAX) return;
+  const folder = makeKeptFolder(stateRoot);
+  if (folder < 0) return;
+  replaceKept(folder, name, bytes);
+  systemCall("close", folder);
+}
+
+function readOwn(file: number): Uint8Array | undefined {
+  const status = statusOf(file);
+  if (status === undefined || !isOwn(status, S_IFREG)) return undefined;
+  const size = (status[20] as number) + (status[21] as number) * 0x1_0000;
+  if (size > BYTES_MAX || status[22] !== 0 || status[23] !== 0) return undefined;
+  // Nothing is ever written into a kept file, only in place of it.
+  const address = size === 0 ? -1 : systemCall("mmap", 0, size, PROT_READ, MAP_PRIVATE_POPULATE, file, 0);
+  return address < 0 ? undefined : new Uint8Array(mappedBytes(address, size));
+}
+
+/** Begins every key: this executable, of which another build is another file, and where it maps its memory. */
+export function ownPart(): string {
+  const path = cString("/proc/self/exe");
+  const file = systemCall("openat", AT_FDCWD, path.address, 0o2000000, 0);
+  if (file < 0) return "";
+  const status = statusOf(file);
+  systemCall("close", file);
+  // ino at byte 32, size at 40, ctime at 96, device at 136.
+  const identity = status === undefined ? "" : [status.subarray(16, 24), status.subarray(48, 54), status.subarray(68, 72)].join(" ");
+  return `${identity}\0${tapeMemory.address}`;
+}
+
+/** A number below `places` for a text (FNV-1a): where it is looked for. */
+export function placeFor(text: string, places: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = (hash ^ text.charCodeAt(index)) >>> 0;
+    // Times 0x01000193, in parts that a double holds.
+    hash = ((hash << 24) + hash * 0x193) >>> 0;
+  }
+  return hash % places;
+}
