@@ -141,11 +141,19 @@ function running(stateRoot: string, id: string, { switches }: Parsed): { folder:
   return { folder: found.folder, state: found.state, spec };
 }
 
+/** Above what Bun and a caller have open: with the same number each time, the tape is the same (src/execute/kept-exec.ts). */
+const HANDLE = 128;
+const F_DUPFD_CLOEXEC = 1030;
+
 /** A pidfd that is init's: what was looked at after it was opened is what it stays. */
 function handleOn(state: State): number {
   const pidfd = systemCall("pidfd_open", state.pid, 0);
   if (pidfd < 0 || !initLives(state)) throw new BoxError({ what: "cannot exec in a stopped container", origin: "id", object: state.id });
-  return pidfd;
+  const moved = systemCall("fcntl", pidfd, F_DUPFD_CLOEXEC, HANDLE);
+  // Fewer descriptors may be open.
+  if (moved < 0) return pidfd;
+  systemCall("close", pidfd);
+  return moved;
 }
 
 function hasLimitOnFiles({ rlimits }: Process): boolean {

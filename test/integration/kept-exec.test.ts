@@ -77,6 +77,26 @@ describe("the third time", () => {
     expect(first.stdout).toMatch(/^in\n\/root\n0\npid:\[\d+\]\n$/);
   });
 
+  test("writes the pid where it is to go now, as clients name the file anew for each probe", async () => {
+    await using probed = await new Probed().start();
+    const { folder } = probed.bundle;
+    const probe = (name: string): Promise<Outcome> => probed.exec(["true"], ["--pid-file", `${folder}/${name}`]);
+    for (const name of ["aaaa", "bbbb"]) expect(await probe(name)).toEqual(said(""));
+    const written = statSync(probed.file).ctimeMs;
+    expect(statSync(probed.file).size).toBeGreaterThan(10_000);
+    for (const name of ["cccc", "dddd"]) expect(await probe(name)).toEqual(said(""));
+    expect(statSync(probed.file).ctimeMs).toBe(written);
+    expect(
+      readdirSync(folder)
+        .filter((name) => /^\.?(\w)\1{3}$/.test(name))
+        .sort(),
+    ).toEqual(["aaaa", "bbbb", "cccc", "dddd"]);
+    expect(new Set(["aaaa", "bbbb", "cccc", "dddd"].map((name) => readFileSync(`${folder}/${name}`, "utf8"))).size).toBe(4);
+    // Another length is another tape.
+    expect(await probe("longer")).toEqual(said(""));
+    expect(readFileSync(`${folder}/longer`, "utf8")).toMatch(/^\d+$/);
+  });
+
   test("stays with a program that takes its time, and passes signals on", async () => {
     await using probed = await new Probed().start();
     const command = ["sh", "-c", "trap 'echo hup; exit 4' HUP; echo ready; while :; do sleep 0.1; done"];
