@@ -1,0 +1,296 @@
+// The notes on the part `linux` of a configuration, but for its resources.
+
+import { idMapNotes } from "./id-map.ts";
+import type { FieldPath, FieldsOf, Note, Notes } from "./note.ts";
+
+type LinuxPath = Exclude<FieldsOf<"linux">, FieldsOf<"linux.resources">>;
+type SeccompPath = Extract<LinuxPath, FieldsOf<"linux.seccomp"> | `linux.seccomp${string}`>;
+
+const nodes: Note["shown"] = ["integration/configured-devices", "of every type, with mode and owner, below folders that are made"];
+const profile = "seccomp/compile-seccomp";
+
+const seccompNotes: Notes<SeccompPath> = {
+  "linux.seccomp": {
+    does: "Compiled by box itself to classic BPF, and loaded as the last but one step before the program.",
+    shown: ["integration/exec", "has the filter of system calls of the container"],
+    wrong: ["default.json", ': expected an object, got "default.json"'],
+  },
+  "linux.seccomp.defaultAction": {
+    does: "A call that is newer than every one the profile names gets ENOSYS instead, as with runc.",
+    shown: [profile, "gets the default when it is older than the newest named"],
+    wrong: ["SCMP_ACT_ALOW", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW", did you mean "SCMP_ACT_ALLOW"?'],
+  },
+  "linux.seccomp.defaultErrnoRet": {
+    does: "Without it EPERM.",
+    shown: [profile, "gets the default when it is older than the newest named"],
+    wrong: [65536, ": expected an integer from 0 to 65535, got 65536"],
+  },
+  "linux.seccomp.architectures": {
+    does: "Those whose programs this machine runs, beside its own; others are left out with a note. An ABI that is not listed is killed.",
+    shown: [profile, "kills on an ABI that is not listed"],
+    wrong: ["SCMP_ARCH_X86", ': expected an array of strings, got "SCMP_ARCH_X86"'],
+  },
+  "linux.seccomp.flags": {
+    does: "Without the list SPEC_ALLOW, as with runc. An unknown flag is refused.",
+    shown: [profile, "notes"],
+    wrong: [[7], "[0]: expected a string, got 7"],
+  },
+  "linux.seccomp.listenerPath": {
+    does: "The socket of the agent that SCMP_ACT_NOTIFY asks, which is refused so far.",
+    shown: [profile, "an agent without a socket"],
+    wrong: ["agent.sock", ': expected an absolute path, got "agent.sock"'],
+  },
+  "linux.seccomp.listenerMetadata": {
+    does: "For that agent.",
+    shown: ["config/unsupported", "seccomp is, without an agent"],
+    wrong: [7, ": expected a string, got 7"],
+  },
+  "linux.seccomp.syscalls": {
+    does: "runc's and libseccomp's rules: one without conditions beats those with; two that contradict each other are refused.",
+    shown: [profile, "rules that contradict each other"],
+    wrong: [{}, ": expected an array of objects, got an object"],
+  },
+  "linux.seccomp.syscalls[].names": {
+    does: "A name that no machine has is left out with a note; one that an ABI lacks is passed over there.",
+    shown: [profile, "notes"],
+    wrong: [[], ": expected at least one entry, got []"],
+  },
+  "linux.seccomp.syscalls[].action": {
+    does: "All of the specification; SCMP_ACT_NOTIFY is refused so far.",
+    shown: [profile, "a call without a rule"],
+    wrong: ["SCMP_ACT_DENY", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_DENY"'],
+  },
+  "linux.seccomp.syscalls[].errnoRet": {
+    does: "Of SCMP_ACT_ERRNO and SCMP_ACT_TRACE.",
+    shown: [profile, "a call newer than the profile"],
+    wrong: ["EPERM", ': expected an integer from 0 to 65535, got "EPERM"'],
+  },
+  "linux.seccomp.syscalls[].args": {
+    does: "Conditions that must all hold; several on one argument are several rules, as with runc.",
+    shown: [profile, "a value that passes"],
+    wrong: [[0], "[0]: expected an object, got 0"],
+  },
+  "linux.seccomp.syscalls[].args[].index": {
+    does: "Of six arguments.",
+    shown: [profile, "a value that passes"],
+    wrong: [6, ": expected an integer from 0 to 5, got 6"],
+  },
+  "linux.seccomp.syscalls[].args[].value": {
+    does: "Compared in 64 bits. Above 2^53 JSON has no exact numbers, and a filter that compares with another one is refused.",
+    shown: [profile, "a value that differs in the high word"],
+    wrong: [2 ** 60, ": expected an integer from 0 to 2^53 - 1, got 1152921504606847000"],
+  },
+  "linux.seccomp.syscalls[].args[].valueTwo": {
+    does: "What is compared after the mask, with SCMP_CMP_MASKED_EQ.",
+    shown: [profile, "a mask that does not pass"],
+    wrong: [-1, ": expected an integer from 0 to 2^53 - 1, got -1"],
+  },
+  "linux.seccomp.syscalls[].args[].op": {
+    does: "All seven.",
+    shown: [profile, "a mask that does not pass"],
+    wrong: ["EQ", ': expected a seccomp operator, such as SCMP_CMP_EQ, got "EQ"'],
+  },
+};
+
+const clocks: Note["shown"] = ["integration/scheduling", "clocks of its own"];
+const rdt: Note["shown"] = ["config/unsupported", "intelRdt"];
+const memory: Note["shown"] = ["integration/scheduling", "memory of one node"];
+
+export const linuxNotes: Notes<LinuxPath> = {
+  linux: {
+    does: "Without it there is no mount namespace, and box makes no container without one.",
+    shown: ["config/unsupported", "no mount namespace"],
+    wrong: [true, ": expected an object, got true"],
+  },
+  ...idMapNotes(
+    "linux.uidMappings",
+    "Written by box, or by newuidmap where its user may not. A new user namespace without a map is refused.",
+    ["integration/rootless", "a bundle of box spec --rootless runs"],
+  ),
+  ...idMapNotes("linux.gidMappings", "As the ids of users; setgroups is denied first where the kernel asks for that.", [
+    "integration/rootless",
+    "a bundle of box spec --rootless runs",
+  ]),
+  "linux.sysctl": {
+    does: "Those that a namespace of the container has for itself, written through a procfs of box's own. Others are refused by name.",
+    shown: ["integration/sysctl", "of network, ipc and uts, and the host keeps its own"],
+    wrong: [{ "kernel.panic": "1" }, '["kernel.panic"]: is not of a namespace: it would change the host'],
+  },
+  "linux.cgroupsPath": {
+    does: "From the root of every hierarchy, or a relative one from box's own cgroup. Removed at the end.",
+    shown: ["integration/cgroups", "v2: cgroupsPath absolute"],
+    wrong: ["/a/../../b", ': expected a path without "..", got "/a/../../b"'],
+  },
+  "linux.namespaces": {
+    does: "All eight. A mount namespace is required: box mounts nothing in the host's. A type that stands twice is refused.",
+    shown: ["integration/features", "every namespace works, all at once"],
+    wrong: ["pid", ': expected an array of objects, got "pid"'],
+  },
+  "linux.namespaces[].type": {
+    does: "What is not listed is the host's.",
+    shown: ["integration/namespaces", "a namespace that is not listed is the host's"],
+    wrong: ["net", ': expected one of pid, network, mount, ipc, uts, user, cgroup and time, got "net"'],
+  },
+  "linux.namespaces[].path": {
+    does: "Joined instead of made, by setns on what is opened there, which must be of the type.",
+    shown: ["integration/namespaces", "every namespace of another container is joined at once"],
+    wrong: ["ns/uts", ': expected an absolute path, got "ns/uts"'],
+  },
+  "linux.devices": {
+    does: "Made beside, or in place of, those that every container has. Where none can be made the host's own are bound.",
+    shown: ["integration/configured-devices", "in a user namespace the host's are bound, and a FIFO is made"],
+    wrong: [["/dev/fuse"], '[0]: expected an object, got "/dev/fuse"'],
+  },
+  "linux.devices[].path": {
+    does: "Anywhere inside the root; folders are made. A node that is there stays, as with runc.",
+    shown: ["integration/configured-devices", "elsewhere than in /dev, and the root itself"],
+    wrong: ["fuse", ': expected an absolute path, got "fuse"'],
+  },
+  "linux.devices[].type": {
+    does: "A `u` is a `c`: Linux has no other kind.",
+    shown: nodes,
+    wrong: ["a", ': expected "c", "b", "u" or "p", got "a"'],
+  },
+  "linux.devices[].major": {
+    does: "Required but for a FIFO.",
+    shown: nodes,
+    wrong: [undefined, ": missing, expected an integer from 0 to 4294967295"],
+  },
+  "linux.devices[].minor": {
+    does: "Required but for a FIFO.",
+    shown: nodes,
+    wrong: [-1, ": expected an integer from 0 to 4294967295, got -1"],
+  },
+  "linux.devices[].fileMode": {
+    does: "Without it 0666. Bits of the file's type, which some clients write, are passed over.",
+    shown: nodes,
+    wrong: ["0666", ': expected an integer from 0 to 4294967295, got "0666"'],
+  },
+  "linux.devices[].uid": {
+    does: "Without it 0.",
+    shown: nodes,
+    wrong: [-1, ": expected an id from 0 to 4294967294, got -1"],
+  },
+  "linux.devices[].gid": {
+    does: "Without it 0.",
+    shown: nodes,
+    wrong: [4294967295, ": expected an id from 0 to 4294967294, got 4294967295"],
+  },
+  "linux.netDevices": {
+    does: "Refused so far.",
+    shown: ["config/unsupported", "netDevices"],
+    wrong: [{ "a/b": {} }, '["a/b"]: expected the name of a network interface, got "a/b"'],
+  },
+  "linux.netDevices.*.name": {
+    does: "Refused so far.",
+    shown: ["config/unsupported", "netDevices"],
+    wrong: ["a:b", ': expected the name of a network interface, got "a:b"'],
+  },
+  ...seccompNotes,
+  "linux.rootfsPropagation": {
+    does: "What the root is to the container at the end. While it is made, nothing reaches the host.",
+    shown: ["integration/root", "rootfsPropagation rshared"],
+    wrong: [
+      "rslav",
+      ': expected one of private, slave, shared and unbindable, each also with r in front, got "rslav", did you mean "rslave"?',
+    ],
+  },
+  "linux.maskedPaths": {
+    does: "A file is covered by the host's /dev/null, verified first, a folder by an empty one. What is not there is passed over.",
+    shown: ["integration/masks", "masked files are empty, masked folders too"],
+    wrong: [["proc"], '[0]: expected an absolute path, got "proc"'],
+  },
+  "linux.readonlyPaths": {
+    does: "With all mounts below.",
+    shown: ["integration/masks", "read-only paths"],
+    wrong: [[""], '[0]: expected an absolute path, got ""'],
+  },
+  "linux.mountLabel": {
+    does: "Refused so far.",
+    shown: ["config/unsupported", "mountLabel"],
+    wrong: [7, ": expected a string, got 7"],
+  },
+  "linux.intelRdt": {
+    does: "Refused so far.",
+    shown: rdt,
+    wrong: ["guaranteed", ': expected an object, got "guaranteed"'],
+  },
+  "linux.intelRdt.closID": {
+    does: "Refused so far.",
+    shown: rdt,
+    wrong: ["../x", ': expected one folder name, or "/", got "../x"'],
+  },
+  "linux.intelRdt.schemata": {
+    does: "Refused so far.",
+    shown: rdt,
+    wrong: ["L3:0=ff", ': expected an array of strings, got "L3:0=ff"'],
+  },
+  "linux.intelRdt.l3CacheSchema": { does: "Refused so far.", shown: rdt, wrong: [7, ": expected a string, got 7"] },
+  "linux.intelRdt.memBwSchema": { does: "Refused so far.", shown: rdt, wrong: [[], ": expected a string, got []"] },
+  "linux.intelRdt.enableMonitoring": {
+    does: "Refused so far. Its forerunners enableCMT and enableMBM are refused with this name.",
+    shown: rdt,
+    wrong: [1, ": expected true or false, got 1"],
+  },
+  "linux.memoryPolicy": {
+    does: "set_mempolicy for the process and what it starts.",
+    shown: memory,
+    wrong: ["MPOL_LOCAL", ': expected an object, got "MPOL_LOCAL"'],
+  },
+  "linux.memoryPolicy.mode": {
+    does: "All seven.",
+    shown: memory,
+    wrong: ["MPOL_BND", ': expected a memory policy, such as MPOL_BIND, got "MPOL_BND", did you mean "MPOL_BIND"?'],
+  },
+  "linux.memoryPolicy.nodes": {
+    does: "Refused with MPOL_DEFAULT and MPOL_LOCAL, required with the others but MPOL_PREFERRED.",
+    shown: memory,
+    wrong: ["0..3", ': expected a list of numbers, such as 0-3,7, got "0..3"'],
+  },
+  "linux.memoryPolicy.flags": {
+    does: "All three.",
+    shown: memory,
+    wrong: [["MPOL_F_STATIC"], '[0]: expected a memory policy flag, such as MPOL_F_STATIC_NODES, got "MPOL_F_STATIC"'],
+  },
+  "linux.personality": {
+    does: "personality(2), kept over execve.",
+    shown: ["integration/scheduling", "a 32-bit machine"],
+    wrong: ["LINUX32", ': expected an object, got "LINUX32"'],
+  },
+  "linux.personality.domain": {
+    does: "LINUX, or LINUX32, which calls the machine i686.",
+    shown: ["integration/scheduling", "a 32-bit machine"],
+    wrong: ["LINUX64", ': expected LINUX or LINUX32, got "LINUX64", did you mean "LINUX"?'],
+  },
+  "linux.personality.flags": {
+    does: "The specification knows none, so any is refused; runc warns of them.",
+    shown: ["integration/scheduling", "flags of a personality"],
+    wrong: ["ADDR_NO_RANDOMIZE", ': expected an array of strings, got "ADDR_NO_RANDOMIZE"'],
+  },
+  "linux.timeOffsets": {
+    does: "Clocks of a new time namespace, written before anything runs in it. Refused for one that is joined.",
+    shown: clocks,
+    wrong: [{ realtime: {} }, '.realtime: expected monotonic or boottime, got "realtime"'],
+  },
+  ...clockNotes("monotonic"),
+  ...clockNotes("boottime"),
+};
+
+type ClockPath<Clock extends string> =
+  | `linux.timeOffsets.${Clock}`
+  | `linux.timeOffsets.${Clock}.secs`
+  | `linux.timeOffsets.${Clock}.nanosecs`;
+
+function clockNotes<const Clock extends "monotonic" | "boottime">(clock: Clock): Notes<Extract<FieldPath, ClockPath<Clock>>> {
+  const path = `linux.timeOffsets.${clock}`;
+  const notes: Record<string, Note> = {
+    [path]: { does: "", shown: clocks, wrong: [5, ": expected an object, got 5"] },
+    [`${path}.secs`]: { does: "May be negative.", shown: clocks, wrong: ["1h", ': expected an integer of 64 bits, got "1h"'] },
+    [`${path}.nanosecs`]: {
+      does: "Added to the seconds.",
+      shown: clocks,
+      wrong: [1e9, ": expected an integer from 0 to 999999999, got 1000000000"],
+    },
+  };
+  return notes as Notes<Extract<FieldPath, ClockPath<Clock>>>;
+}

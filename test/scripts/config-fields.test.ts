@@ -1,0 +1,120 @@
+// Every field of config.json by itself: has a note, a test that shows it, and a value that is refused with exactly these words.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { fieldNotes } from "../../scripts/config-fields/all.ts";
+import type { Note } from "../../scripts/config-fields/note.ts";
+import { configTable, ruledFields } from "../../scripts/generate-config-table.ts";
+import { checkSpec } from "../../src/config/check-spec.ts";
+import { keyPath } from "../../src/config/spec-paths.ts";
+import { everyField } from "../config/every-field.ts";
+import { faultLines } from "../config/print-faults.ts";
+
+const repository = new URL("../..", import.meta.url).pathname;
+const notes = Object.entries<Note>(fieldNotes);
+
+test("the notes are on the fields that the checker has", () =>
+  expect(notes.map(([path]) => path).sort()).toEqual(
+    ruledFields()
+      .map(({ path }) => path)
+      .sort(),
+  ));
+
+test("docs/config.md is what they make: npm run docs:config", () =>
+  expect(readFileSync(`${repository}/docs/config.md`, "utf8")).toBe(configTable()));
+
+describe("what shows a field", () => {
+  /** Titles that a loop makes: what `${…}` becomes is anything. One that is nothing else would fit everything, and says nothing. */
+  const patternsIn = (program: string): RegExp[] =>
+    [...program.matchAll(/\(`([^`\n]+)`/g)].flatMap(([, template = ""]) => {
+      const parts = template.split(/\$\{[^}]*\}/);
+      return parts.join("") === "" ? [] : [new RegExp(`^${parts.map((part) => RegExp.escape(part)).join(".+")}$`)];
+    });
+  const missing = (file: string, title: string): string | undefined => {
+    const path = `${repository}/test/${file}.test.ts`;
+    if (!existsSync(path)) return `there is no test/${file}.test.ts`;
+    const program = readFileSync(path, "utf8");
+    const isThere = program.includes(JSON.stringify(title)) || patternsIn(program).some((pattern) => pattern.test(title));
+    return isThere ? undefined : `test/${file}.test.ts has no test ${JSON.stringify(title)}`;
+  };
+
+  test("is there", () =>
+    expect(
+      notes.flatMap(
+        ([
+          path,
+          {
+            shown: [file, title],
+          },
+        ]) => {
+          const problem = missing(file, title);
+          return problem === undefined ? [] : [`${path}: ${problem}`];
+        },
+      ),
+    ).toEqual([]));
+  test("would be missed", () => {
+    expect(missing("integration/nowhere", "x")).toBe("there is no test/integration/nowhere.test.ts");
+    expect(missing("integration/user", "no such title")).toBe('test/integration/user.test.ts has no test "no such title"');
+  });
+});
+
+type Json = Record<string | number, unknown>;
+
+/** Where a field is in a configuration with every field: the object or list that holds it, its key, and its path in words. */
+function placeIn(spec: unknown, path: string): { holder: Json; key: string; words: string } {
+  const keys = path.replaceAll("[]", ".0").split(".");
+  let holder = spec as Json;
+  let words = "";
+  for (;;) {
+    const name = keys.shift() as string;
+    const key = name === "*" ? (Object.keys(holder)[0] as string) : name;
+    words = Array.isArray(holder) ? `${words}[${key}]` : keyPath(words, key);
+    if (keys.length === 0) return { holder, key, words };
+    holder = holder[key] as Json;
+  }
+}
+
+/** The faults of a configuration that is right but for one field. */
+function faultsWith(path: string, value: unknown): { words: string; lines: string[] } {
+  const spec = everyField();
+  const { holder, key, words } = placeIn(spec, path);
+  if (value === undefined) delete holder[key];
+  else holder[key] = value;
+  return { words, lines: faultLines(() => checkSpec(spec)) };
+}
+
+describe("a configuration with every field", () => {
+  test("is right", () => expect(faultLines(() => checkSpec(everyField()))).toEqual([]));
+  test("has them all", () => {
+    const lacks = notes.filter(([path]) => {
+      const { holder, key } = placeIn(everyField(), path);
+      return holder[key] === undefined;
+    });
+    // It is for Windows, and no field of a Spec.
+    expect(lacks.map(([path]) => path)).toEqual(["process.user.username"]);
+  });
+});
+
+describe("refused, and nothing else with it:", () => {
+  for (const [path, { wrong }] of notes)
+    test(`${path} ${wrong[1].slice(0, 100)}`, () => {
+      const { words, lines } = faultsWith(path, wrong[0]);
+      expect(lines).toEqual([words + wrong[1]]);
+    });
+});
+
+describe("a value of any other type is refused where it is:", () => {
+  const values = { text: "\u0001", number: 0.5, boolean: true, list: [[]], object: { "\u0001": null } };
+  const own: Readonly<Record<string, keyof typeof values>> = {
+    ...{ text: "text", name: "text", key: "text", integer: "number", boolean: "boolean", list: "list", object: "object", map: "object" },
+  };
+  for (const { path, rule } of ruledFields())
+    test(path, () => {
+      for (const [type, value] of Object.entries(values)) {
+        if (type === own[rule.is]) continue;
+        const { words, lines } = faultsWith(path, value);
+        const shown = { text: '"\\u0001"', number: "0.5", boolean: "true", list: "an array", object: "an object" }[type];
+        expect(lines[0]).toBe(`${words}: expected ${rule.expected}, got ${shown}`);
+      }
+    });
+});
