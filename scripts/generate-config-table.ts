@@ -55,10 +55,9 @@ function sectionOf(path: string): string {
 
 const introduction = `# config.json, field by field
 
-Every field of the [runtime specification](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md) 1.3 that is
-for Linux: what box does with it, something that it refuses and in which words, and the test that looks at the effect from
-inside a container, at the cgroup's file, or at the steps of the plan. Made by \`npm run docs:config\` from the tables that the
-check runs on.
+Every field of the OCI runtime specification 1.3 that is for Linux: what box does with it, something that it refuses and in
+which words, and the test that looks at the effect from inside a container, at the cgroup's file, or at the steps of the plan.
+Made by \`npm run docs:config\` from the tables that the check runs on.
 
 - All faults are told at once, each with its place: \`process.cwd: expected an absolute path, got "srv"\`. An unknown key is one.
 - \`null\` is the same as nothing, as is \`""\` for an optional string: Go's programs write them.
