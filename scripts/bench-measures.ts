@@ -6,6 +6,7 @@ import { runChild } from "./bench-child.ts";
 import { buildHelper } from "./bench-entrants.ts";
 import { timeExec, timeHundred, timeLife, timeList } from "./bench-lives.ts";
 import { takeDetachedPss, takeExecPss, takeHeldPss } from "./bench-memory.ts";
+import { everythingText, podmanText, timePlans } from "./bench-plan.ts";
 import { missingProfile } from "./bench-podman.ts";
 import { type Entrant, inLayout, type Workshop } from "./bench-workshop.ts";
 
@@ -18,6 +19,10 @@ export type Measure = {
   readonly tool?: { readonly executable: string; readonly debianPackage: string };
   /** It takes commands other than run, which bubblewrap does not have. */
   readonly lives?: true;
+  /** It is the same in every layout of cgroups, and needs no root. */
+  readonly anywhere?: true;
+  /** The other runtimes have nothing like it. */
+  readonly boxAlone?: true;
   /** Too long for a look at whether everything works. */
   readonly long?: true;
   /** Samples in `unit`; `runs` says how many runs one visit is worth where a single one is short. */
@@ -31,7 +36,23 @@ export type Part = Pick<Measure, "title" | "unit"> & { readonly partOf: MeasureN
 export type Taken = readonly number[] | Readonly<Record<string, readonly number[]>>;
 
 export const measureNames = [
-  ...(["version", "first", "run", "podman", "exec", "life", "create", "start", "state", "kill", "delete", "hundred", "list"] as const),
+  ...([
+    "version",
+    "plan",
+    "planEverything",
+    "first",
+    "run",
+    "podman",
+    "exec",
+    "life",
+    "create",
+    "start",
+    "state",
+    "kill",
+    "delete",
+    "hundred",
+    "list",
+  ] as const),
   ...(["rss", "held", "heldDetached", "heldExec", "syscalls"] as const),
 ] as const;
 export type MeasureName = (typeof measureNames)[number];
@@ -40,8 +61,12 @@ const always = Number.POSITIVE_INFINITY;
 const hyperfine = { executable: "hyperfine", debianPackage: "hyperfine" };
 const cc = { executable: "cc", debianPackage: "gcc" };
 
+const planned = { unit: "ms", mostRounds: always, anywhere: true, boxAlone: true } as const;
+
 export const measures: Readonly<Record<MeasureName, Measure | Part>> = {
-  version: { title: "--version", unit: "ms", mostRounds: always, tool: hyperfine, take: timeVersion },
+  version: { title: "--version", unit: "ms", mostRounds: always, tool: hyperfine, anywhere: true, take: timeVersion },
+  plan: { ...planned, title: "plan of podman's defaults, warm", take: (_, __, runs) => timePlans(podmanText(), runs) },
+  planEverything: { ...planned, title: "plan of every field, long lists", take: (_, __, runs) => timePlans(everythingText(), runs) },
   // Box keeps what it has compiled of a container that starts again; the first start has nothing to begin from.
   first: { title: "first run of /bin/true", unit: "ms", mostRounds: always, tool: hyperfine, take: timeFirstRun },
   run: { title: "run of /bin/true again", unit: "ms", mostRounds: always, tool: hyperfine, take: timeRun },

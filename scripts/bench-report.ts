@@ -26,7 +26,8 @@ export type Row = {
 
 export type Target = {
   readonly measure: MeasureName;
-  readonly ratio: RatioName;
+  /** `box` by itself: the figure in the row's own unit. */
+  readonly ratio: RatioName | "box";
   readonly layout: Layout;
   readonly limit: number;
   readonly value: number;
@@ -47,12 +48,13 @@ export type Report = {
   readonly remarks: readonly string[];
 };
 
-type Limits = Partial<Record<RatioName, number>>;
+type Limits = Partial<Record<Target["ratio"], number>>;
 const ofRun: Limits = { "box/runc": 0.4, "box/crun": 1.25 };
 const ofOthers: Limits = { "box/runc": 0.6 };
 
-/** Limits of box's time as a multiple of the peer's. */
+/** Limits of box's time as a multiple of the peer's, or of itself where no peer has the like. */
 const limits: Partial<Record<MeasureName, Limits>> = {
+  plan: { box: 3 },
   first: ofRun,
   run: ofRun,
   podman: ofOthers,
@@ -104,9 +106,10 @@ export function median(values: readonly number[]): number {
 
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-function judge({ measure, layout, ratios }: Row): Target[] {
-  return Object.entries(ratios).flatMap(([name, value]) => {
-    const ratio = name as RatioName;
+function judge({ measure, layout, ratios, medians }: Row): Target[] {
+  const figures: Partial<Record<Target["ratio"], number>> = { ...ratios, ...(medians.box === undefined ? {} : { box: medians.box }) };
+  return Object.entries(figures).flatMap(([name, value]) => {
+    const ratio = name as Target["ratio"];
     const limit = limits[measure]?.[ratio];
     return limit === undefined ? [] : [{ measure, ratio, layout, limit, value, met: value <= limit }];
   });
@@ -126,7 +129,7 @@ export function printReport(report: Report): string {
   ];
   for (const { measure, ratio, layout, limit, value, met } of targets) {
     lines.push(
-      `target: ${measures[measure].title}, ${layoutTitles[layout]}: ${ratio} at most ${limit}, is ${value}: ${met ? "met" : "missed"}`,
+      `target: ${titleOf(measure, layout)}: ${ratio} at most ${limit}${unitOf(measure, ratio)}, is ${value}: ${met ? "met" : "missed"}`,
     );
   }
   for (const [layout, { box, stage, init, onCondition }] of Object.entries(steps)) {
@@ -138,10 +141,18 @@ export function printReport(report: Report): string {
   return lines.join("\n").trimEnd();
 }
 
+const unitOf = (measure: MeasureName, ratio: Target["ratio"]): string => (ratio === "box" ? ` ${measures[measure].unit}` : "");
+
+/** Some things are the same wherever the cgroups are. */
+function titleOf(name: MeasureName, layout: Layout): string {
+  const measure = measures[name];
+  return "anywhere" in measure ? measure.title : `${measure.title}, ${layoutTitles[layout]}`;
+}
+
 function printTable(rows: readonly Row[]): string[] {
   const header = ["", ...runtimeNames, ...peers.map((peer) => `box/${peer}`)];
   const body = rows.map(({ measure, layout, unit, medians, ratios }) => [
-    `${measures[measure].title}, ${measure === "version" ? "" : `${layoutTitles[layout]}, `}${unit}`,
+    `${titleOf(measure, layout)}, ${unit}`,
     ...runtimeNames.map((name) => cell(medians[name], unit === "ms" ? 1 : 0)),
     ...peers.map((peer) => cell(ratios[`box/${peer}`], 2)),
   ]);

@@ -76,13 +76,12 @@ async function bench(wishes: Wishes, signal: AbortSignal): Promise<Report> {
   const versions: Report["versions"] = await readVersions(runtimes, signal);
   if (Bun.which("hyperfine") !== null) versions.hyperfine = (await runChild(["hyperfine", "--version"])).trim().split(" ").at(-1) ?? "";
   const races: Race[] = [];
-  if (wishes.only === undefined || wishes.only === "version") {
-    const asTheyAre = runtimes.map((runtime): Entrant => ({ ...runtime, layout: "host", environment: {} }));
-    races.push(new Race("version", "host", asTheyAre));
-  }
+  const asTheyAre = runtimes.map((runtime): Entrant => ({ ...runtime, layout: "host", environment: {} }));
+  const anywhere = measuredNames().filter((name) => measureOf(name)?.anywhere === true);
+  for (const name of anywhere) if ((wishes.only ?? name) === name) races.push(new Race(name, "host", asTheyAre));
   const steps: Report["steps"] = {};
-  if (process.getuid?.() !== 0) notes.leftOut.push("all but --version: containers from the default spec need root");
-  else if (wishes.only !== "version") {
+  if (process.getuid?.() !== 0) notes.leftOut.push("all but --version and plans: containers from the default spec need root");
+  else if (wishes.only === undefined || !anywhere.some((name) => name === wishes.only)) {
     const layouts = layoutsHere();
     await workshop.makeBundles(runtimes[0], layouts);
     for (const layout of layouts) {
@@ -92,7 +91,7 @@ async function bench(wishes: Wishes, signal: AbortSignal): Promise<Report> {
       const counts = (wishes.only ?? "steps") === "steps" ? await readSteps(workshop, box, notes) : undefined;
       if (counts !== undefined) steps[layout] = counts;
       for (const name of measuredNames()) {
-        if (name === "version" || (wishes.only ?? name) !== name) continue;
+        if (anywhere.includes(name) || (wishes.only ?? name) !== name) continue;
         if (wishes.quick && wishes.only === undefined && measureOf(name)?.long === true) continue;
         races.push(new Race(name, layout, entrants));
       }
@@ -127,7 +126,8 @@ class Race {
     this.name = name;
     this.measure = measure;
     this.layout = layout;
-    this.entrants = measure.lives === true ? entrants.filter((one) => one.name !== "bubblewrap") : entrants;
+    const able = measure.boxAlone === true ? entrants.filter((one) => one.name === "box") : entrants;
+    this.entrants = measure.lives === true ? able.filter((one) => one.name !== "bubblewrap") : able;
     this.#values.set(name, new Map());
     for (const part of measureNames) if ("partOf" in measures[part] && measures[part].partOf === name) this.#values.set(part, new Map());
   }

@@ -55,12 +55,17 @@ testBench("a quick run writes sane figures and leaves nothing", async () => {
   expect(Math.abs(Date.now() - Date.parse(report.date))).toBeLessThan(LIMIT_MS);
   const rows = report.rows.filter(({ layout }) => layout === "host");
   expect(rows.map(({ measure }) => measure)).toEqual(
-    measureNames.filter((name) => name !== "hundred" && (name !== "podman" || readProfile() !== undefined)),
+    measureNames.filter((name) => name !== "hundred" && (!["podman", "plan"].includes(name) || readProfile() !== undefined)),
   );
   for (const { measure, unit, medians, ratios } of rows) {
     const { box = Number.NaN, runc = Number.NaN, bubblewrap } = medians;
     if (measure === "heldDetached") {
       expect(medians).toEqual({ box: 0, runc: 0 });
+      continue;
+    }
+    if (measure === "plan" || measure === "planEverything") {
+      expect(Object.keys(medians)).toEqual(["box"]);
+      expect(box).toBeWithin(0.2, 2000);
       continue;
     }
     const [least, most] = sane[unit] ?? [1, 0];
@@ -69,6 +74,9 @@ testBench("a quick run writes sane figures and leaves nothing", async () => {
     expect(ratios["box/runc"]).toBeCloseTo(box / runc, 2);
   }
   expect(report.targets.map(({ ratio, limit }) => `${ratio} ${limit}`)).toContain("box/runc 0.4");
+  expect(report.targets.filter(({ ratio }) => ratio === "box").map(({ measure, limit }) => `${measure} ${limit}`)).toEqual(
+    readProfile() === undefined ? [] : ["plan 3"],
+  );
   const { box = 0, init = 0 } = report.steps.host ?? {};
   expect(box).toBeWithin(10, 1000);
   expect(init).toBeWithin(50, 1000);
@@ -103,13 +111,15 @@ testBench("a run that is told to end leaves nothing", async () => {
   expect(place.leftovers).toEqual([]);
 });
 
-testBench("without root only --version is measured", async () => {
+testBench("without root only --version and plans are measured", async () => {
   using place = new Place();
   const words = ["unshare", "--user", process.execPath, script, "--quick", "--output", place.output];
   const { exitCode, stderr } = await execute(words, { env: place.environment, limitMs: LIMIT_MS });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-  expect(place.report.rows.map(({ measure }) => measure)).toEqual(["version"]);
-  expect(place.report.leftOut).toContain("all but --version: containers from the default spec need root");
+  expect(place.report.rows.map(({ measure }) => measure)).toEqual(
+    measureNames.filter((name) => name === "version" || name === "planEverything" || (name === "plan" && readProfile() !== undefined)),
+  );
+  expect(place.report.leftOut).toContain("all but --version and plans: containers from the default spec need root");
 });
 
 const refusals = [
@@ -118,7 +128,7 @@ const refusals = [
   {
     words: ["--only", "speed"],
     message:
-      "--only: expected one of version, first, run, podman, exec, life, hundred, list, rss, held, heldDetached, heldExec, syscalls, steps, got speed",
+      "--only: expected one of version, plan, planEverything, first, run, podman, exec, life, hundred, list, rss, held, heldDetached, heldExec, syscalls, steps, got speed",
   },
   { words: ["--output"], message: "--output: expected a file, got nothing" },
   { words: ["fast"], message: "unknown flag fast (--help lists them)" },
@@ -220,6 +230,7 @@ test("the report as text", () => {
           ["runc", [8]],
         ] as const),
       },
+      { measure: "plan", layout: "host", values: new Map([["box", [1.25]]] as const) },
       {
         measure: "run",
         layout: "host",
@@ -253,9 +264,11 @@ test("the report as text", () => {
 
                                                       box  runc  crun  bubblewrap  box/runc  box/crun  box/bubblewrap
     --version, ms                                     4.0   8.0     –           –      0.50         –               –
+    plan of podman's defaults, warm, ms               1.3     –     –           –         –         –               –
     run of /bin/true again, cgroups as they are, ms  10.0  20.0     –         5.0      0.50         –            2.00
     run of /bin/true again, pure cgroup2, ms         10.0     –   8.0           –         –      1.25               –
 
+    target: plan of podman's defaults, warm: box at most 3 ms, is 1.25: met
     target: run of /bin/true again, cgroups as they are: box/runc at most 0.4, is 0.5: missed
     target: run of /bin/true again, pure cgroup2: box/crun at most 1.25, is 1.25: met
     steps of box's plan, cgroups as they are: 7 (box 3, stage 0, init 4), and 5 only on a condition

@@ -3,11 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { fieldNotes } from "../../scripts/config-fields/all.ts";
+import { everyField } from "../../scripts/config-fields/every-field.ts";
 import type { Note } from "../../scripts/config-fields/note.ts";
 import { configTable, ruledFields } from "../../scripts/generate-config-table.ts";
 import { checkSpec } from "../../src/config/check-spec.ts";
 import { keyPath } from "../../src/config/spec-paths.ts";
-import { everyField } from "../config/every-field.ts";
 import { faultLines } from "../config/print-faults.ts";
 
 const repository = new URL("../..", import.meta.url).pathname;
