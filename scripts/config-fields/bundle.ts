@@ -6,9 +6,12 @@ import type { FieldsOf, Note, Notes } from "./note.ts";
 
 type HookPath<Point extends HookPoint> = `hooks.${Point}` | `hooks.${Point}[].${"path" | "args" | "env" | "timeout"}`;
 
+/** Of these a hook that fails is a warning. */
+const isLate = (point: HookPoint): boolean => point === "poststart" || point === "poststop";
+
 function hookNotes<const Point extends HookPoint>(point: Point, does: string): Notes<HookPath<Point>> {
   const shown: Note["shown"] = ["integration/oci-hooks", "state, folder and namespaces at each point"];
-  const words: Note["shown"] = ["integration/oci-hooks", "arguments and environment are those of the configuration, and nothing of box's"];
+  const words: Note["shown"] = ["integration/every-field", "every hook, with its words, its environment and more time than it takes"];
   const path = `hooks.${point}`;
   const notes: Record<string, Note> = {
     [path]: { does, shown, wrong: ["/bin/true", ': expected an array of objects, got "/bin/true"'] },
@@ -31,7 +34,7 @@ function hookNotes<const Point extends HookPoint>(point: Point, does: string): N
     },
     [`${path}[].timeout`]: {
       does: "Afterwards it is killed, and the error says how long it had.",
-      shown: ["integration/oci-hooks", "by its time"],
+      shown: ["integration/oci-hooks", isLate(point) ? `of ${point} by its time does not keep the others from running` : "by its time"],
       wrong: [0, ": expected a number of seconds above 0, got 0"],
     },
   };
@@ -43,7 +46,7 @@ export const bundleNotes: Notes<
 > = {
   ociVersion: {
     does: "From 1.0.0 up to every 1.3; a newer minor version may have fields that this box would not know. crun does not look at it.",
-    shown: ["config/check-spec", "all faults at once"],
+    shown: ["integration/every-field", "a configuration of version 1.0.0"],
     wrong: ["1.4.0", ': expected a version of the runtime spec from 1.0.0 to 1.3, got "1.4.0"'],
   },
   root: {
@@ -73,7 +76,7 @@ export const bundleNotes: Notes<
   },
   annotations: {
     does: "Any keys, handed on in the state and to hooks and plugins. `box.plugins` names plugins, where the host allows it.",
-    shown: ["integration/oci-hooks", "state, folder and namespaces at each point"],
+    shown: ["integration/every-field", "annotations are in the state, whatever their keys"],
     wrong: [{ owner: 7 }, ".owner: expected a string, got 7"],
   },
 

@@ -62,7 +62,7 @@ const seccompNotes: Notes<SeccompPath> = {
   },
   "linux.seccomp.syscalls[].errnoRet": {
     does: "Of SCMP_ACT_ERRNO and SCMP_ACT_TRACE.",
-    shown: [profile, "a call newer than the profile"],
+    shown: ["integration/every-field", "much of it at once, each as it is configured"],
     wrong: ["EPERM", ': expected an integer from 0 to 65535, got "EPERM"'],
   },
   "linux.seccomp.syscalls[].args": {
@@ -154,7 +154,7 @@ export const linuxNotes: Notes<LinuxPath> = {
   "linux.devices[].major": {
     does: "Required but for a FIFO.",
     shown: nodes,
-    wrong: [undefined, ": missing, expected an integer from 0 to 4294967295"],
+    wrong: [2 ** 32, ": expected an integer from 0 to 4294967295, got 4294967296"],
   },
   "linux.devices[].minor": {
     does: "Required but for a FIFO.",

@@ -13,7 +13,7 @@ const capabilitySets: Readonly<Record<keyof Capabilities, string>> = {
 
 const setNote = (set: keyof Capabilities): Note => ({
   does: capabilitySets[set],
-  shown: ["integration/capabilities", "all five sets filled"],
+  shown: ["integration/every-field", "all five sets of capabilities, as they are before execve"],
   wrong: [
     ["CAP_NET_ADMNI"],
     '[0]: expected the name of a capability, such as CAP_KILL, got "CAP_NET_ADMNI", did you mean "CAP_NET_ADMIN"?',
@@ -80,7 +80,7 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   },
   "process.user.username": {
     does: "For Windows: passed over, so that libraries may fill in both.",
-    shown: ["config/check-spec", "user name"],
+    shown: ["integration/every-field", "much of it at once, each as it is configured"],
     wrong: [0, ": expected a string, got 0"],
   },
   "process.args": {
@@ -165,7 +165,7 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   },
   "process.scheduler.flags": {
     does: "Bits of sched_flags.",
-    shown: ["integration/scheduling", "a policy and a nice value"],
+    shown: ["integration/every-field", "much of it at once, each as it is configured"],
     wrong: [["X"], '[0]: expected a scheduling flag, such as SCHED_FLAG_RESET_ON_FORK, got "X"'],
   },
   "process.scheduler.runtime": {

@@ -376,8 +376,11 @@ describe("a hook that fails", () => {
   });
 
   test("by its time", async () => {
-    for (const point of ["createRuntime", "createContainer"] as const) {
-      const { bundle, log } = bundleWith((folder) => ({ [point]: [script(`echo $$ >${folder}/pid; exec sleep 1000`, { timeout: 1 })] }));
+    for (const point of ["prestart", "createRuntime", "createContainer", "startContainer"] as const) {
+      const { bundle, log } = bundleWith((folder) => {
+        const place = point === "startContainer" ? "/log" : folder;
+        return { [point]: [script(`echo $$ >${place}/pid; exec sleep 1000`, { timeout: 1 })] };
+      });
       using _ = bundle;
       await leavesNothing(bundle, async () => {
         const began = performance.now();
@@ -389,17 +392,18 @@ describe("a hook that fails", () => {
     }
   }, 20_000);
 
-  test("of poststop by its time does not keep the others from running", async () => {
-    const { bundle, log } = bundleWith((folder) => ({
-      poststop: [script("exec sleep 1000", { timeout: 1 }), script(`touch ${folder}/second`)],
-    }));
-    using _ = bundle;
-    await leavesNothing(bundle, async () => {
-      const { exitCode, stderr } = await bundle.box(["run", bundle.id]);
-      expect([exitCode, message(stderr)]).toEqual([0, "box: warning: hooks.poststop[0]: /bin/sh: it took longer than 1 s after N ms\n"]);
+  for (const point of ["poststart", "poststop"] as const)
+    test(`of ${point} by its time does not keep the others from running`, async () => {
+      const { bundle, log } = bundleWith((folder) => ({
+        [point]: [script("exec sleep 1000", { timeout: 1 }), script(`touch ${folder}/second`)],
+      }));
+      using _ = bundle;
+      await leavesNothing(bundle, async () => {
+        const { exitCode, stderr } = await bundle.box(["run", bundle.id]);
+        expect([exitCode, message(stderr)]).toEqual([0, `box: warning: hooks.${point}[0]: /bin/sh: it took longer than 1 s after N ms\n`]);
+      });
+      expect(existsSync(`${log}/second`)).toBe(true);
     });
-    expect(existsSync(`${log}/second`)).toBe(true);
-  });
 });
 
 describe("with other things", () => {

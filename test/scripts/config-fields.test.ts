@@ -7,7 +7,7 @@ import { everyField } from "../../scripts/config-fields/every-field.ts";
 import type { Note } from "../../scripts/config-fields/note.ts";
 import { configTable, ruledFields } from "../../scripts/generate-config-table.ts";
 import { checkSpec } from "../../src/config/check-spec.ts";
-import { keyPath } from "../../src/config/spec-paths.ts";
+import { placeIn } from "../config/place-in.ts";
 import { faultLines } from "../config/print-faults.ts";
 
 const repository = new URL("../..", import.meta.url).pathname;
@@ -57,22 +57,6 @@ describe("what shows a field", () => {
     expect(missing("integration/user", "no such title")).toBe('test/integration/user.test.ts has no test "no such title"');
   });
 });
-
-type Json = Record<string | number, unknown>;
-
-/** Where a field is in a configuration with every field: the object or list that holds it, its key, and its path in words. */
-function placeIn(spec: unknown, path: string): { holder: Json; key: string; words: string } {
-  const keys = path.replaceAll("[]", ".0").split(".");
-  let holder = spec as Json;
-  let words = "";
-  for (;;) {
-    const name = keys.shift() as string;
-    const key = name === "*" ? (Object.keys(holder)[0] as string) : name;
-    words = Array.isArray(holder) ? `${words}[${key}]` : keyPath(words, key);
-    if (keys.length === 0) return { holder, key, words };
-    holder = holder[key] as Json;
-  }
-}
 
 /** The faults of a configuration that is right but for one field. */
 function faultsWith(path: string, value: unknown): { words: string; lines: string[] } {
