@@ -177,6 +177,11 @@ describe("imports", () => {
     expect(wrong.map((one) => say(one, "a plugin is written against hooks/ alone: add there what it lacks"))).toEqual([]);
   });
 
+  test("of box are no scripts and no tests, which are no part of the executable", () => {
+    const wrong = imports.filter(({ from, to }) => isIn("src", "hooks", "plugins")(from) && isIn("scripts", "test")(to));
+    expect(wrong.map((one) => say(one, "move what both need to src"))).toEqual([]);
+  });
+
   test("of plugins by box are late", () => {
     const wrong = imports.filter(({ from, to, kind }) => isIn("src", "hooks")(from) && isIn("plugins")(to) && kind === "value");
     expect(wrong.map((one) => say(one, "await import() it where it is asked for"))).toEqual([]);
