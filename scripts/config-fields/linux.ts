@@ -8,6 +8,7 @@ type SeccompPath = Extract<LinuxPath, FieldsOf<"linux.seccomp"> | `linux.seccomp
 
 const nodes: Note["shown"] = ["integration/configured-devices", "of every type, with mode and owner, below folders that are made"];
 const profile = "seccomp/compile-seccomp";
+const conditions: Note["shown"] = ["integration/seccomp-rules", "a condition on the mode that chmod is given:"];
 
 const seccompNotes: Notes<SeccompPath> = {
   "linux.seccomp": {
@@ -17,12 +18,12 @@ const seccompNotes: Notes<SeccompPath> = {
   },
   "linux.seccomp.defaultAction": {
     does: "A call that is newer than every one the profile names gets ENOSYS instead, as with runc.",
-    shown: [profile, "gets the default when it is older than the newest named"],
+    shown: ["integration/seccomp-rules", "by default, with an errno of its own"],
     wrong: ["SCMP_ACT_ALOW", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW", did you mean "SCMP_ACT_ALLOW"?'],
   },
   "linux.seccomp.defaultErrnoRet": {
     does: "Without it EPERM.",
-    shown: [profile, "gets the default when it is older than the newest named"],
+    shown: ["integration/seccomp-rules", "by default, with an errno of its own"],
     wrong: [65536, ": expected an integer from 0 to 65535, got 65536"],
   },
   "linux.seccomp.architectures": {
@@ -47,47 +48,47 @@ const seccompNotes: Notes<SeccompPath> = {
   },
   "linux.seccomp.syscalls": {
     does: "runc's and libseccomp's rules: one without conditions beats those with; two that contradict each other are refused.",
-    shown: [profile, "rules that contradict each other"],
+    shown: ["integration/seccomp-rules", "an action"],
     wrong: [{}, ": expected an array of objects, got an object"],
   },
   "linux.seccomp.syscalls[].names": {
     does: "A name that no machine has is left out with a note; one that an ABI lacks is passed over there.",
-    shown: [profile, "notes"],
+    shown: ["integration/seccomp-rules", "a name that no machine has is left out, and the plan says so"],
     wrong: [[], ": expected at least one entry, got []"],
   },
   "linux.seccomp.syscalls[].action": {
     does: "All of the specification; SCMP_ACT_NOTIFY is refused so far.",
-    shown: [profile, "a call without a rule"],
+    shown: ["integration/seccomp-rules", "an action"],
     wrong: ["SCMP_ACT_DENY", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_DENY"'],
   },
   "linux.seccomp.syscalls[].errnoRet": {
     does: "Of SCMP_ACT_ERRNO and SCMP_ACT_TRACE.",
-    shown: ["integration/every-field", "much of it at once, each as it is configured"],
+    shown: ["integration/seccomp-rules", "an action"],
     wrong: ["EPERM", ': expected an integer from 0 to 65535, got "EPERM"'],
   },
   "linux.seccomp.syscalls[].args": {
     does: "Conditions that must all hold; several on one argument are several rules, as with runc.",
-    shown: [profile, "a value that passes"],
+    shown: conditions,
     wrong: [[0], "[0]: expected an object, got 0"],
   },
   "linux.seccomp.syscalls[].args[].index": {
     does: "Of six arguments.",
-    shown: [profile, "a value that passes"],
+    shown: conditions,
     wrong: [6, ": expected an integer from 0 to 5, got 6"],
   },
   "linux.seccomp.syscalls[].args[].value": {
     does: "Compared in 64 bits. Above 2^53 JSON has no exact numbers, and a filter that compares with another one is refused.",
-    shown: [profile, "a value that differs in the high word"],
+    shown: conditions,
     wrong: [2 ** 60, ": expected an integer from 0 to 2^53 - 1, got 1152921504606847000"],
   },
   "linux.seccomp.syscalls[].args[].valueTwo": {
     does: "What is compared after the mask, with SCMP_CMP_MASKED_EQ.",
-    shown: [profile, "a mask that does not pass"],
+    shown: conditions,
     wrong: [-1, ": expected an integer from 0 to 2^53 - 1, got -1"],
   },
   "linux.seccomp.syscalls[].args[].op": {
     does: "All seven.",
-    shown: [profile, "a mask that does not pass"],
+    shown: conditions,
     wrong: ["EQ", ': expected a seccomp operator, such as SCMP_CMP_EQ, got "EQ"'],
   },
 };
@@ -99,7 +100,7 @@ const memory: Note["shown"] = ["integration/scheduling", "memory of one node"];
 export const linuxNotes: Notes<LinuxPath> = {
   linux: {
     does: "Without it there is no mount namespace, and box makes no container without one.",
-    shown: ["config/unsupported", "no mount namespace"],
+    shown: ["integration/every-field", "without linux: refused"],
     wrong: [true, ": expected an object, got true"],
   },
   ...idMapNotes(

@@ -27,7 +27,7 @@ const scheduler: Note["shown"] = ["plan/scheduling", "a scheduler"];
 export const processNotes: Notes<FieldsOf<"process">> = {
   process: {
     does: "The specification wants it only for `start`; box finds the program earlier, and refuses a configuration with nothing to run.",
-    shown: ["plan/child", "a configuration with nothing to run is refused"],
+    shown: ["integration/every-field", "without process: refused"],
     wrong: ["sh", ': expected an object, got "sh"'],
   },
   "process.terminal": {

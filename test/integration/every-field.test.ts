@@ -169,6 +169,20 @@ for (const version of ["1.0.0", "1.0.2-dev", "1.1.0", "1.2.1", "1.3.0"])
     expect(await bundle.sh("hostname")).toEqual(["runc"]);
   });
 
+for (const [part, says] of [
+  ["process", "process: missing: there is nothing to run"],
+  ["linux", "linux.namespaces: has no mount namespace, and box makes no container without"],
+] as const)
+  test(`without ${part}: refused`, async () => {
+    using bundle = new Bundle((spec) => {
+      delete (spec as Partial<RichSpec>)[part];
+      delete spec.hostname;
+    });
+    const before = machine(bundle);
+    expect(await bundle.box(["create", bundle.id])).toEqual({ exitCode: 1, stdout: "", stderr: `box: ${says}\n` });
+    expect(machine(bundle)).toEqual(before);
+  });
+
 /** Fields whose value has no parts with rules of their own: of these all can be wrong at once. */
 const single = ruledFields().filter(({ rule }) => {
   const parts = rule.is === "list" ? rule.items : rule.is === "map" ? rule.values : rule;

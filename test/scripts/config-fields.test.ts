@@ -35,7 +35,7 @@ describe("what shows a field", () => {
     if (!existsSync(path)) return `there is no test/${file}.test.ts`;
     const program = readFileSync(path, "utf8");
     const isThere = program.includes(JSON.stringify(title)) || patternsIn(program).some((pattern) => pattern.test(title));
-    return isThere ? undefined : `test/${file}.test.ts has no test ${JSON.stringify(title)}`;
+    return isThere ? undefined : `test/${file}.test.ts has no test or group ${JSON.stringify(title)}`;
   };
 
   test("is there", () =>
@@ -54,7 +54,7 @@ describe("what shows a field", () => {
     ).toEqual([]));
   test("would be missed", () => {
     expect(missing("integration/nowhere", "x")).toBe("there is no test/integration/nowhere.test.ts");
-    expect(missing("integration/user", "no such title")).toBe('test/integration/user.test.ts has no test "no such title"');
+    expect(missing("integration/user", "no such title")).toBe('test/integration/user.test.ts has no test or group "no such title"');
   });
 });
 
