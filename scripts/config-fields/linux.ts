@@ -109,8 +109,8 @@ export const linuxNotes: Notes<LinuxPath> = {
     ["integration/rootless", "a bundle of box spec --rootless runs"],
   ),
   ...idMapNotes("linux.gidMappings", "As the ids of users; setgroups is denied first where the kernel asks for that.", [
-    "integration/rootless",
-    "a bundle of box spec --rootless runs",
+    "integration/every-field",
+    "maps of several ranges, other ones for groups",
   ]),
   "linux.sysctl": {
     does: "Those that a namespace of the container has for itself, written through a procfs of box's own. Others are refused by name.",
@@ -118,7 +118,7 @@ export const linuxNotes: Notes<LinuxPath> = {
     wrong: [{ "kernel.panic": "1" }, '["kernel.panic"]: is not of a namespace: it would change the host'],
   },
   "linux.cgroupsPath": {
-    does: "From the root of every hierarchy, or a relative one from box's own cgroup. Removed at the end.",
+    does: "An absolute one begins at the root of every hierarchy, a relative one at box's own cgroup, on v2 at its parent. The last part is removed at the end.",
     shown: ["integration/cgroups", "v2: cgroupsPath absolute"],
     wrong: ["/a/../../b", ': expected a path without "..", got "/a/../../b"'],
   },

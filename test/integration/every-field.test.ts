@@ -2,7 +2,7 @@
 // which every single value is wrong. Fields by themselves have their own files; docs/config.md says which.
 
 import { expect } from "bun:test";
-import { mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { fieldNotes } from "../../scripts/config-fields/all.ts";
 import { everyField } from "../../scripts/config-fields/every-field.ts";
 import type { FieldPath, Note } from "../../scripts/config-fields/note.ts";
@@ -168,6 +168,32 @@ for (const version of ["1.0.0", "1.0.2-dev", "1.1.0", "1.2.1", "1.3.0"])
     using bundle = new Bundle((spec) => (spec.ociVersion = version));
     expect(await bundle.sh("hostname")).toEqual(["runc"]);
   });
+
+test("maps of several ranges, other ones for groups", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.linux.namespaces.push({ type: "user" });
+    spec.linux.uidMappings = [
+      { containerID: 0, hostID: 100000, size: 1000 },
+      { containerID: 1000, hostID: 200000, size: 7 },
+    ];
+    spec.linux.gidMappings = [
+      { containerID: 0, hostID: 100000, size: 10 },
+      { containerID: 1000, hostID: 300000, size: 20 },
+    ];
+    spec.process.user = { uid: 1003, gid: 1005 };
+    spec.mounts.push({ destination: "/own", type: "bind", source: "own", options: ["bind"] });
+  });
+  mkdirSync(`${bundle.folder}/own`);
+  chmodSync(`${bundle.folder}/own`, 0o777);
+  bundle.giveRootTo(100000);
+  const lines = await bundle.sh("cat /proc/self/uid_map /proc/self/gid_map; touch /own/file; stat -c %u:%g /own/file");
+  expect(lines.map((line) => line.trim().replace(/ +/g, " "))).toEqual([
+    ...["0 100000 1000", "1000 200000 7", "0 100000 10", "1000 300000 20"],
+    "1003:1005",
+  ]);
+  const { uid, gid } = statSync(`${bundle.folder}/own/file`);
+  expect([uid, gid]).toEqual([200003, 300005]);
+});
 
 for (const [part, says] of [
   ["process", "process: missing: there is nothing to run"],
