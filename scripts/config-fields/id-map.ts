@@ -17,7 +17,7 @@ export function idMapNotes<const Path extends string>(
     [`${path}[].size`]: {
       does: "How many ids. Ranges that overlap or end beyond the last id are refused here, where the kernel would only say EINVAL.",
       shown,
-      wrong: [0, ": expected an integer from 1 to 4294967295, got 0"],
+      wrong: ["all", ': expected an integer from 1 to 4294967295, got "all"'],
     },
   };
   return notes as Notes<Path | `${Path}[].containerID` | `${Path}[].hostID` | `${Path}[].size`>;

@@ -271,7 +271,7 @@ export const linuxNotes: Notes<LinuxPath> = {
   "linux.timeOffsets": {
     does: "Clocks of a new time namespace, written before anything runs in it. Refused for one that is joined.",
     shown: clocks,
-    wrong: [{ realtime: {} }, '.realtime: expected monotonic or boottime, got "realtime"'],
+    wrong: [["boottime"], ": expected an object, got an array"],
   },
   ...clockNotes("monotonic"),
   ...clockNotes("boottime"),

@@ -61,7 +61,7 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   "process.user.uid": {
     does: "Real, effective, saved and filesystem id.",
     shown: users,
-    wrong: [4294967295, ": expected an id from 0 to 4294967294, got 4294967295"],
+    wrong: ["root", ': expected an id from 0 to 4294967294, got "root"'],
   },
   "process.user.gid": {
     does: "Real, effective, saved and filesystem id.",
