@@ -34,14 +34,14 @@ function fieldsBelow(rule: RuledField["rule"], path: string): RuledField[] {
 
 const resolved = (rule: Rule): RuledField["rule"] => (rule.is === "later" ? resolved(rule.rule()) : rule);
 
-/** Headings and where their fields begin; a field belongs to the longest that fits. */
-const sections: readonly (readonly [heading: string, part: string])[] = [
+/** Headings, where their fields begin, and what is to be known first; a field belongs to the longest that fits. */
+const sections: readonly (readonly [heading: string, part: string, first?: string])[] = [
   ["The document", ""],
   ["process", "process"],
   ["mounts", "mounts"],
   ["hooks", "hooks"],
   ["linux", "linux"],
-  ["linux.resources", "linux.resources"],
+  ["linux.resources", "linux.resources", "Where two files are named, the first is that of cgroup v1 and the second that of v2."],
   ["linux.seccomp", "linux.seccomp"],
 ];
 
@@ -68,9 +68,9 @@ Made by \`npm run docs:config\` from the tables that the check runs on.
 /** The file's text. */
 export function configTable(): string {
   const fields = ruledFields();
-  const parts = sections.map(([heading, part]) => {
+  const parts = sections.map(([heading, part, first]) => {
     const rows = fields.filter(({ path }) => sectionOf(path) === heading).map(({ path }) => rowOf(path, part));
-    return `## ${heading}\n\n| field | what box does | refused, for example | shown by |\n| --- | --- | --- | --- |\n${rows.join("")}`;
+    return `## ${heading}\n\n${first === undefined ? "" : `${first}\n\n`}| field | what box does | refused, for example | shown by |\n| --- | --- | --- | --- |\n${rows.join("")}`;
   });
   return [introduction, ...parts].join("\n");
 }
