@@ -97,6 +97,11 @@ const clocks: Note["shown"] = ["integration/scheduling", "clocks of its own"];
 const rdt: Note["shown"] = ["config/unsupported", "intelRdt"];
 const memory: Note["shown"] = ["integration/scheduling", "memory of one node"];
 
+const clockWords = {
+  monotonic: "Also CLOCK_MONOTONIC_COARSE and CLOCK_MONOTONIC_RAW (time_namespaces(7)).",
+  boottime: "Also CLOCK_BOOTTIME_ALARM, and what /proc/uptime says.",
+};
+
 export const linuxNotes: Notes<LinuxPath> = {
   linux: {
     does: "Without it there is no mount namespace, and box makes no container without one.",
@@ -285,7 +290,7 @@ type ClockPath<Clock extends string> =
 function clockNotes<const Clock extends "monotonic" | "boottime">(clock: Clock): Notes<Extract<FieldPath, ClockPath<Clock>>> {
   const path = `linux.timeOffsets.${clock}`;
   const notes: Record<string, Note> = {
-    [path]: { does: "", shown: clocks, wrong: [5, ": expected an object, got 5"] },
+    [path]: { does: clockWords[clock], shown: clocks, wrong: [5, ": expected an object, got 5"] },
     [`${path}.secs`]: { does: "May be negative.", shown: clocks, wrong: ["1h", ': expected an integer of 64 bits, got "1h"'] },
     [`${path}.nanosecs`]: {
       does: "Added to the seconds.",

@@ -23,6 +23,9 @@ test("the notes are on the fields that the checker has", () =>
 test("docs/config.md is what they make: npm run docs:config", () =>
   expect(readFileSync(`${repository}/docs/config.md`, "utf8")).toBe(configTable()));
 
+test("what box does is told in sentences", () =>
+  expect(notes.filter(([, { does }]) => !/^.+\.$/.test(does) || /[|\n]/.test(does)).map(([path]) => path)).toEqual([]));
+
 describe("what shows a field", () => {
   /** Titles that a loop makes: what `${…}` becomes is anything. One that is nothing else would fit everything, and says nothing. */
   const patternsIn = (program: string): RegExp[] =>
