@@ -66,7 +66,7 @@ const planned = { unit: "ms", mostRounds: always, anywhere: true, boxAlone: true
 export const measures: Readonly<Record<MeasureName, Measure | Part>> = {
   version: { title: "--version", unit: "ms", mostRounds: always, tool: hyperfine, anywhere: true, take: timeVersion },
   plan: { ...planned, title: "plan of podman's defaults, warm", take: (_, __, runs) => timePlans(podmanText(), runs) },
-  planEverything: { ...planned, title: "plan of every field, long lists", take: (_, __, runs) => timePlans(everythingText(), runs) },
+  planEverything: { ...planned, title: "plan of nearly every field, long lists", take: (_, __, runs) => timePlans(everythingText(), runs) },
   // Box keeps what it has compiled of a container that starts again; the first start has nothing to begin from.
   first: { title: "first run of /bin/true", unit: "ms", mostRounds: always, tool: hyperfine, take: timeFirstRun },
   run: { title: "run of /bin/true again", unit: "ms", mostRounds: always, tool: hyperfine, take: timeRun },

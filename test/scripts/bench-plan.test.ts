@@ -8,7 +8,7 @@ import { listSteps } from "../../src/index.ts";
 /** The processor time of this thread alone, which neighbours on the machine and the engine's compilers do not count in. */
 const processorMs = (): number => Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
 
-test("a plan of every field has a step for each entry of its lists", () => {
+test("a plan of long lists has a step for each entry", () => {
   const origins = new Set(listSteps(planText(everythingText())).map(({ origin }) => origin));
   for (const entry of ["mounts[59]", "linux.devices[39]", "linux.maskedPaths[29]", "linux.readonlyPaths[19]", "hooks.createRuntime[9]"])
     expect(origins).toContain(entry);
