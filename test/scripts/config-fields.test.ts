@@ -7,6 +7,7 @@ import { everyField } from "../../scripts/config-fields/every-field.ts";
 import type { Note } from "../../scripts/config-fields/note.ts";
 import { configTable, ruledFields } from "../../scripts/generate-config-table.ts";
 import { checkSpec } from "../../src/config/check-spec.ts";
+import { checkSupported } from "../../src/config/unsupported.ts";
 import { placeIn } from "../config/place-in.ts";
 import { faultLines } from "../config/print-faults.ts";
 
@@ -80,6 +81,13 @@ describe("a configuration with every field", () => {
     // It is for Windows, and no field of a Spec.
     expect(lacks.map(([path]) => path)).toEqual(["process.user.username"]);
   });
+});
+
+test("what is said to be refused so far is what this version refuses, and nothing else", () => {
+  const refused = faultLines(() => checkSupported(checkSpec(everyField()))).map((line) => line.split(":")[0] ?? "");
+  const said = notes.filter(([, { does }]) => does.startsWith("Refused so far.")).map(([path]) => path);
+  const parts = said.filter((path) => !said.some((other) => path !== other && path.startsWith(`${other}.`)));
+  expect(parts.sort()).toEqual(refused.sort());
 });
 
 describe("refused, and nothing else with it:", () => {
