@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import type { ObjectRule, Rule } from "../src/config/rule.ts";
 import { specRule } from "../src/config/spec-rules.ts";
 import { fieldNotes } from "./config-fields/all.ts";
-import type { Note } from "./config-fields/note.ts";
+import { type Note, testFile } from "./config-fields/note.ts";
 
 /** A field's path, as in FieldPath, with its rule. */
 type RuledField = { readonly path: string; readonly rule: Exclude<Rule, { is: "later" }> };
@@ -85,7 +85,7 @@ function rowOf(path: string, part: string): string {
     code(place),
     does,
     `${given}: ${code(shorten(says.replace(/^: /, "")))}`,
-    `[${file}](../test/${file}.test.ts) ${code(title)}`,
+    `[${file}](../${testFile(file)}) ${code(title)}`,
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
 }

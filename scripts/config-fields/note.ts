@@ -7,7 +7,7 @@ import type { Spec } from "../../src/config/spec.ts";
 export type Note = {
   /** A sentence or two: what box does with it, and where that differs from runc or crun. */
   readonly does: string;
-  /** The test that looks at the effect: its file below test/, without `.test.ts`, and its title. */
+  /** The test that looks at the effect: its file below test/, without `.test.ts` if it has that, and its title. */
   readonly shown: readonly [file: string, title: string];
   /** A value that is refused, `undefined` for the field left out, and what follows the field's own path in the message. */
   readonly wrong: readonly [value: unknown, says: string];
@@ -35,3 +35,6 @@ type Below<Value> = Value extends readonly (infer Entry)[]
 
 /** The fields below a part of the configuration, and the part itself. */
 export type FieldsOf<Part extends string> = Extract<FieldPath, Part | `${Part}.${string}` | `${Part}[].${string}`>;
+
+/** The file of `shown`, from the repository's top. */
+export const testFile = (file: string): string => `test/${file}${file.endsWith(".ts") ? "" : ".test.ts"}`;

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { fieldNotes } from "../../scripts/config-fields/all.ts";
 import { everyField } from "../../scripts/config-fields/every-field.ts";
-import type { Note } from "../../scripts/config-fields/note.ts";
+import { type Note, testFile } from "../../scripts/config-fields/note.ts";
 import { configTable, ruledFields } from "../../scripts/generate-config-table.ts";
 import { checkSpec } from "../../src/config/check-spec.ts";
 import { checkSupported } from "../../src/config/unsupported.ts";
@@ -35,11 +35,11 @@ describe("what shows a field", () => {
       return parts.join("") === "" ? [] : [new RegExp(`^${parts.map((part) => RegExp.escape(part)).join(".+")}$`)];
     });
   const missing = (file: string, title: string): string | undefined => {
-    const path = `${repository}/test/${file}.test.ts`;
-    if (!existsSync(path)) return `there is no test/${file}.test.ts`;
-    const program = readFileSync(path, "utf8");
+    const path = testFile(file);
+    if (!existsSync(`${repository}/${path}`)) return `there is no ${path}`;
+    const program = readFileSync(`${repository}/${path}`, "utf8");
     const isThere = program.includes(JSON.stringify(title)) || patternsIn(program).some((pattern) => pattern.test(title));
-    return isThere ? undefined : `test/${file}.test.ts has no test or group ${JSON.stringify(title)}`;
+    return isThere ? undefined : `${path} has no test or group ${JSON.stringify(title)}`;
   };
 
   test("is there", () =>
@@ -58,6 +58,7 @@ describe("what shows a field", () => {
     ).toEqual([]));
   test("would be missed", () => {
     expect(missing("integration/nowhere", "x")).toBe("there is no test/integration/nowhere.test.ts");
+    expect(missing("vm/nowhere.vm.ts", "x")).toBe("there is no test/vm/nowhere.vm.ts");
     expect(missing("integration/user", "no such title")).toBe('test/integration/user.test.ts has no test or group "no such title"');
   });
 });
