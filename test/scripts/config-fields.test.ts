@@ -28,11 +28,26 @@ test("what box does is told in sentences", () =>
   expect(notes.filter(([, { does }]) => !/^.+\.$/.test(does) || /[|\n]/.test(does)).map(([path]) => path)).toEqual([]));
 
 describe("what shows a field", () => {
-  /** Titles that a loop makes: what `${…}` becomes is anything. One that is nothing else would fit everything, and says nothing. */
+  /** The fixed parts of the template that begins at `at`. What stands in `${…}` may have braces and templates itself. */
+  const partsAt = (program: string, at: number): string[] => {
+    const parts = [""];
+    for (let depth = 0, place = at; place < program.length; place++) {
+      const letter = program.charAt(place);
+      if (depth === 0 && letter === "`") break;
+      if (depth > 0) depth += letter === "{" ? 1 : letter === "}" ? -1 : 0;
+      else if (letter === "$" && program.charAt(place + 1) === "{") {
+        depth = 1;
+        place++;
+        parts.push("");
+      } else parts[parts.length - 1] += letter;
+    }
+    return parts;
+  };
+  /** Titles that a loop makes, as patterns. One without a fixed part would fit everything, and says nothing. */
   const patternsIn = (program: string): RegExp[] =>
-    [...program.matchAll(/\(`([^`\n]+)`/g)].flatMap(([, template = ""]) => {
-      const parts = template.split(/\$\{[^}]*\}/);
-      return parts.join("") === "" ? [] : [new RegExp(`^${parts.map((part) => RegExp.escape(part)).join(".+")}$`)];
+    [...program.matchAll(/\(`/g)].flatMap(({ index }) => {
+      const parts = partsAt(program, index + 2);
+      return parts.join("") === "" ? [] : [new RegExp(`^${parts.map((part) => RegExp.escape(part)).join(".*")}$`)];
     });
   const missing = (file: string, title: string): string | undefined => {
     const path = testFile(file);
