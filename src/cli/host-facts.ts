@@ -5,7 +5,8 @@ import { hostReader } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { field, type HostReader, readFacts } from "../host/read-facts.ts";
+import { field, type HostReader, type IdMapsWanted, readFacts } from "../host/read-facts.ts";
+import { usualPath } from "../plan/launch.ts";
 
 /** What depends on the configuration; the other facts are always read. */
 export type FactsAsked = {
@@ -15,6 +16,8 @@ export type FactsAsked = {
   readonly home: { readonly root: string; readonly uid: number } | undefined;
   /** Resources are limited, other than devices. */
   readonly limits: boolean;
+  /** There is a user namespace to be made. */
+  readonly idMaps?: IdMapsWanted;
   readonly cgroups?: false;
 };
 
@@ -23,12 +26,14 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   for (const { type } of spec.process?.rlimits ?? []) if (type === "RLIMIT_NOFILE") openFiles = false;
   let limits = false;
   for (const part in spec.linux?.resources) if (part !== "devices") limits = true;
+  const { uidMappings: uids, gidMappings: gids } = spec.linux ?? {};
+  const idMaps = uids === undefined && gids === undefined ? {} : { idMaps: { uids, gids, path: process.env.PATH ?? usualPath } };
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
-  if (knowsHome) return { openFiles, home: undefined, limits };
+  if (knowsHome) return { openFiles, home: undefined, limits, ...idMaps };
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, limits };
+  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, limits, ...idMaps };
 }
 
 export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
@@ -39,6 +44,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     openFiles: asked.openFiles,
     home: homeFor(asked),
     limits: asked.limits,
+    idMaps: asked.idMaps,
     ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 
@@ -55,6 +61,7 @@ export function watchingReader(seen: Seen[]): HostReader {
     read: (path) => note("read", path, hostReader.read(path)),
     filesystem: (path) => note("filesystem", path, hostReader.filesystem(path)),
     mayWrite: (path) => note("mayWrite", path, hostReader.mayWrite(path)),
+    mayExecute: (path) => note("mayExecute", path, hostReader.mayExecute(path)),
   };
 }
 

@@ -7,6 +7,7 @@ const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 const W_OK = 2;
+const X_OK = 1;
 
 const decoder = new TextDecoder();
 /** One read of this size takes any file of /proc and almost any configuration. */
@@ -95,5 +96,9 @@ export const hostReader: HostReader = {
   mayWrite(path) {
     const name = cString(path);
     return systemCall("faccessat2", AT_FDCWD, name.address, W_OK, 0) === 0;
+  },
+  mayExecute(path) {
+    const name = cString(path);
+    return systemCall("faccessat2", AT_FDCWD, name.address, X_OK, 0) === 0;
   },
 };

@@ -19,6 +19,9 @@ export type CgroupFacts = {
   readonly writable: boolean;
 };
 
+/** Paths, undefined for one that is in no folder of PATH. */
+export type IdMapPrograms = { readonly newuidmap: string | undefined; readonly newgidmap: string | undefined };
+
 export type HostFacts = {
   readonly machine: Machine;
   /** The kernel has mount_setattr(2): Linux 5.12 and later. */
@@ -31,6 +34,8 @@ export type HostFacts = {
   readonly boundingSet: readonly number[];
   /** Box itself is in a user namespace, where no process may make device nodes, whatever its capabilities (mknod(2)). */
   readonly inUserNamespace: boolean;
+  /** Where newuidmap and newgidmap are; only where an id map is wanted that this user may not write. */
+  readonly idMapPrograms?: IdMapPrograms;
   readonly cgroups: CgroupFacts;
   /** Folder of all containers' state. */
   readonly stateRoot: string;

@@ -1,12 +1,14 @@
 // Reads the host's facts: a few files of /proc and the layout of /sys/fs/cgroup. Read-only, and only what the plan
 // will ask for; each file costs tens of microseconds of a start that takes six milliseconds.
 
+import type { IdMapping } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import { defaultStateRoot } from "./default-state-root.ts";
 import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
 import { mapsEverything } from "./maps-everything.ts";
+import { mapsOwnIdOnly } from "./own-id.ts";
 
 /** How facts are read; src/execute/host-reader.ts does it with system calls, tests with plain data. */
 export type HostReader = {
@@ -15,6 +17,7 @@ export type HostReader = {
   /** Magic number of the filesystem at a path (statfs(2)), undefined when there is none. */
   filesystem(path: string): number | undefined;
   mayWrite(path: string): boolean;
+  mayExecute(path: string): boolean;
 };
 
 export type FactsWanted = {
@@ -25,8 +28,17 @@ export type FactsWanted = {
   readonly home: string | undefined;
   /** Whether the configuration limits resources, which a host with cgroups of both versions may do with either. */
   readonly limits: boolean;
+  /** The maps of a new user namespace, and the folders to look for programs in that write what box may not. */
+  readonly idMaps?: IdMapsWanted | undefined;
   /** Left out where a process only joins what a container has already. */
   readonly cgroups?: false;
+};
+
+export type IdMapsWanted = {
+  readonly uids: readonly IdMapping[] | undefined;
+  readonly gids: readonly IdMapping[] | undefined;
+  /** As in the environment variable PATH. */
+  readonly path: string;
 };
 
 const noCgroups: CgroupFacts = { v1: [], v2: undefined, writable: false };
@@ -35,11 +47,12 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
   const status = reader.read("/proc/self/status");
   if (status === undefined) throw new BoxError({ what: "cannot read", object: "/proc/self/status", hint: "box needs /proc to be mounted" });
   const uid = Number(field(status, "Uid").split("\t")[1]);
+  const gid = Number(field(status, "Gid").split("\t")[1]);
   return {
     machine: wanted.machine,
     mountSetattr: isKernel(reader.read("/proc/sys/kernel/osrelease") ?? "", 5, 12),
     uid,
-    gid: Number(field(status, "Gid").split("\t")[1]),
+    gid,
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
@@ -47,7 +60,18 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
+    ...(uid === 0 || wanted.idMaps === undefined ? {} : idMapPrograms(reader, wanted.idMaps, uid, gid)),
   };
+}
+
+/** Looked for only where there is a map that takes one of them. */
+function idMapPrograms(reader: HostReader, { uids, gids, path }: IdMapsWanted, uid: number, gid: number): Pick<HostFacts, "idMapPrograms"> {
+  if (mapsOwnIdOnly(uids, uid) && mapsOwnIdOnly(gids, gid)) return {};
+  const find = (name: string): string | undefined => {
+    for (const folder of path.split(":")) if (folder.startsWith("/") && reader.mayExecute(`${folder}/${name}`)) return `${folder}/${name}`;
+    return undefined;
+  };
+  return { idMapPrograms: { newuidmap: find("newuidmap"), newgidmap: find("newgidmap") } };
 }
 
 /** libc's own two, which posix_spawn(3) leaves ignored. */

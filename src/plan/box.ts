@@ -290,31 +290,6 @@ export function observe(box: BoxVariables): Step[] {
   ];
 }
 
-type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
-export const mapText = (list: readonly IdMapping[] | undefined): string =>
-  (list ?? []).map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
-
-/** Writes the id maps when init asks. Without root, groups must be given up first (user_namespaces(7), CVE-2014-8989). */
-export function writeIdMaps(building: Building, box: BoxVariables): Step[] {
-  if (!building.namespaces.made.has("user")) return [];
-  const { linux } = building.spec;
-  const file = newSlot(box.variables, "fd", "map");
-  const write = (name: string, text: string, origin: string): Step[] => [
-    step("openat", [box.process, name, ["O_WRONLY", "O_CLOEXEC"], 0], origin, `open init's ${name}`, { out: file }),
-    step("write", [file, text, text.length], origin, `write init's ${name}`),
-    step("close", [file], origin, "done with it"),
-  ];
-  return [
-    step("read", [box.sync, address(box.reply), 1], "linux.uidMappings", "wait until init asks for its ids", {
-      expect: { value: 1, refused: "init ended before" },
-    }),
-    ...(building.facts.uid === 0 ? [] : write("setgroups", "deny", "linux.gidMappings")),
-    ...write("gid_map", mapText(linux?.gidMappings), "linux.gidMappings"),
-    ...write("uid_map", mapText(linux?.uidMappings), "linux.uidMappings"),
-    step("write", [box.sync, "g", 1], "linux.uidMappings", "tell init that it has its ids", { onError: [["EPIPE", []]] }),
-  ];
-}
-
 /** What the state for hooks says now. */
 const writeHookState = ({ hookFiles }: BoxVariables, { address: at, length }: Bytes): Step[] => [
   step("ftruncate", [hookFiles.state, 0], "hooks", "forget the state before"),

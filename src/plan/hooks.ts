@@ -5,6 +5,7 @@
 import type { Hook, HookPoint, Hooks } from "../config/spec.ts";
 import { structFields } from "../linux/structs.ts";
 import {
+  type Address,
   address,
   type Buffer,
   compute,
@@ -85,9 +86,15 @@ export function eachHook(run: HookRun, hooks: Hooks | undefined, point: HookPoin
 }
 
 /** One hook: it must end within its time, and well. */
-function runHook(run: HookRun, hook: Hook, origin: string, enter: readonly Step[]): Step[] {
+const runHook = (run: HookRun, hook: Hook, origin: string, enter: readonly Step[]): Step[] =>
+  runProgram(run, hook, origin, `run the hook ${hook.path}`, enter);
+
+/** A hook, or a program of box's own choice, whose arguments may be known only when the tape runs. */
+type Program = Omit<Hook, "args"> & { readonly args?: Hook["args"] | Address };
+
+/** Runs a program to its end as hooks are run. `why` ends with its path: `run the hook /bin/hook`. */
+export function runProgram(run: HookRun, hook: Program, origin: string, why: string, enter: readonly Step[]): Step[] {
   const { variables, report, state, output } = run;
-  const why = `run the hook ${hook.path}`;
   const failed = newSlot(variables, "int", "errno of the hook's execve");
   const handle = newBuffer(variables, "pidfd", 8, new Uint8Array(8));
   const pidfd = slotIn("fd", handle, 0, "pidfd");
@@ -116,7 +123,7 @@ function runHook(run: HookRun, hook: Hook, origin: string, enter: readonly Step[
 /** The new process borrows this one's memory until its execve (CLONE_VM with CLONE_VFORK), and tells a failure of that there. */
 function startHook(
   { variables, state, output, ignoredSignals, environment }: HookRun,
-  { path, args, env }: Hook,
+  { path, args, env }: Program,
   origin: string,
   enter: readonly Step[],
   failed: Slot<"int">,
@@ -162,7 +169,7 @@ function startHook(
 
 function awaitHook(
   { variables, report }: HookRun,
-  { path, timeout }: Hook,
+  { path, timeout }: Program,
   origin: string,
   pidfd: Slot<"fd">,
   options: StepOptions,

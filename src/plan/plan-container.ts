@@ -11,6 +11,7 @@ import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
+import { writeIdMaps } from "./id-maps.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
@@ -86,7 +87,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     awaitHelper: section("the helper", box.awaitHelper(building, own)),
     initWaits: true,
     observe: section("init in /proc", box.observe(own)),
-    writeIdMaps: section("id maps", box.writeIdMaps(building, own)),
+    writeIdMaps: section("id maps", writeIdMaps(building, own)),
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(building, own)),

@@ -19,6 +19,7 @@ import {
   step,
 } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { mapsGroupsByProgram } from "./id-maps.ts";
 import { statxOffset } from "./masks.ts";
 import { setScheduling } from "./scheduling.ts";
 import { becomeUntraceable } from "./settle.ts";
@@ -104,8 +105,12 @@ function changeUser(building: Building, process: Process): Step[] {
   const groups = process.user.additionalGids ?? [];
   const steps = [step("prctl", [["PR_SET_KEEPCAPS"], 1, 0, 0, 0], "process.user", "keep capabilities over the change of user")];
   const { made, joined } = building.namespaces;
-  const mayNot = (made.has("user") || joined.has("user")) && building.facts.uid !== 0;
-  // user_namespaces(7): without root's rights on the host groups cannot be changed; runc too leaves them as they are.
+  const { facts, spec } = building;
+  const own = spec.linux?.namespaces?.some(({ type, path }) => type === "user" && (path === undefined || path === "")) === true;
+  // user_namespaces(7): without root's rights on the host groups cannot be changed; runc too leaves them as they are. But
+  // they can where newgidmap has mapped them.
+  const mayNot =
+    (made.has("user") || joined.has("user")) && facts.uid !== 0 && !(own && mapsGroupsByProgram(facts, spec.linux?.gidMappings));
   if (mayNot && groups.length > 0)
     building.notes.push("process.user.additionalGids does not apply: without root a user namespace cannot change groups");
   if (!mayNot) {

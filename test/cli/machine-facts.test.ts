@@ -13,6 +13,7 @@ const reader = (more: Readonly<Record<string, string>> = {}, v2 = true): HostRea
   read: (path) => ({ ...files, ...more })[path],
   filesystem: () => (v2 ? filesystemMagic.CGROUP2_SUPER_MAGIC : undefined),
   mayWrite: () => true,
+  mayExecute: () => true,
 });
 
 test("memory, processors and cgroup v2", () =>

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import type { IdMapping } from "../../src/config/spec.ts";
 import { BoxError } from "../../src/errors.ts";
 import { defaultStateRoot } from "../../src/host/default-state-root.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
 import {
   bits,
   type FactsWanted,
@@ -29,11 +31,17 @@ const status = [
 const limits = (soft: string, hard: string): string =>
   `Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            unlimited            seconds   \nMax open files            ${soft.padEnd(20)} ${hard.padEnd(20)} files     \n`;
 
-type Host = { readonly files?: Readonly<Record<string, string>>; readonly cgroups?: number; readonly writable?: readonly string[] };
-const reader = ({ files = {}, cgroups, writable = [] }: Host): HostReader => ({
+type Host = {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly cgroups?: number;
+  readonly writable?: readonly string[];
+  readonly executable?: readonly string[];
+};
+const reader = ({ files = {}, cgroups, writable = [], executable = [] }: Host): HostReader => ({
   read: (path) => files[path],
   filesystem: (path) => (path === "/sys/fs/cgroup" ? cgroups : undefined),
   mayWrite: (path) => writable.includes(path),
+  mayExecute: (path) => executable.includes(path),
 });
 const wanted: FactsWanted = {
   machine: "x64",
@@ -44,6 +52,21 @@ const wanted: FactsWanted = {
   limits: false,
 };
 const v2 = filesystemMagic.CGROUP2_SUPER_MAGIC;
+
+test("programs for id maps are looked for where a user wants a map that takes them", () => {
+  const own = [{ containerID: 0, hostID: 1000, size: 1 }];
+  const more = [...own, { containerID: 1, hostID: 100000, size: 65536 }];
+  const path = "/usr/local/bin:relative::/usr/bin:/bin";
+  const executable = ["/usr/bin/newuidmap", "/bin/newuidmap", "relative/newgidmap"];
+  const programs = (uid: number, uids: readonly IdMapping[], gids: readonly IdMapping[]): HostFacts["idMapPrograms"] =>
+    readFacts(reader({ files: { "/proc/self/status": `Uid:\t${uid}\t${uid}\t0\t0\nGid:\t1000\t1000\t0\t0\n` }, executable }), {
+      ...wanted,
+      idMaps: { uids, gids, path },
+    }).idMapPrograms;
+  expect([programs(0, more, more), programs(1000, own, own)]).toEqual([undefined, undefined]);
+  const found = { newuidmap: "/usr/bin/newuidmap", newgidmap: undefined };
+  expect([programs(1000, more, own), programs(1000, own, more), programs(7, own, own)]).toEqual([found, found, found]);
+});
 
 describe("facts", () => {
   test("of a process with root's effective ids", () => {

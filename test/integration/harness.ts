@@ -87,6 +87,8 @@ const needs = {
   nft: () => canTranslate("nft", "add table ip box; add chain ip box c { type nat hook output priority -100; }"),
   iptables: () => canTranslate("iptables", "-t", "nat", "-S"),
   setpriv: () => Bun.which("setpriv") !== null || "setpriv (Debian package util-linux)",
+  newuidmap: () =>
+    ["newuidmap", "newgidmap"].every((name) => Bun.which(name) !== null) || "newuidmap and newgidmap (Debian package uidmap)",
   lsns: () => Bun.which("lsns") !== null || "lsns (Debian package util-linux)",
   unshare: () => Bun.which("unshare") !== null || "unshare (Debian package util-linux)",
   strace: () => Bun.which("strace") !== null || "strace (Debian package strace)",

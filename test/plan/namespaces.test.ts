@@ -52,6 +52,43 @@ describe("new ones", () => {
       keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring"
     `);
   });
+  test("of users get from programs what box may not map, and groups stay theirs to set", () => {
+    const ranges = [...ids, { containerID: 1, hostID: 100000, size: 10 }];
+    const plan = planWith({
+      facts: { ...userFacts, idMapPrograms: { newuidmap: undefined, newgidmap: "/usr/bin/newgidmap" } },
+      linux: { ...withUser, gidMappings: ranges },
+      process: { user: { uid: 0, gid: 0, additionalGids: [5] } },
+    });
+    expect(calls(plan, "box: id maps")).toMatchInlineSnapshot(`
+      "read(line to the child, &reply, 1)
+      memfd_create("box-id-maps", MFD_CLOEXEC) → output of hooks
+      compute "newgidmap" → argument 0 of newgidmap
+      compute &path of the child in /proc+6 → argument 1 of newgidmap
+      compute "0" → argument 2 of newgidmap
+      compute "1000" → argument 3 of newgidmap
+      compute "1" → argument 4 of newgidmap
+      compute "1" → argument 5 of newgidmap
+      compute "100000" → argument 6 of newgidmap
+      compute "10" → argument 7 of newgidmap
+      clock_gettime(0, &when the hook began)
+      lseek(output of hooks, 0, 0)
+      ftruncate(output of hooks, 0)
+      lseek(output of hooks, 0, 0)
+      compute 0 → errno of the hook's execve
+      clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_PIDFD, pidfd: &pidfd, exit_signal: 17}, 88)
+      waitid(P_PIDFD, pidfd, &how the hook ended, WEXITED, NULL)   (again on EINTR)
+      close(pidfd)
+      compute 0 - errno of the hook's execve
+      compute (how it ended) & 0xffffffff
+      compute (its status) & 0xffffffff
+      openat(the child in /proc, "uid_map", O_WRONLY|O_CLOEXEC, 0) → map
+      write(map, "0 1000 1\\n", 9)
+      close(map)
+      write(line to the child, "g", 1)"
+    `);
+    expect(calls(plan, "init: process")).toContain("setgroups(1, 4 bytes)");
+    expect(plan.notes).not.toContain("process.user.additionalGids does not apply: without root a user namespace cannot change groups");
+  });
   test("of users get their maps from box, groups given up first without root", () => {
     const plan = planWith({ facts: userFacts, linux: withUser });
     expect(calls(plan, "box: id maps")).toMatchInlineSnapshot(`

@@ -858,6 +858,31 @@ describe("groups", () => {
     (plan) => without(plan, why("write init's setgroups")),
     'openat(the child in /proc, "gid_map", O_WRONLY|O_CLOEXEC, 0) → map: comes before groups are given up',
   );
+  const ranges = [{ containerID: 0, hostID: 100000, size: 10 }];
+  const byProgram: Changes = {
+    facts: { ...userFacts, idMapPrograms: { newuidmap: "/usr/bin/newuidmap", newgidmap: "/usr/bin/newgidmap" } },
+    linux: { ...rootless.linux, uidMappings: ranges, gidMappings: ranges },
+  };
+  notices(
+    "are mapped otherwise than asked",
+    "groupsAreGivenUp",
+    byProgram,
+    (plan) =>
+      replaced(
+        plan,
+        (one) => one.out?.slot === "argument 3 of newgidmap",
+        (one) => ({ ...one, args: [{ text: "0" } as never, 0, 0, -1] }),
+      ),
+    "newgidmap: is asked for newgidmap PID 0 0 10",
+  );
+  notices(
+    "are mapped by box to what the user may not",
+    "groupsAreGivenUp",
+    byProgram,
+    (plan) => replaced(plan, calling("execve", "/usr/bin/newgidmap"), () => step("openat", [3, "gid_map", [], 0], "test", "be a stranger")),
+    'openat(3, "gid_map", 0, 0): comes before groups are given up',
+    "gid_map: it is written by box",
+  );
   notices(
     "are mapped after users",
     "groupsAreGivenUp",

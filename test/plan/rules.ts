@@ -3,7 +3,7 @@
 
 import { limitsOf } from "../../src/cgroup/limits.ts";
 import { containerCgroups } from "../../src/cgroup/paths.ts";
-import type { Hook, HookPoint, Spec } from "../../src/config/spec.ts";
+import type { Hook, HookPoint, IdMapping, Spec } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { type CapabilityName, capabilities } from "../../src/linux/capabilities.ts";
 import { filesystemMagic } from "../../src/linux/magic.ts";
@@ -12,7 +12,7 @@ import { foreground, type Handed, handedTo, type Launch, usualPath } from "../..
 import type { Plan } from "../../src/plan/plan.ts";
 import { ARENA_FD } from "../../src/tape/layout.ts";
 import { printStep } from "../../src/tape/print.ts";
-import type { Address, AnyArg, Slot, Step, Struct } from "../../src/tape/step.ts";
+import type { Address, AnyArg, Slot, Step, Struct, Text } from "../../src/tape/step.ts";
 import { proveSlots } from "../tape/prove-slots.ts";
 import { boxSteps, childSteps, explainingSteps, isHook, type Placed } from "./walk.ts";
 
@@ -722,18 +722,44 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered }) => {
   ];
 };
 
-/** Without root the groups are given up before they are mapped (CVE-2014-8989), and the map of groups comes first. */
-const groupsAreGivenUp: Rule = (plan, { facts }) => {
+/**
+ * Without root the groups are given up before box maps them (CVE-2014-8989), and the map of groups comes first. Box itself then
+ * maps nothing but the own id; for anything else newuidmap and newgidmap are asked, for just what the configuration says.
+ */
+const groupsAreGivenUp: Rule = (plan, { spec, facts }) => {
   const steps = boxSteps(plan);
   const opens = (name: string) => (one: Placed) => one.step.call === "openat" && one.step.args[1] === name;
   const writes = (text: string) => (one: Placed) => one.step.call === "write" && one.step.args[1] === text;
-  const maps = (one: Placed): boolean => one.step.call === "openat" && (one.step.args[1] === "gid_map" || one.step.args[1] === "uid_map");
-  if (!steps.some(maps)) return [];
+  const runs = (name: string) => (one: Placed) => one.step.call === "execve" && String(one.step.args[0]).endsWith(`/${name}`);
+  const mapsGroups = (one: Placed): boolean => opens("gid_map")(one) || runs("newgidmap")(one);
+  const mapsUsers = (one: Placed): boolean => opens("uid_map")(one) || runs("newuidmap")(one);
+  if (!steps.some((one) => mapsGroups(one) || mapsUsers(one))) return [];
+  const first = steps.findIndex(mapsGroups);
+  const early = steps.find((one, index) => index < first && mapsUsers(one));
   return [
-    ...(facts.uid === 0 ? [] : precedes(steps, writes("deny"), maps, "comes before groups are given up")),
-    ...precedes(steps, opens("gid_map"), opens("uid_map"), "comes before the map of groups"),
+    ...(facts.uid === 0 ? [] : precedes(steps, writes("deny"), opens("gid_map"), "comes before groups are given up")),
+    ...(early === undefined && first >= 0
+      ? []
+      : [early === undefined ? "gid_map: it is not written" : say(early, "comes before the map of groups")]),
+    ...(facts.uid === 0 ? [] : mapsAsAllowed(steps, "uid", spec.linux?.uidMappings, facts.uid)),
+    ...(facts.uid === 0 ? [] : mapsAsAllowed(steps, "gid", spec.linux?.gidMappings, facts.gid)),
   ];
 };
+
+function mapsAsAllowed(steps: readonly Placed[], kind: "uid" | "gid", list: readonly IdMapping[] = [], own: number): string[] {
+  const name = `new${kind}map`;
+  const ownAlone = list.length === 1 && list[0]?.size === 1 && list[0].hostID === own;
+  const bySelf = steps.some(({ step }) => step.call === "openat" && step.args[1] === `${kind}_map`);
+  if (ownAlone !== bySelf) return [`${kind}_map: it is written by ${bySelf ? "box" : name}`];
+  if (ownAlone) return [];
+  const given = steps.flatMap(({ step: { call: what, out, args } }) => {
+    const [value] = args;
+    const named = what === "compute" && out?.slot.endsWith(` of ${name}`) === true && typeof value === "object" && value !== null;
+    return named ? ["text" in value ? (value as unknown as Text).text : "PID"] : [];
+  });
+  const wanted = [name, "PID", ...list.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size].map(String))];
+  return same(given, wanted) ? [] : [`${name}: is asked for ${given.join(" ")}`];
+}
 
 /** On the host nothing is made before the state says how to undo it, but for the folder that holds the state and those above it. */
 const stateComesFirst: Rule = (plan, { spec, facts }) => {

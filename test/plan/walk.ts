@@ -18,13 +18,16 @@ function add(out: Placed[], actor: Section["actor"], steps: readonly Step[], cer
   for (const step of steps) {
     out.push({ step, actor, certain, hook });
     if (step.ok === undefined && step.equal === undefined && typeof step.onError !== "object") continue;
-    const inHook = hook || isHook(step);
+    const inHook = hook || isHook(step) || mapsIds(step);
     for (const branch of branches(step)) add(out, actor, branch.steps, false, inHook);
   }
 }
 
 /** The clone whose child becomes a hook; an error of it leads nowhere. */
 export const isHook = ({ call, origin }: Step): boolean => call === "clone3" && origin.startsWith("hooks.");
+
+/** The clone whose child becomes newuidmap or newgidmap. */
+const mapsIds = ({ call, origin }: Step): boolean => call === "clone3" && /^linux\.[ug]idMappings$/.test(origin);
 
 /** Many rules look at one plan, so each walk is made once. */
 function remembered(sectionsIn: (plan: Plan) => readonly Section[]): (plan: Plan) => readonly Placed[] {
