@@ -18,6 +18,8 @@ export type Limits = {
   readonly writes: readonly PlacedLimit[];
   /** What was asked for and is of no effect. */
   readonly notes: readonly string[];
+  /** What was asked for and is left out, by field, each with its reason; empty unless that is allowed. */
+  readonly dropped: readonly ConfigFault[];
 };
 
 export type LimitsOptions = {
@@ -25,6 +27,8 @@ export type LimitsOptions = {
   readonly prefix: string;
   /** What cpu.max of the container's v2 cgroup says now; nothing for a new one. */
   readonly cpuMax?: string | undefined;
+  /** For an ordinary user, who has only the controllers that were delegated: what no cgroup can limit is left out. */
+  readonly delegated?: boolean;
 };
 
 type Placing = {
@@ -32,11 +36,17 @@ type Placing = {
   readonly prefix: string;
   readonly writes: PlacedLimit[];
   readonly faults: ConfigFault[];
+  readonly dropped: ConfigFault[];
+  readonly delegated: boolean;
 };
 
 /** Throws a BoxError with all that these cgroups cannot do. */
-export function limitsOf(resources: Resources, cgroups: readonly LimitedCgroup[], { prefix, cpuMax }: LimitsOptions): Limits {
-  const placing: Placing = { cgroups, prefix, writes: [], faults: [] };
+export function limitsOf(
+  resources: Resources,
+  cgroups: readonly LimitedCgroup[],
+  { prefix, cpuMax, delegated = false }: LimitsOptions,
+): Limits {
+  const placing: Placing = { cgroups, prefix, writes: [], faults: [], dropped: [], delegated };
   const { memory, cpu, pids, blockIO, hugepageLimits, network, rdma, unified } = resources;
   const limit = pids?.limit;
   if (limit !== undefined) place(placing, "pids", (asked) => pidsOf(asked, limit));
@@ -59,16 +69,16 @@ export function limitsOf(resources: Resources, cgroups: readonly LimitedCgroup[]
   }
   if (rdma !== undefined) place(placing, "rdma", (asked) => rdmaOf(asked, rdma));
   if (unified !== undefined) placeUnified(placing, unified);
-  const { faults, writes } = placing;
+  const { dropped, faults, writes } = placing;
   if (faults.length > 0) throw new BoxError({ what: "the configuration cannot be had on this host", faults });
-  return { writes, notes: notesOn(resources, prefix) };
+  return { writes, notes: notesOn(resources, prefix), dropped };
 }
 
 type Name = string | ((v2: boolean) => string);
 
 /** Puts what `ask` asks for into the hierarchy that has the controller. On a host with both, one in v1 is there alone. */
 function place(placing: Placing, name: Name, ask: (asked: Asked, v2: boolean) => void): void {
-  const { cgroups, prefix, faults } = placing;
+  const { cgroups, prefix, faults, delegated } = placing;
   const named = (v2: boolean): string => (typeof name === "string" ? name : name(v2));
   let cgroup: LimitedCgroup | undefined;
   let onlyV2 = true;
@@ -79,13 +89,24 @@ function place(placing: Placing, name: Name, ask: (asked: Asked, v2: boolean) =>
   }
   const v2 = cgroup === undefined ? onlyV2 : cgroup.version === 2;
   const writes: LimitWrite[] = [];
-  ask({ writes, refuse: (field, problem) => faults.push({ path: prefix + field, problem }) }, v2);
-  for (const write of writes) {
-    const path = prefix + write.field;
+  const missing = (field: string): void => {
+    const path = prefix + field;
+    const told = delegated ? placing.dropped : faults;
+    if (!told.some((fault) => fault.path === path)) told.push({ path, problem: lacksFor(placing, named(v2)) });
+  };
+  // What one version of cgroups cannot say is no fault where there is neither.
+  const refuse = (field: string, problem: string): void => {
+    if (cgroup === undefined && delegated) missing(field);
+    else faults.push({ path: prefix + field, problem });
+  };
+  ask({ writes, refuse }, v2);
+  for (const write of writes)
     if (cgroup !== undefined) placing.writes.push({ ...write, cgroup });
-    else if (!faults.some((fault) => fault.path === path)) faults.push({ path, problem: lacks(cgroups, named(v2)) });
-  }
+    else missing(write.field);
 }
+
+const lacksFor = ({ cgroups, delegated }: Placing, controller: string): string =>
+  delegated && cgroups.length > 0 ? `needs the ${controller} controller, which was not delegated to this user` : lacks(cgroups, controller);
 
 function lacks(cgroups: readonly LimitedCgroup[], controller: string): string {
   if (cgroups.length === 0) return "needs a cgroup, and this user may make none here";
@@ -93,17 +114,19 @@ function lacks(cgroups: readonly LimitedCgroup[], controller: string): string {
   return `needs the ${controller} controller, and there is none in ${place}`;
 }
 
-function placeUnified({ cgroups, prefix, faults, writes }: Placing, unified: Readonly<Record<string, string>>): void {
+function placeUnified(placing: Placing, unified: Readonly<Record<string, string>>): void {
+  const { cgroups, prefix, faults, dropped, delegated, writes } = placing;
+  const missing = delegated ? dropped : faults;
   const cgroup = cgroups.find(({ version }) => version === 2);
   for (const file in unified) {
     const path = `${prefix}unified["${file}"]`;
     const controller = file.slice(0, Math.max(file.indexOf("."), 0));
     if (cgroup === undefined) {
-      faults.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
+      missing.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
     } else if (controller === "") {
       faults.push({ path, problem: 'is no file of cgroup v2: their names are like "memory.max"' });
     } else if (controller !== "cgroup" && !cgroup.controllers.includes(controller)) {
-      faults.push({ path, problem: `needs the ${controller} controller, and there is none in this host's cgroup v2` });
+      missing.push({ path, problem: lacksFor(placing, controller) });
     } else {
       const asked: LimitWrite[] = [];
       unifiedOf({ writes: asked, refuse: () => {} }, file, unified[file] as string);

@@ -31,6 +31,7 @@ export const containerFlags: readonly FlagRow[] = [
     repeats: true,
     help: "load a plugin: a .ts or .js file, a folder with a package.json, or a built-in one by name",
   },
+  { name: "require-limits", help: "fail where a limit cannot be set, rather than warn: without root only some may be there" },
   { name: "rm", help: "remove the container at its end: always so, but in the background with a log" },
   { name: "help", help: "show this help" },
 ];

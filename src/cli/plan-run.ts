@@ -48,6 +48,12 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
   const program = compile(plan);
   tracer?.mark("compile");
   const warnings: unknown[] = [];
+  const drops = (plan.limits?.dropped.length ?? 0) > 0;
+  if (drops) {
+    const { checkDropped, droppedWarnings } = await import("./dropped-limits.ts");
+    checkDropped(plan, parsed, locate);
+    warnings.push(...droppedWarnings(plan));
+  }
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
   const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
   const written: Written = {
@@ -75,8 +81,9 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     program,
     start: () => startContainer(fresh(), written, `${facts.stateRoot}/${container.id}`, between),
     keep: (key) => {
-      // The file may have changed between the two times that it was read; then this program is not that text's.
-      if (untouched === undefined || config !== key.config) return;
+      // The file may have changed between the two times that it was read; then this program is not that text's. And a kept
+      // program has no warnings.
+      if (untouched === undefined || config !== key.config || drops) return;
       keepProgram(key, () => ({
         made: { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
         box: untouched,

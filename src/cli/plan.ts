@@ -3,6 +3,7 @@
 
 import type { Stdio } from "../config/stdio-choice.ts";
 import { foreground } from "../plan/launch.ts";
+import { limitNotes } from "../plan/limit-notes.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { type PluginOf, planToJson, printPlan } from "../plan/print-plan.ts";
@@ -10,6 +11,7 @@ import { sharingNotes } from "../plan/sharing-notes.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
+import { checkDropped } from "./dropped-limits.ts";
 import { logFlags } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
 import { locating } from "./located.ts";
@@ -46,7 +48,14 @@ export async function plannedAs(parsed: Parsed, globals: Globals): Promise<Plann
   const bare = locating(locate, () => planContainer(container, facts));
   if (plugins !== undefined) await (await import("./plugin-hooks.ts")).callPlan(plugins, bare, container.id);
   const ofPlugins = [...(plugins?.notes ?? []), ...(plugins?.origins?.changes() ?? [])];
-  const notes = [...loaded.notes, ...ofPlugins, ...sharingNotes(container.spec, container.joins ?? []), ...bare.notes];
+  checkDropped(bare, parsed, locate);
+  const notes = [
+    ...loaded.notes,
+    ...ofPlugins,
+    ...sharingNotes(container.spec, container.joins ?? []),
+    ...limitNotes(bare.limits, facts),
+    ...bare.notes,
+  ];
   const plan: Plan = { ...bare, notes };
   return { plan, loaded, pluginOf: (origin) => plugins?.origins?.of(origin).plugin };
 }

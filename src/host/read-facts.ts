@@ -48,6 +48,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
   if (status === undefined) throw new BoxError({ what: "cannot read", object: "/proc/self/status", hint: "box needs /proc to be mounted" });
   const uid = Number(field(status, "Uid").split("\t")[1]);
   const gid = Number(field(status, "Gid").split("\t")[1]);
+  const inUserNamespace = !mapsEverything(reader.read("/proc/self/uid_map") ?? "");
   return {
     machine: wanted.machine,
     mountSetattr: isKernel(reader.read("/proc/sys/kernel/osrelease") ?? "", 5, 12),
@@ -55,8 +56,8 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     gid,
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
-    inUserNamespace: !mapsEverything(reader.read("/proc/self/uid_map") ?? ""),
-    cgroups: wanted.cgroups === false ? noCgroups : readCgroups(reader, wanted.limits),
+    inUserNamespace,
+    cgroups: wanted.cgroups === false ? noCgroups : readCgroups(reader, wanted.limits, uid !== 0 || inUserNamespace),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
@@ -138,21 +139,28 @@ export function parseOpenFiles(limits: string): HostFacts["openFiles"] {
 
 const root = "/sys/fs/cgroup";
 
-/** `limits`: whether the controllers of v2 are wanted on a host with both versions; on one with v2 alone they always are. */
-export function readCgroups(reader: HostReader, limits = false): CgroupFacts {
+/**
+ * `limits`: whether the controllers of v2 are wanted on a host with both versions; on one with v2 alone they always are.
+ * `user`: only what was handed to the cgroup that new ones are made in counts, since no user enables more above it.
+ */
+export function readCgroups(reader: HostReader, limits = false, user = false): CgroupFacts {
   const own = parseOwnCgroups(reader.read("/proc/self/cgroup") ?? "");
   const filesystem = reader.filesystem(root);
   if (filesystem === filesystemMagic.CGROUP2_SUPER_MAGIC) {
-    const v2 = { controllers: controllersOf(reader, root), mount: root, own: own.get("") ?? "/" };
-    if (reader.mayWrite(root + parentOf(v2.own))) return { v1: [], v2, writable: true };
+    const v2 = (own: string): CgroupHierarchy => {
+      const from = user ? root + parentOf(own) : root;
+      return { controllers: controllersOf(reader, from), mount: root, own };
+    };
+    const plain = own.get("") ?? "/";
+    if (reader.mayWrite(root + parentOf(plain))) return { v1: [], v2: v2(plain), writable: true };
     // Inside another container the mount may show only that one's part of the tree.
-    const mounted = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own).v2;
-    const seen = mounted === undefined ? v2 : { ...mounted, controllers: v2.controllers };
-    return { v1: [], v2: seen, writable: seen.own !== v2.own && reader.mayWrite(root + parentOf(seen.own)) };
+    const seen = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own).v2?.own ?? plain;
+    return { v1: [], v2: v2(seen), writable: seen !== plain && reader.mayWrite(root + parentOf(seen)) };
   }
   const { v1, v2: mounted } = parseMounts(reader.read("/proc/self/mountinfo") ?? "", own);
   const first = v1[0] ?? mounted;
-  const v2 = mounted === undefined || !limits ? mounted : { ...mounted, controllers: controllersOf(reader, mounted.mount) };
+  const offered = mounted === undefined || !limits ? [] : controllersOf(reader, user ? mounted.mount + mounted.own : mounted.mount);
+  const v2 = mounted === undefined || !limits ? mounted : { ...mounted, controllers: offered };
   return { v1, v2, writable: first !== undefined && reader.mayWrite(first.mount + first.own) };
 }
 

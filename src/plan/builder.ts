@@ -1,6 +1,7 @@
 // What the parts of a container's plan share while it is being built: the configuration, the host's facts, the child's
 // variables, and the few descriptors that several parts use.
 
+import type { Limits } from "../cgroup/limits.ts";
 import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -36,6 +37,8 @@ export type Building = {
   /** A buffer for statx, one for all. */
   readonly statx: Buffer;
   readonly notes: string[];
+  /** What has become of linux.resources, once that is planned. */
+  readonly limits: { placed: Limits | undefined };
   readonly namespaces: NamespacePlan;
   /** What is known of the joined ones. */
   readonly joins: readonly Join[];

@@ -5,15 +5,18 @@
 import type { LimitWrite, Otherwise } from "../cgroup/limit-write.ts";
 import { type LimitedCgroup, limitsOf, type PlacedLimit } from "../cgroup/limits.ts";
 import type { ContainerCgroup } from "../cgroup/paths.ts";
+import type { HostFacts } from "../host/facts.ts";
 import { type ErrorTable, newSlot, type Step, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { v2Of } from "./cgroups.ts";
 
-const prefix = "linux.resources.";
+/** Stands before the name of a limit in origins and notes. */
+export const prefix = "linux.resources.";
 
-export function limitResources({ cgroups, facts, notes, spec }: Building, variables: Variables): Step[] {
+export function limitResources({ cgroups, facts, limits: found, notes, spec }: Building, variables: Variables): Step[] {
   const resources = spec.linux?.resources;
-  const limits = resources === undefined ? undefined : limitsOf(resources, cgroups, { prefix });
+  const limits = resources === undefined ? undefined : limitsOf(resources, cgroups, { prefix, delegated: hasDelegated(facts) });
+  found.placed = limits;
   if (limits !== undefined) notes.push(...limits.notes);
   const steps: Step[] = [];
   const v2 = v2Of(cgroups);
@@ -22,6 +25,9 @@ export function limitResources({ cgroups, facts, notes, spec }: Building, variab
   if (limits !== undefined) writeLimits(steps, limits.writes, variables, prefix);
   return steps;
 }
+
+/** Whether what there is of cgroups is only what somebody has handed to this user. */
+export const hasDelegated = ({ uid, inUserNamespace }: HostFacts): boolean => uid !== 0 || inUserNamespace;
 
 function isIn(cgroup: LimitedCgroup, writes: readonly PlacedLimit[]): boolean {
   for (const write of writes) if (write.cgroup === cgroup) return true;

@@ -68,6 +68,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     terminal: newSlot(variables, "fd", "terminal"),
     statx: newBuffer(variables, "statx", structFields.statx.bytes),
     notes: [],
+    limits: { placed: undefined },
     namespaces: sortNamespaces(spec),
     joins: container.joins ?? [],
     cgroups: containerCgroups({ facts, spec, id }),
@@ -110,6 +111,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     box: own,
     childVariables: child,
     notes: building.notes,
+    limits: building.limits.placed,
   };
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;

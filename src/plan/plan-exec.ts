@@ -78,6 +78,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     box: own,
     childVariables: child,
     notes: building.notes,
+    limits: undefined,
   };
 }
 
@@ -106,6 +107,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     terminal: newSlot(child.variables, "fd", "terminal"),
     statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
+    limits: { placed: undefined },
     namespaces: { made: new Set(), joined },
     joins: [],
     cgroups: entered,

@@ -1,6 +1,7 @@
 // A plan: everything box will do for one container, as lists of steps in the order in which they begin. Pure data;
 // src/execute runs it, `box plan` prints it, tests read it.
 
+import type { Limits } from "../cgroup/limits.ts";
 import type { Buffer, Slot, Step, Variables } from "../tape/step.ts";
 import type { HookReport } from "./hooks.ts";
 import type { Launch } from "./launch.ts";
@@ -54,6 +55,8 @@ export type Plan = {
   readonly childVariables: ChildVariables;
   /** Facts a reader should know: what does not apply on this host or in this configuration, and why. */
   readonly notes: readonly string[];
+  /** Which limits on resources are set, and which cannot be; undefined where none are asked for. */
+  readonly limits: Limits | undefined;
 };
 
 /** What is left to do when box has waited for the end itself: become the supervisor, or finish what a tape cannot. */

@@ -110,6 +110,7 @@ describe("memory", () => {
         "linux.resources.memory.kernel is ignored: the kernel's own memory counts as the container's",
         "linux.resources.memory.kernelTCP is ignored: the kernel's own memory counts as the container's",
       ],
+      dropped: [],
     }));
 });
 
@@ -345,4 +346,31 @@ describe("a controller that is missing", () => {
       "linux.resources.pids.limit: needs a cgroup, and this user may make none here",
       'linux.resources.unified["pids.max"]: needs a cgroup, and this user may make none here',
     ));
+});
+
+describe("for an ordinary user", () => {
+  const ofUser = { ...options, delegated: true };
+  test("what was not delegated is left out, each field once, and the rest is set", () => {
+    const cgroups = [one(2, "memory", "pids")];
+    const asked: Resources = { memory: { limit: 5 }, cpu: { quota: 6, period: 7 }, unified: { "io.max": "1", "pids.max": "2" } };
+    const { writes, dropped } = limitsOf(asked, cgroups, ofUser);
+    expect(writes.map(({ field }) => field)).toEqual(["memory.limit", 'unified["pids.max"]']);
+    expect(dropped).toEqual([
+      { path: "linux.resources.cpu.quota", problem: "needs the cpu controller, which was not delegated to this user" },
+      { path: 'linux.resources.unified["io.max"]', problem: "needs the io controller, which was not delegated to this user" },
+    ]);
+  });
+  test("without a cgroup all of it is, also what one version of cgroups alone can say", () =>
+    expect(limitsOf({ memory: { limit: 5, swappiness: 6 }, pids: { limit: 1 }, unified: { "pids.max": "1" } }, [], ofUser)).toEqual({
+      writes: [],
+      notes: [],
+      dropped: ["pids.limit", "memory.swappiness", "memory.limit", 'unified["pids.max"]'].map((field) => ({
+        path: `linux.resources.${field}`,
+        problem: "needs a cgroup, and this user may make none here",
+      })),
+    }));
+  test("what cannot be right anywhere is refused all the same", () =>
+    expect(faultLines(() => limitsOf({ unified: { memory: "2" } }, [one(2)], ofUser))).toEqual([
+      'linux.resources.unified["memory"]: is no file of cgroup v2: their names are like "memory.max"',
+    ]));
 });

@@ -259,6 +259,19 @@ describe("the layout of cgroups", () => {
       ["hugetlb"],
       [],
     ]));
+  test("of an ordinary user: what was handed to the cgroup that new ones are made in", () => {
+    const ofUser = (host: Host) => readCgroups(reader(host), true, true).v2?.controllers;
+    const files = {
+      "/proc/self/cgroup": "0::/user.slice/user@1000.service/a.scope\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
+      "/sys/fs/cgroup/user.slice/user@1000.service/cgroup.controllers": "memory pids\n",
+    };
+    const handed = { ...offered, "/sys/fs/cgroup/unified/u/cgroup.controllers": "pids\n" };
+    expect([ofUser({ files, cgroups: v2, writable: ["/sys/fs/cgroup/user.slice/user@1000.service"] }), ofUser({ files: handed })]).toEqual([
+      ["memory", "pids"],
+      ["pids"],
+    ]);
+  });
   test("pure v2: what it offers, seen from inside a container too", () =>
     expect(
       controllers({

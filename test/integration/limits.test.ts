@@ -3,7 +3,19 @@
 import { expect } from "bun:test";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import type { Resources } from "../../src/config/spec.ts";
-import { Bundle, type CgroupLayout, cgroupsOf, inLayout, linesOf, machine, type Outcome, type RunOptions, testWith } from "./harness.ts";
+import {
+  asUser,
+  Bundle,
+  type CgroupLayout,
+  cgroupsOf,
+  inLayout,
+  linesOf,
+  machine,
+  type Outcome,
+  type RunOptions,
+  testWith,
+  userId,
+} from "./harness.ts";
 
 const test = testWith();
 const testHugePages = testWith("huge pages in cgroup v2");
@@ -198,13 +210,42 @@ test("more processor time than the cgroup above has", async () => {
   }
 });
 
-testAsUser("a user who may make no cgroup cannot have limits, and is told so", async () => {
-  using bundle = withLimits({ pids: { limit: 5 } });
-  expect(await bundle.box(["plan", bundle.id], { before: ["unshare", "--user"] })).toEqual({
-    exitCode: 125,
-    stdout: "",
-    stderr: "box: linux.resources.pids.limit: needs a cgroup, and this user may make none here\n",
+testAsUser("a user who may make no cgroup goes without limits, and is told so", async () => {
+  using bundle = withLimits({ pids: { limit: 5 }, memory: { limit: 33554432, swappiness: 5 } });
+  bundle.change((spec) => {
+    spec.linux.namespaces = (["mount", "pid", "user"] as const).map((type) => ({ type }));
+    Object.assign(spec, { hostname: undefined });
+    spec.linux.uidMappings = spec.linux.gidMappings = [{ containerID: 0, hostID: userId, size: 1 }];
+    spec.mounts = [{ destination: "/proc", type: "proc", source: "proc" }];
+    spec.linux.maskedPaths = spec.linux.readonlyPaths = [];
+    spec.process.args = ["true"];
   });
+  bundle.giveTo(userId);
+  const dropped = ["pids.limit", "memory.swappiness", "memory.limit"];
+  const lines = (before: string, problem: string): string =>
+    dropped.map((field) => `box: ${before}linux.resources.${field}: ${problem}\n`).join("");
+  const problem = "needs a cgroup, and this user may make none here";
+  expect(await bundle.box(["run", bundle.id], { before: asUser })).toEqual({
+    exitCode: 0,
+    stdout: "",
+    stderr: lines("warning: ", `there is no such limit: it ${problem}`),
+  });
+  for (const command of ["run", "create", "plan"])
+    expect(await bundle.box([command, "--require-limits", bundle.id], { before: asUser })).toEqual({
+      exitCode: command === "create" ? 1 : 125,
+      stdout: "",
+      stderr: lines("", problem),
+    });
+  const { exitCode, stdout, stderr } = await bundle.box(["plan", bundle.id], { before: asUser });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  for (const field of dropped) expect(stdout).toContain(`note: linux.resources.${field}: dropped: ${problem}\n`);
+});
+
+test("what is limited is said in the plan, and needs nothing to be required", async () => {
+  using bundle = withLimits({ pids: { limit: 7 } });
+  const { stdout } = await bundle.box(["plan", "--require-limits", bundle.id]);
+  expect(stdout).toMatch(/^note: linux\.resources\.pids\.limit: applied in \/sys\/fs\/cgroup\/\S+$/m);
+  for (let run = 0; run < 3; run++) expect((await bundle.box(["run", "--require-limits", bundle.id])).exitCode).toBe(0);
 });
 
 test("a kept program limits as the first did", async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Resources } from "../../src/config/spec.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
+import { limitNotes } from "../../src/plan/limit-notes.ts";
 import { faultLines } from "../config/print-faults.ts";
-import { cgroupLayouts, planWith, section, userFacts } from "./plan-for.ts";
+import { cgroupLayouts, plainFacts, planWith, section, userFacts } from "./plan-for.ts";
 
 const heading = "box: state, cgroups and the child";
 /** Lines about limits and what they need, without those that say why. */
@@ -150,10 +151,29 @@ test("what the host cannot do is refused before anything is made", () => {
     "linux.resources.pids.limit: needs the pids controller, and there is none in this host's cgroup v2",
     "linux.resources.memory.limit: needs the memory controller, and there is none in this host's cgroup v2",
   ]);
-  expect(faults({ pids: { limit: 5 } }, userFacts)).toEqual([
-    "linux.resources.pids.limit: needs a cgroup, and this user may make none here",
+});
+
+test("what an ordinary user cannot have is left out, with the reason", () => {
+  const fates = (resources: Resources, facts: Partial<HostFacts>) => {
+    const { limits } = planWith({ facts, linux: { resources } });
+    return limitNotes(limits, { ...plainFacts, ...facts });
+  };
+  const resources: Resources = { pids: { limit: 5 }, cpu: { quota: 1000, period: 2000 } };
+  expect(fates(resources, userFacts)).toEqual([
+    "linux.resources.pids.limit: dropped: needs a cgroup, and this user may make none here",
+    "linux.resources.cpu.quota: dropped: needs a cgroup, and this user may make none here",
   ]);
-  expect(faults({ pids: { limit: 0 } }, userFacts)).toEqual([]);
+  expect(fates({ pids: { limit: 0 } }, userFacts)).toEqual([]);
+  const own = { ...cgroupLayouts.fullV2.v2, controllers: ["memory", "pids"] };
+  expect(fates(resources, { ...userFacts, cgroups: { ...cgroupLayouts.fullV2, v2: own } })).toEqual([
+    "linux.resources.pids.limit: delegated: set in this user's /sys/fs/cgroup/user.slice/web",
+    "linux.resources.cpu.quota: dropped: needs the cpu controller, which was not delegated to this user",
+  ]);
+  expect(fates(resources, { cgroups: cgroupLayouts.fullV1 })).toEqual([
+    "linux.resources.pids.limit: applied in /sys/fs/cgroup/pids/web",
+    "linux.resources.cpu.period: applied in /sys/fs/cgroup/cpu,cpuacct/web",
+    "linux.resources.cpu.quota: applied in /sys/fs/cgroup/cpu,cpuacct/web",
+  ]);
 });
 
 test("what is of no effect is noted", () =>

@@ -601,7 +601,8 @@ const limitsAreSet: Rule = (plan, { spec, facts }) => {
   const steps = boxSteps(plan);
   const path = spec.linux?.cgroupsPath;
   const cgroups = facts.cgroups.writable || path !== undefined ? containerCgroups(facts.cgroups, path, "web") : [];
-  const { writes } = limitsOf(spec.linux?.resources ?? {}, cgroups, { prefix: "linux.resources." });
+  const delegated = facts.uid !== 0 || facts.inUserNamespace;
+  const { writes } = limitsOf(spec.linux?.resources ?? {}, cgroups, { prefix: "linux.resources.", delegated });
   const clones = call("clone3");
   const isLimit = ({ step }: Placed): boolean => step.origin.startsWith("linux.resources.") && step.origin !== "linux.resources.devices";
   const missing = writes.flatMap(({ cgroup, file, value }) => {
