@@ -1,14 +1,20 @@
 // The usual cause of a failure, where the step and its errno (or the kernel's own message) leave no doubt.
 
 import { quote } from "../tape/print.ts";
-import type { Step } from "../tape/step.ts";
+import type { AnyArg, Step } from "../tape/step.ts";
 
 /** One line, or undefined when nothing is known for sure. */
 export function hintFor(step: Step, errno: string, explanation: string): string | undefined {
   if (step.call === "execve") return executeHint(errno, explanation);
   if (step.failed === "search" && errno === "EACCES") return "a folder of $PATH has a file of that name, but it may not be executed";
   if (step.call === "fsopen" && errno === "ENODEV") return "this kernel has no filesystem of that type";
+  if (errno === "EPERM" && step.origin.startsWith("mounts[")) {
+    const hint = userNamespaceHint(step);
+    if (hint !== undefined) return hint;
+  }
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
+  if (step.call === "open_tree" && errno === "EINVAL" && step.origin.startsWith("mounts[") && !asks(step.args[2], "AT_RECURSIVE"))
+    return "a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable";
   if (step.call === "open_tree" && errno === "ENOENT" && step.origin.startsWith("mounts["))
     return `the source ${quote(String(step.args[1]))} does not exist on the host`;
   if (step.call === "openat" && step.origin === "root.path" && errno === "ENOENT")
@@ -38,6 +44,46 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
   if (step.origin.startsWith("linux.sysctl") && step.call === "openat2" && errno === "ENOENT") return "this kernel has no such sysctl";
   if (step.call === "bpf") return verifierHint(explanation);
   return limitHint(step, errno);
+}
+
+const asks = (flags: AnyArg | undefined, flag: string): boolean => Array.isArray(flags) && (flags as readonly string[]).includes(flag);
+
+/** Filesystems that belong to a namespace, by type; a user namespace may have one of a namespace that it owns. */
+const namespaceOf: Readonly<Record<string, string>> = {
+  proc: "pid",
+  sysfs: "network",
+  mqueue: "ipc",
+  cgroup: "cgroup",
+  cgroup2: "cgroup",
+};
+
+/** Options that would clear a flag of a mount, by what mount_setattr is told to clear. */
+const clearing: Readonly<Record<string, string>> = {
+  MOUNT_ATTR_RDONLY: "rw",
+  MOUNT_ATTR_NOSUID: "suid",
+  MOUNT_ATTR_NODEV: "dev",
+  MOUNT_ATTR_NOEXEC: "exec",
+  MOUNT_ATTR__ATIME: "those of access times",
+};
+
+/** What mount_namespaces(7) and user_namespaces(7) allow to nobody but the host's root. */
+function userNamespaceHint({ call, args, why }: Step): string | undefined {
+  const type = why.startsWith("mount ") ? (why.split(" ")[1] as string) : "";
+  const namespace = namespaceOf[type];
+  if (call === "fsmount" && (type === "proc" || type === "sysfs")) {
+    const place = type === "proc" ? "/proc" : "/sys";
+    const instead = type === "proc" ? "share the host's pid namespace and bind its /proc with rbind" : "bind it with rbind";
+    return `parts of the host's ${place} are covered, as in most containers, and the kernel lets no user namespace have one without ("mount too revealing"): ${instead}`;
+  }
+  if (namespace !== undefined && (call === "fsopen" || call === "fsconfig"))
+    return `a user namespace may mount ${type} only with a ${namespace} namespace of its own; without one, bind the host's with rbind`;
+  if (call !== "mount_setattr") return undefined;
+  const { attr_clr: cleared } = args[3] as { readonly attr_clr?: readonly string[] };
+  const words: string[] = [];
+  for (const flag of cleared ?? []) if (clearing[flag] !== undefined) words.push(clearing[flag]);
+  return words.length === 0
+    ? undefined
+    : `in a user namespace no flag of the host's mount can be cleared (mount_namespaces(7)): leave out ${words.join(", ")}`;
 }
 
 /** Limits: a file that is missing, or what the kernel refuses to have written into one (src/plan/limits.ts names its slots by path). */

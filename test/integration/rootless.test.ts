@@ -156,3 +156,141 @@ test("signals reach init, and SIGKILL of box is cleaned up after by delete --for
   }
   expect(machine(bundle)).toEqual(before);
 });
+
+/** Words that run a command as the user where `prepare`, run as root in a mount namespace of its own, has changed something. */
+const after = (prepare: string): string[] => [
+  "unshare",
+  "--mount",
+  "--propagation",
+  "private",
+  "sh",
+  "-c",
+  `${prepare} && exec "$@"`,
+  "sh",
+  ...asUser,
+];
+
+const tooRevealing = (place: string, instead: string): string =>
+  `hint: parts of the host's ${place} are covered, as in most containers, and the kernel lets no user namespace have one without ("mount too revealing"): ${instead}\n`;
+
+test("where a part of the host's /proc is covered, as inside of a container, there is no new one, and box says why and what helps", async () => {
+  using bundle = await bundleOfUser();
+  const options = { before: after("mount --bind /dev/null /proc/keys"), cwd: bundle.folder, env: { XDG_RUNTIME_DIR: bundle.states } };
+  const hint = tooRevealing("/proc", "share the host's pid namespace and bind its /proc with rbind");
+  expect(await execute([binary, "run", bundle.id], options)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: mounts[0]: cannot mount proc on /proc: fsmount(mount context, FSMOUNT_CLOEXEC, 0): EPERM (operation not permitted)\n${hint}`,
+  });
+  expect(await execute([binary, "run", "--", "true"], options)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: mounts[0]: cannot mount proc on /proc: fsmount(mount context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_NOEXEC|MOUNT_ATTR_NODEV): EPERM (operation not permitted)\n${hint}`,
+  });
+  bundle.change((spec) => {
+    spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "pid");
+    spec.mounts[0] = { destination: "/proc", type: "bind", source: "/proc", options: ["rbind"] };
+    spec.linux.maskedPaths = [];
+    spec.process.args = ["sh", "-c", "grep -c ' /proc/keys ' /proc/self/mountinfo"];
+  });
+  expect(await execute([binary, "run", bundle.id], options)).toEqual({ exitCode: 0, stdout: "1\n", stderr: "" });
+});
+
+test("the same for /sys", async () => {
+  using bundle = await bundleOfUser();
+  bundle.change((spec) => {
+    spec.linux.namespaces.push({ type: "network" });
+    spec.mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs" }];
+    spec.process.args = ["true"];
+  });
+  const options = { before: after("mount -t tmpfs none /sys/kernel"), cwd: bundle.folder, env: { XDG_RUNTIME_DIR: bundle.states } };
+  expect(await execute([binary, "run", bundle.id], options)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr: `box: mounts[0]: cannot mount sysfs on /sys: fsmount(mount context, FSMOUNT_CLOEXEC, 0): EPERM (operation not permitted)\n${tooRevealing("/sys", "bind it with rbind")}`,
+  });
+});
+
+for (const [type, namespace, call] of [
+  ["proc", "pid", "fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)"],
+  ["sysfs", "network", 'fsopen("sysfs", FSOPEN_CLOEXEC)'],
+  ["mqueue", "ipc", "fsconfig(mount context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)"],
+] as const)
+  test(`${type} takes a namespace of the user's own`, async () => {
+    using bundle = await bundleOfUser();
+    bundle.change((spec) => {
+      spec.linux.namespaces = spec.linux.namespaces.filter((one) => one.type !== namespace);
+      spec.mounts = [{ destination: "/mnt", type, source: type }];
+      spec.process.args = ["true"];
+    });
+    expect(await boxAs(bundle, ["run", bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr:
+        `box: mounts[0]: cannot mount ${type} on /mnt: ${call}: EPERM (operation not permitted)\n` +
+        `hint: a user namespace may mount ${type} only with a ${namespace} namespace of its own; without one, bind the host's with rbind\n`,
+    });
+  });
+
+/** A mount of the host at `at` that an ordinary user's containers may make no less strict. */
+const strict = (at: string): string => `mkdir -p ${at} && mount -t tmpfs -o nosuid,nodev,ro,mode=755 strict ${at}`;
+
+test("a bind keeps the flags of the host's mount, and adds its own", async () => {
+  using bundle = await bundleOfUser();
+  bundle.change((spec) => {
+    spec.mounts = [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/tmp/kept", type: "bind", source: `${bundle.folder}/strict`, options: ["bind"] },
+      { destination: "/tmp/more", type: "bind", source: `${bundle.folder}/strict`, options: ["rbind", "noexec", "rro"] },
+    ];
+    spec.process.args = ["sh", "-c", "grep -o ' /tmp/[km].*' /proc/self/mountinfo | cut -d' ' -f2,3 | sed 's/,relatime.*//'"];
+  });
+  const options = { before: after(strict(`${bundle.folder}/strict`)), cwd: bundle.folder, env: { XDG_RUNTIME_DIR: bundle.states } };
+  expect(await execute([binary, "run", bundle.id], options)).toEqual({
+    exitCode: 0,
+    stdout: "/tmp/kept ro,nosuid,nodev\n/tmp/more ro,nosuid,nodev,noexec\n",
+    stderr: "",
+  });
+});
+
+for (const [options, cleared, words] of [
+  [["bind", "rw"], "MOUNT_ATTR_RDONLY", "rw"],
+  [["bind", "suid", "dev", "noexec"], "MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV", "suid, dev"],
+] as const)
+  test(`a bind with [${options.join(", ")}] cannot clear them, and the message names the options`, async () => {
+    using bundle = await bundleOfUser();
+    const source = `${bundle.folder}/strict`;
+    bundle.change((spec) => {
+      spec.mounts = [{ destination: "/tmp", type: "bind", source, options: [...options] }];
+      spec.process.args = ["true"];
+    });
+    const set = options.includes("noexec" as never) ? "MOUNT_ATTR_NOEXEC" : "0";
+    expect(
+      await execute([binary, "run", bundle.id], {
+        before: after(strict(source)),
+        cwd: bundle.folder,
+        env: { XDG_RUNTIME_DIR: bundle.states },
+      }),
+    ).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr:
+        `box: mounts[0]: cannot set the options of /tmp: mount_setattr(/tmp, "", AT_EMPTY_PATH, {attr_set: ${set}, attr_clr: ${cleared}}, 32): EPERM (operation not permitted)\n` +
+        `hint: in a user namespace no flag of the host's mount can be cleared (mount_namespaces(7)): leave out ${words}\n`,
+    });
+  });
+
+test("a bind without the mounts below it is refused where these cover something", async () => {
+  using bundle = await bundleOfUser();
+  bundle.change((spec) => {
+    spec.mounts = [{ destination: "/sys", type: "bind", source: "/sys", options: ["bind"] }];
+    spec.process.args = ["true"];
+  });
+  expect(await boxAs(bundle, ["run", bundle.id])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      'box: mounts[0]: cannot bind /sys to /sys: open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC): EINVAL (invalid argument)\n' +
+      "hint: a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable\n",
+  });
+});
