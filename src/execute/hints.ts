@@ -12,6 +12,8 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     const hint = userNamespaceHint(step);
     if (hint !== undefined) return hint;
   }
+  if (errno === "ENOENT" && explanation === "" && step.why.startsWith("mount overlay on "))
+    return "one of lowerdir, upperdir and workdir does not exist";
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
   if (step.call === "open_tree" && errno === "EINVAL" && step.origin.startsWith("mounts[") && !asks(step.args[2], "AT_RECURSIVE"))
     return "a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable";

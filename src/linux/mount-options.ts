@@ -18,6 +18,8 @@ export type MountOption = {
   /** What mount(2) is told for the same, where it knows a flag. */
   readonly legacySet?: readonly Legacy[];
   readonly legacyClear?: readonly Legacy[];
+  /** A new filesystem that sets such a flag takes mount(2); where it is clear, nothing is to be done. */
+  readonly onlyLegacy?: true;
   readonly remount?: true;
   /** Needs more than a flag; not every version of box does it. */
   readonly extension?: "idmap" | "ridmap" | "tmpcopyup";
@@ -85,12 +87,11 @@ export const mountOptions: Readonly<Record<string, MountOption>> = {
   nomand: { fsFlag: "nomand", legacyClear: ["MS_MANDLOCK"] },
   lazytime: { fsFlag: "lazytime", legacySet: ["MS_LAZYTIME"] },
   nolazytime: { fsFlag: "nolazytime", legacyClear: ["MS_LAZYTIME"] },
-  // fsconfig has no word for these four ("Unknown parameter", EINVAL; seen on 6.18), only mount(2) has flags. Two
-  // ask for fewer messages in the kernel's log, two for a change counter that a filesystem has today or has not.
-  silent: { legacySet: ["MS_SILENT"] },
-  loud: { legacyClear: ["MS_SILENT"] },
-  iversion: { legacySet: ["MS_I_VERSION"] },
-  noiversion: { legacyClear: ["MS_I_VERSION"] },
+  // fsconfig has no word for these four ("Unknown parameter", EINVAL; seen on 6.18), only mount(2) has flags.
+  silent: { legacySet: ["MS_SILENT"], onlyLegacy: true },
+  loud: { legacyClear: ["MS_SILENT"], onlyLegacy: true },
+  iversion: { legacySet: ["MS_I_VERSION"], onlyLegacy: true },
+  noiversion: { legacyClear: ["MS_I_VERSION"], onlyLegacy: true },
   remount: { remount: true, legacySet: ["MS_REMOUNT"] },
   idmap: { extension: "idmap" },
   ridmap: { extension: "ridmap" },

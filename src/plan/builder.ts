@@ -39,6 +39,8 @@ export type Building = {
   readonly notes: string[];
   /** What has become of linux.resources, once that is planned. */
   readonly limits: { placed: Limits | undefined };
+  /** Where mounts are made that only mount(2) makes; undefined as long as none is. */
+  readonly workFolder: { made: { readonly slot: Slot<"fd">; mounts: number } | undefined };
   readonly namespaces: NamespacePlan;
   /** What is known of the joined ones. */
   readonly joins: readonly Join[];

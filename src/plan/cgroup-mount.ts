@@ -70,6 +70,7 @@ function cgroup2(
         source: "cgroup",
         data: sorted.data,
         attributes: set,
+        oldFlags: sorted.oldFlags,
         origin,
         why,
         out: made,
@@ -108,7 +109,16 @@ function v1Hierarchy(
   for (const name of sorted.attributes.set) if (!set.includes(name)) set.push(name);
   const make = building.namespaces.made.has("cgroup")
     ? {
-        steps: makeFilesystem(building, { type: "cgroup", source: "cgroup", data, attributes: set, origin, why, out: made }),
+        steps: makeFilesystem(building, {
+          type: "cgroup",
+          source: "cgroup",
+          data,
+          attributes: set,
+          oldFlags: sorted.oldFlags,
+          origin,
+          why,
+          out: made,
+        }),
         after: [],
       }
     : {

@@ -16,6 +16,7 @@ import { maskPaths, openNull, protectPaths } from "./masks.ts";
 import { keepsHostPeers, openBindSource, planMount } from "./mounts.ts";
 import * as namespaces from "./namespaces.ts";
 import { raiseLoopback } from "./network.ts";
+import { makeWorkFolder } from "./one-call-mount.ts";
 import { adjustOomScore } from "./oom-score.ts";
 import type { Actor, Section } from "./plan.ts";
 import * as process from "./process.ts";
@@ -133,6 +134,7 @@ function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
         copyRoot(building),
         ...(masks ? nullFile.steps : []),
         ...(masks ? empty.steps : []),
+        ...makeWorkFolder(building),
         ...attachRoot(building),
       ],
     ],

@@ -5,6 +5,7 @@ import type { Flag } from "../linux/flags.ts";
 import { type Slot, type Step, step } from "../tape/step.ts";
 import { setPropagation } from "./attributes.ts";
 import type { Building } from "./builder.ts";
+import { mountByOneCall, needsOneCall } from "./one-call-mount.ts";
 import type { SortedOptions } from "./sort-options.ts";
 
 export type FilesystemWanted = {
@@ -12,6 +13,8 @@ export type FilesystemWanted = {
   readonly source: string;
   readonly data: readonly string[];
   readonly attributes: readonly Flag<"MOUNT_ATTR">[];
+  /** Flags that only mount(2) has. */
+  readonly oldFlags?: readonly Flag<"MS">[];
   readonly origin: string;
   readonly why: string;
   readonly out: Slot<"fd">;
@@ -19,6 +22,7 @@ export type FilesystemWanted = {
 
 /** fsopen … fsmount: a detached mount of a new filesystem. The mount context's own words explain a refusal. */
 export function makeFilesystem(building: Building, wanted: FilesystemWanted): Step[] {
+  if (needsOneCall(wanted)) return mountByOneCall(building, wanted);
   const { type, source, data, attributes, origin, why, out } = wanted;
   const { context } = building.child;
   const explain = "context" as const;

@@ -83,10 +83,11 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   let ownMode = type !== "tmpfs";
   for (const word of data) if (word.startsWith("mode=")) ownMode = true;
   const keptMode = ownMode ? [] : keepMode(building, origin, destination, target, made);
+  const { oldFlags } = sorted;
   const end = step("close", [made], origin, "done with it");
   return {
     steps: [
-      ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, origin, why, out: made }),
+      ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, oldFlags, origin, why, out: made }),
       ensureInRoot(building.child, building.root, mount.destination, kind, origin, target, keptMode),
       ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),

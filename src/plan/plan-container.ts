@@ -69,6 +69,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     statx: newBuffer(variables, "statx", structFields.statx.bytes),
     notes: [],
     limits: { placed: undefined },
+    workFolder: { made: undefined },
     namespaces: sortNamespaces(spec),
     joins: container.joins ?? [],
     cgroups: containerCgroups({ facts, spec, id }),

@@ -108,6 +108,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
     limits: { placed: undefined },
+    workFolder: { made: undefined },
     namespaces: { made: new Set(), joined },
     joins: [],
     cgroups: entered,

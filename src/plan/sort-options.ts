@@ -17,6 +17,8 @@ export type SortedOptions = {
   readonly mapped: "idmap" | "ridmap" | undefined;
   /** A tmpfs begins with a copy of what it covers. */
   readonly copyUp: boolean;
+  /** Of a new filesystem, and known to mount(2) alone. */
+  readonly oldFlags: readonly Flag<"MS">[];
   /** For the filesystem itself: `size=64k`, `newinstance`, `sync`. */
   readonly data: readonly string[];
 };
@@ -31,6 +33,7 @@ export function sortOptions(options: readonly string[]): SortedOptions {
   const here: Changes = { set: [], clear: [] };
   const below: Changes = { set: [], clear: [] };
   const propagation: { flag: Flag<"MS">; recursive: boolean }[] = [];
+  const oldFlags: Flag<"MS">[] = [];
   const data: string[] = [];
   let bind: "bind" | "rbind" | undefined;
   let readOnlyFilesystem = false;
@@ -49,6 +52,7 @@ export function sortOptions(options: readonly string[]): SortedOptions {
     if (option.extension === "tmpcopyup") copyUp = true;
     else if (option.extension !== undefined) mapped = option.extension;
     if (option.fsFlag !== undefined) data.push(option.fsFlag);
+    if (option.onlyLegacy === true) changeOldFlags(oldFlags, option);
   }
   return {
     attributes: { ...here, reach: "this" },
@@ -58,6 +62,7 @@ export function sortOptions(options: readonly string[]): SortedOptions {
     readOnlyFilesystem,
     copyUp,
     mapped,
+    oldFlags,
     data,
   };
 }
@@ -71,7 +76,12 @@ function addOption({ set, clear }: Changes, { attrSet = [], attrClear = [] }: Mo
   for (const name of attrClear) if (!clear.includes(name)) clear.push(name);
 }
 
-const accessTimeModes: ReadonlySet<Attribute> = new Set(["MOUNT_ATTR_RELATIME", "MOUNT_ATTR_NOATIME", "MOUNT_ATTR_STRICTATIME"]);
+function changeOldFlags(flags: Flag<"MS">[], { legacySet = [], legacyClear = [] }: MountOption): void {
+  for (const name of legacySet) if (!flags.includes(name)) flags.push(name);
+  for (const name of legacyClear) if (flags.includes(name)) flags.splice(flags.indexOf(name), 1);
+}
+
+export const accessTimeModes: ReadonlySet<Attribute> = new Set(["MOUNT_ATTR_RELATIME", "MOUNT_ATTR_NOATIME", "MOUNT_ATTR_STRICTATIME"]);
 
 function keep(list: Attribute[], wanted: (name: Attribute) => boolean): void {
   list.splice(0, list.length, ...list.filter(wanted));

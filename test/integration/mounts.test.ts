@@ -1,7 +1,7 @@
 // Mounts: the default ones beside runc's, then options, binds and places that are hard to reach.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../src/config/spec.ts";
 import { Bundle, execute, linesOf, testWith } from "./harness.ts";
 
@@ -63,6 +63,19 @@ const tmpfs: [options: string[], seen: string][] = [
   [["noexec", "exec", "defaults"], "rw,relatime tmpfs rw"],
   [["size=64k", "mode=700"], "rw,relatime tmpfs rw,size=64k,mode=700"],
   [["uid=7", "gid=8", "nr_inodes=100"], "rw,relatime tmpfs rw,nr_inodes=100,uid=7,gid=8"],
+  [["sync", "dirsync", "lazytime"], "rw,relatime tmpfs rw,sync,dirsync,lazytime"],
+  [["sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"], "rw,relatime tmpfs rw,dirsync"],
+  [["nosymfollow"], "rw,relatime,nosymfollow tmpfs rw"],
+  [["nosymfollow", "symfollow"], "rw,relatime tmpfs rw"],
+  [
+    ["rro", "rnosuid", "rnodev", "rnoexec", "rnosymfollow", "rnodiratime"],
+    "ro,nosuid,nodev,noexec,nodiratime,relatime,nosymfollow tmpfs rw",
+  ],
+  [["loud", "noiversion", "nosuid"], "rw,nosuid,relatime tmpfs rw"],
+  // By mount(2), which alone has flags for these.
+  [["silent", "size=64k", "nosuid", "noatime", "mode=700"], "rw,nosuid,noatime tmpfs rw,size=64k,mode=700"],
+  [["iversion", "ro", "sync", "lazytime"], "ro,relatime tmpfs rw,sync,lazytime"],
+  [["silent", "loud", "iversion", "noiversion", "strictatime"], "rw tmpfs rw"],
 ];
 for (const [options, seen] of tmpfs)
   test(`tmpfs with [${options.join(", ")}]`, async () => {
@@ -91,6 +104,98 @@ for (const [options, seen] of binds)
     writeFileSync(`${bundle.folder}/source/file`, "");
     const mount = { destination: "/tmp", type: "none", source: `${bundle.folder}/source`, options };
     expect(await optionsOf(bundle, mount, "test -e /tmp/file")).toMatch(seen);
+  });
+
+/** Flags of a mount and of the one below it, of a bind of both with one option; both begin with all but their opposites. */
+const recursive: [option: string, seen: string][] = [
+  ["rro", "ro|ro"],
+  ["rrw", "|"],
+  ["rnosuid", "nosuid|nosuid"],
+  ["rsuid", "|"],
+  ["rnodev", "nodev|nodev"],
+  ["rdev", "|"],
+  ["rnoexec", "noexec|noexec"],
+  ["rexec", "|"],
+  ["rnosymfollow", "nosymfollow|nosymfollow"],
+  ["rsymfollow", "|"],
+  ["rnodiratime", "nodiratime|nodiratime"],
+  ["rdiratime", "|"],
+  ["rnoatime", "noatime|noatime"],
+  ["rrelatime", "relatime|relatime"],
+  ["rstrictatime", "|"],
+  ["ratime", "relatime|relatime"],
+  ["rnorelatime", "relatime|relatime"],
+  ["rnostrictatime", "relatime|relatime"],
+];
+/** What the host's mounts begin with, so that each option has something to change. */
+const beginWith: Readonly<Record<string, string>> = {
+  rrw: "ro",
+  rsuid: "nosuid",
+  rdev: "nodev",
+  rexec: "noexec",
+  rsymfollow: "nosymfollow",
+  rdiratime: "nodiratime",
+  rstrictatime: "noatime",
+  ratime: "noatime",
+  rrelatime: "noatime",
+  rnorelatime: "noatime",
+  rnostrictatime: "strictatime",
+};
+for (const [option, seen] of recursive)
+  test(`${option} is of the mounts below a bind too, and without its r only of the bind itself`, async () => {
+    const first = beginWith[option] ?? "defaults";
+    const nested = `mount -t tmpfs tmpfs data && mkdir data/below && mount -t tmpfs -o ${first} tmpfs data/below && mount -o remount,bind,${first} data`;
+    const before = ["unshare", "-m", "sh", "-c", `${nested} && exec "$@"`, "sh"];
+    const about = seen.split("|")[0] || first;
+    const flagsOf = async (chosen: string): Promise<string> => {
+      using bundle = new Bundle((spec) =>
+        spec.mounts.push({ destination: "/data", type: "bind", source: "data", options: ["rbind", chosen] }),
+      );
+      mkdirSync(`${bundle.folder}/data`);
+      const lines = await bundle.sh("grep -e ' /data ' -e ' /data/below ' /proc/self/mountinfo | cut -d' ' -f6", { before });
+      return lines.map((line) => (line.split(",").includes(about) ? about : "")).join("|");
+    };
+    expect(await flagsOf(option)).toBe(seen);
+    expect(await flagsOf(option.slice(1))).not.toBe(await flagsOf(option));
+  });
+
+test("with nosymfollow no link of that mount is followed", async () => {
+  using bundle = new Bundle((spec) =>
+    spec.mounts.push({ destination: "/mnt", type: "bind", source: "data", options: ["bind", "nosymfollow"] }),
+  );
+  mkdirSync(`${bundle.folder}/data`);
+  symlinkSync("/etc/passwd", `${bundle.folder}/data/link`);
+  expect(await bundle.sh("cat /mnt/link 2>&1; readlink /mnt/link")).toEqual([
+    "cat: can't open '/mnt/link': Too many levels of symbolic links",
+    "/etc/passwd",
+  ]);
+});
+
+for (const layer of ["short", "x".repeat(200)])
+  test(`an overlay with layers of ${layer.length} letters each`, async () => {
+    using bundle = new Bundle();
+    const layers = ["one", "two", "upper", "work"].map((name) => `${bundle.folder}/${name}-${layer}`) as [string, string, string, string];
+    for (const folder of layers) mkdirSync(folder);
+    const [one, two, upper, work] = layers;
+    writeFileSync(`${one}/file`, "of the first\n");
+    writeFileSync(`${two}/file`, "of the second\n");
+    writeFileSync(`${two}/other`, "of the second\n");
+    bundle.change((spec) =>
+      spec.mounts.push({
+        destination: "/mnt",
+        type: "overlay",
+        source: "overlay",
+        options: [`lowerdir=${one}:${two}`, `upperdir=${upper}`, `workdir=${work}`, "nodev"],
+      }),
+    );
+    const script = "cat /mnt/file /mnt/other; echo new > /mnt/file; cat /mnt/file; grep ' /mnt ' /proc/self/mountinfo | cut -d' ' -f6";
+    expect(await bundle.sh(script)).toEqual(["of the first", "of the second", "new", "rw,nodev,relatime"]);
+    expect([readFileSync(`${one}/file`, "utf8"), readFileSync(`${upper}/file`, "utf8")]).toEqual(["of the first\n", "new\n"]);
+    expect(await bundle.sh("ls /mnt; cut -d' ' -f5 /proc/self/mountinfo | grep -v -e '^/$' -e ^/proc -e ^/sys -e ^/dev")).toEqual([
+      "file",
+      "other",
+      "/mnt",
+    ]);
   });
 
 test("bind of a file, made where it is missing", async () => {

@@ -120,6 +120,34 @@ refused(
   'box: mounts[7].options[1]: expected an option of a bind mount, got "nosuidd"',
   'hint: did you mean "nosuid"?',
 );
+const far = `/no/such/${"far".repeat(90)}`;
+refused(
+  "an overlay with a layer that does not exist",
+  withMount({ destination: "/mnt", type: "overlay", source: "overlay", options: ["lowerdir=/no/such:/no/other"] }),
+  FAILED,
+  'box: mounts[7]: cannot mount overlay on /mnt: fsconfig(mount context, FSCONFIG_SET_STRING, "lowerdir", "/no/such:/no/other", 0): ENOENT (no such file or directory)',
+  "hint: one of lowerdir, upperdir and workdir does not exist",
+);
+refused(
+  "the same with a name that takes mount(2)",
+  withMount({ destination: "/mnt", type: "overlay", source: "overlay", options: [`lowerdir=${far}:/no/other`] }),
+  FAILED,
+  `box: mounts[7]: cannot mount overlay on /mnt: mount("overlay", ".", "overlay", 0, "lowerdir=${far}:/no/other"): ENOENT (no such file or directory)`,
+  "hint: one of lowerdir, upperdir and workdir does not exist",
+);
+refused(
+  "more options than the kernel reads",
+  withMount({ destination: "/mnt", type: "overlay", source: "overlay", options: [`lowerdir=${Array(20).fill(far).join(":")}`] }),
+  FAILED,
+  "box: mounts[7].options: has 5608 bytes of options for overlay, and the kernel takes 4095",
+  "hint: shorter paths help, such as links to the layers",
+);
+refused(
+  "an unknown option by mount(2)",
+  withMount({ destination: "/mnt", type: "tmpfs", source: "tmpfs", options: ["silent", "nosuidd"] }),
+  FAILED,
+  'box: mounts[7]: cannot mount tmpfs on /mnt: mount("tmpfs", ".", "tmpfs", MS_SILENT, "nosuidd"): EINVAL (invalid argument)',
+);
 refused(
   "an unknown filesystem",
   withMount({ destination: "/tmp", type: "tmpfss", source: "tmpfs" }),

@@ -28,7 +28,7 @@ function print(word: string): string {
   if (option.recursive === true) parts.push("recursive");
   if (option.propagation !== undefined)
     parts.push(`propagation ${option.propagation.flag}`, ...(option.propagation.recursive ? ["recursive"] : []));
-  for (const key of ["bind", "fsFlag", "superRo", "remount", "extension"] as const)
+  for (const key of ["bind", "fsFlag", "superRo", "remount", "extension", "onlyLegacy"] as const)
     if (option[key] !== undefined) parts.push(`${key} ${option[key]}`);
   return `${word}: ${parts.join(" ")}`.trim();
 }
@@ -89,10 +89,10 @@ test("what each does", () => {
     nomand: -MS_MANDLOCK fsFlag nomand
     lazytime: +MS_LAZYTIME fsFlag lazytime
     nolazytime: -MS_LAZYTIME fsFlag nolazytime
-    silent: +MS_SILENT
-    loud: -MS_SILENT
-    iversion: +MS_I_VERSION
-    noiversion: -MS_I_VERSION
+    silent: +MS_SILENT onlyLegacy true
+    loud: -MS_SILENT onlyLegacy true
+    iversion: +MS_I_VERSION onlyLegacy true
+    noiversion: -MS_I_VERSION onlyLegacy true
     remount: +MS_REMOUNT remount true
     idmap: extension idmap
     ridmap: extension ridmap

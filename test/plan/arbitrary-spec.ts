@@ -65,6 +65,9 @@ const attributeOptions = [
   "nodiratime",
   "nosymfollow",
 ];
+/** Those that take mount(2). */
+const oldOptions = ["silent", "iversion", "sync", "lazytime", "async"];
+const longPath = `/srv/${"layer".repeat(60)}`;
 const recursiveOptions = ["rro", "rrw", "rnosuid", "rnoexec", "rnoatime"];
 const propagations = ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable"];
 
@@ -104,10 +107,15 @@ const mount = fc.oneof(
   mappedBind,
   filesystem("proc", ["hidepid=2"], fc.constant("/proc")),
   filesystem("sysfs", [], fc.constant("/sys")),
-  filesystem("tmpfs", ["mode=755", "size=64k", "nr_inodes=5", "tmpcopyup"], fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run"))),
+  filesystem(
+    "tmpfs",
+    ["mode=755", "size=64k", "nr_inodes=5", "tmpcopyup", ...oldOptions],
+    fc.oneof(outsideOfProc, fc.constantFrom("/dev", "/run")),
+  ),
   filesystem("devpts", ["newinstance", "gid=5"], fc.constant("/dev/pts")),
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
-  filesystem("cgroup2", ["nsdelegate"], fc.constant("/sys/fs/cgroup")),
+  filesystem("overlay", ["lowerdir=/a:/b", `upperdir=${longPath}`, "workdir=/c", ...oldOptions], outsideOfProc),
+  filesystem("cgroup2", ["nsdelegate", "silent"], fc.constant("/sys/fs/cgroup")),
   filesystem("ext4", ["sync", "data=ordered"], outsideOfProc),
 );
 

@@ -850,6 +850,24 @@ describe("capabilities", () => {
   );
 });
 
+describe("a filesystem by mount(2)", () => {
+  const silent: Changes = { mounts: [{ destination: "/data", type: "tmpfs", source: "tmpfs", options: ["silent"] }] };
+  notices(
+    "is mounted where box happens to stand",
+    "filesystemsInOwnFolder",
+    silent,
+    (plan) => without(plan, why("stand in it")),
+    'mount("tmpfs", ".", "tmpfs", MS_SILENT, NULL): mounts where others may be',
+  );
+  notices(
+    "is mounted in a folder of the container",
+    "filesystemsInOwnFolder",
+    silent,
+    (plan) => replaced(plan, why("open it"), (one) => ({ ...one, args: [3, ...one.args.slice(1)] })),
+    'mount("tmpfs", ".", "tmpfs", MS_SILENT, NULL): mounts where others may be',
+  );
+});
+
 describe("groups", () => {
   notices(
     "are not given up",

@@ -144,6 +144,24 @@ const mountsByDescriptor: Rule = (plan, { launch }) => {
   });
 };
 
+/** mount(2) of a new filesystem is made on "." alone, in a folder of a tmpfs that box has made and the container never sees. */
+const filesystemsInOwnFolder: Rule = (plan) => {
+  const steps = childSteps(plan);
+  const opener = (slot: AnyArg | undefined, before: number): Placed | undefined =>
+    steps.findLast((one, index) => index < before && sameSlot(slot, one.step.out));
+  return steps.flatMap((one, index) => {
+    const { call: name, args } = one.step;
+    if (name !== "mount" || args[2] === null) return [];
+    const stands = steps[index - 1]?.step;
+    const place = stands?.call === "fchdir" ? opener(stands.args[0], index) : undefined;
+    const inside = place?.step.call === "openat" && flagged(place.step.args[2], "O_NOFOLLOW");
+    const own = opener(place?.step.args[0], index)?.step.call === "fsmount";
+    const taken = steps[index + 1]?.step;
+    const takes = taken?.call === "openat" && same(taken.args, place?.step.args);
+    return args[1] === "." && inside && own && takes ? [] : [say(one, "mounts where others may be")];
+  });
+};
+
 const dropsHost = (path: string) => call("umount2", path, ["MNT_DETACH"]);
 
 const closedByExecve: Partial<Record<Step["call"], (args: readonly AnyArg[]) => boolean>> = {
@@ -831,6 +849,7 @@ const descriptorsExist: Rule = (plan) => {
 export const rules = {
   pathsStayInside,
   mountsByDescriptor,
+  filesystemsInOwnFolder,
   descriptorsClose,
   untraceable,
   hostMountsStay,
