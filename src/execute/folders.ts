@@ -15,6 +15,7 @@ export function currentFolder(): string | undefined {
 
 const AT_FDCWD = -100;
 const O_PATH_DIRECTORY_CLOEXEC = { x64: 0o10000000 | 0o200000 | 0o2000000, arm64: 0o10000000 | 0o40000 | 0o2000000 };
+const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
 const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const RESOLVE_IN_ROOT_NO_MAGICLINKS = 0x10 | 0x2;
 const EAGAIN = 11;
@@ -33,21 +34,32 @@ export function readInRoot(root: string, path: string): string | undefined {
   return text;
 }
 
-/** The same by the root's descriptor. */
+/**
+ * The same by the root's descriptor. It is looked at before it is opened: a FIFO would never end, and to open a device that
+ * an image has brought may already do something, as with a watchdog.
+ */
 export function readInOpenRoot(root: number, path: string): string | undefined {
   const name = cString(path);
-  const how = new Uint8Array(new BigUint64Array([BigInt(O_NONBLOCK_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
-  let fd = -EAGAIN;
+  const how = new Uint8Array(new BigUint64Array([BigInt(O_PATH_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
+  let place = -EAGAIN;
   // A `..` cannot be trusted while anything on the machine is renamed or mounted; the next try may do (openat2(2)).
-  for (let tries = 0; fd === -EAGAIN && tries < OPEN_TRIES; tries++)
-    fd = systemCall("openat2", root, name.address, addressOf(how), how.length);
-  if (fd < 0) return undefined;
-  const text = isRegular(fd) ? readDescriptor(fd, SMALL_FILE_BYTES) : undefined;
-  systemCall("close", fd);
+  for (let tries = 0; place === -EAGAIN && tries < OPEN_TRIES; tries++)
+    place = systemCall("openat2", root, name.address, addressOf(how), how.length);
+  if (place < 0) return undefined;
+  const text = isRegular(place) ? readPlace(place) : undefined;
+  systemCall("close", place);
   return typeof text === "string" ? text : undefined;
 }
 
-/** A FIFO or device in a root folder would never end. */
+function readPlace(place: number): string | number {
+  const itself = cString(`/proc/self/fd/${place}`);
+  const fd = systemCall("openat", AT_FDCWD, itself.address, O_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  const text = readDescriptor(fd, SMALL_FILE_BYTES);
+  systemCall("close", fd);
+  return text;
+}
+
 function isRegular(fd: number): boolean {
   const status = statusOf(fd);
   return status !== undefined && (modeOf(status) & S_IFMT) === S_IFREG;
