@@ -43,12 +43,14 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
   const target = newFd(building, "masked path");
   const cover = newFd(building, "cover");
   const steps: Step[] = [];
+  const known: string[] = [];
   for (let index = 0; index < paths.length; index++) {
     const path = paths[index] as string;
-    // A second cover would lie over the first.
-    if (paths.indexOf(path) < index) continue;
     const origin = `linux.maskedPaths[${index}]`;
     const inside = belowRoot(path, origin);
+    // A second cover would lie over the first. One below another stays, since by a link it may name something elsewhere.
+    if (known.includes(inside)) continue;
+    known.push(inside);
     const coverWith = (source: Slot<"fd">, what: string): Step[] => [
       step("open_tree", [source, "", ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_EMPTY_PATH"]], origin, `copy ${what} as a mount`, {
         out: cover,
@@ -95,11 +97,17 @@ export function protectPaths(building: Building): Step[] {
   const copy = newFd(building, "copy");
   const readOnly = { set: ["MOUNT_ATTR_RDONLY"], clear: [], reach: "below if possible" } as const;
   const steps: Step[] = [];
+  const masked = building.spec.linux?.maskedPaths ?? [];
+  const known: string[] = [];
   for (let index = 0; index < paths.length; index++) {
     const path = paths[index] as string;
     const origin = `linux.readonlyPaths[${index}]`;
     const why = `make ${path} read-only`;
-    const protect = openInRoot(building.root, belowRoot(path, origin), "any", origin, `look for ${path}`, target, {
+    const inside = belowRoot(path, origin);
+    // What is masked shows nothing that could be written.
+    if (masked.includes(path) || known.includes(inside)) continue;
+    known.push(inside);
+    const protect = openInRoot(building.root, inside, "any", origin, `look for ${path}`, target, {
       onError: nothingThere,
       ok: [
         step(

@@ -27,6 +27,21 @@ test("a path that is listed twice is covered once", async () => {
   expect(stdout).toBe("/etc/passwd\n/proc/acpi\n");
 });
 
+test("twenty masks are one filesystem for folders, the null device for files, and one mount for each that exists", async () => {
+  const names = Array.from({ length: 9 }, (_, index) => `/etc/${index < 5 ? "folder" : "file"}-${index}`);
+  using bundle = new Bundle((spec) => {
+    spec.linux.maskedPaths = [...names, ...names.map((name) => `${name}/.`), "/not/there", "/nor/this"];
+    spec.linux.readonlyPaths = names;
+  });
+  for (const [index, name] of names.entries())
+    if (index < 5) mkdirSync(`${bundle.rootfs}${name}`);
+    else writeFileSync(`${bundle.rootfs}${name}`, "secret");
+  const lines = await bundle.sh("grep ' /etc/' /proc/self/mountinfo");
+  expect(lines.map((line) => line.split(" ")[4])).toEqual(names);
+  const filesystems = lines.map((line) => line.split(" ")[2]);
+  expect([new Set(filesystems.slice(0, 5)).size, new Set(filesystems.slice(5)).size]).toEqual([1, 1]);
+});
+
 test("writing to masked paths is refused or lost", async () => {
   using bundle = new Bundle((spec) => {
     spec.root.readonly = false;

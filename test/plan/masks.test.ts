@@ -58,6 +58,18 @@ test("the null device is verified, and an empty folder made, before the root is 
   `);
 });
 
+test("each path once, however it is written, and none that is masked is made read-only", () => {
+  const origins = (linux: { maskedPaths: string[]; readonlyPaths: string[] }): string[] => [
+    ...new Set(paths(linux).match(/linux\.\w+\[\d+\]/g)),
+  ];
+  expect(
+    origins({
+      maskedPaths: ["/proc/keys", "/proc//keys/", "/proc/acpi", "/proc/x/../keys", "/proc/acpi/below"],
+      readonlyPaths: ["/proc/sys", "/proc/./sys", "/proc/acpi", "/proc/sys/kernel"],
+    }),
+  ).toEqual(["linux.readonlyPaths[0]", "linux.readonlyPaths[3]", "linux.maskedPaths[0]", "linux.maskedPaths[2]", "linux.maskedPaths[4]"]);
+});
+
 test("without masks neither is needed", () =>
   expect(calls(planWith({ linux: { ...only, maskedPaths: [] } }), "init: root")).not.toContain("/dev/null"));
 
