@@ -257,6 +257,57 @@ test("the propagation of each mount is as it asks", async () => {
   expect(tags).toEqual(["/tmp/shared shared", "/tmp/slave", "/tmp/private", "/tmp/unbindable unbindable"]);
 });
 
+/** Tags of the mount and of the one below it, of a bind with one option of a source that the host shares. */
+for (const [options, tags] of [
+  [["bind", "rshared"], ["shared master"]],
+  [["rbind"], ["master", "master"]],
+  [
+    ["rbind", "rshared"],
+    ["shared master", "shared master"],
+  ],
+  [
+    ["rbind", "shared"],
+    ["shared master", "master"],
+  ],
+  [
+    ["rbind", "rslave"],
+    ["master", "master"],
+  ],
+  [
+    ["rbind", "rprivate"],
+    ["", ""],
+  ],
+  [
+    ["rbind", "private"],
+    ["", "master"],
+  ],
+  [
+    ["rbind", "runbindable"],
+    ["unbindable", "unbindable"],
+  ],
+] as const)
+  test(`the propagation of a bind with [${options.join(", ")}]`, async () => {
+    using bundle = new Bundle((spec) => spec.mounts.push({ destination: "/data", type: "bind", source: "data", options: [...options] }));
+    mkdirSync(`${bundle.folder}/data`);
+    const shared = "mount -t tmpfs tmpfs data && mkdir data/below && mount -t tmpfs tmpfs data/below && mount --make-rshared data";
+    const before = ["unshare", "-m", "sh", "-c", `${shared} && exec "$@"`, "sh"];
+    const lines = await bundle.sh("grep -e ' /data ' -e ' /data/below ' /proc/self/mountinfo", { before });
+    const shown = lines.map((line) =>
+      line
+        .slice(0, line.indexOf(" - "))
+        .split(" ")
+        .slice(6)
+        .map((tag) => tag.split(":")[0])
+        .join(" "),
+    );
+    expect(shown).toEqual([...tags]);
+  });
+
+test("a relative destination is one below the root", async () => {
+  using bundle = new Bundle((spec) => spec.mounts.push({ destination: "srv/data", type: "tmpfs", source: "tmpfs" }));
+  expect(await bundle.sh("grep -c ' /srv/data ' /proc/self/mountinfo")).toEqual(["1"]);
+});
+
 test("nothing of the bundle's root changes for a mount point that exists", async () => {
   using bundle = new Bundle();
   // The first run makes the mount points and links that the root lacks; from then on they exist.

@@ -52,7 +52,7 @@ test("a root given as an absolute path, through a symbolic link", async () => {
   expect(await bundle.sh("stat -c %i /")).toEqual([String(statSync(bundle.rootfs).ino)]);
 });
 
-for (const word of ["private", "slave", "rprivate", "rslave", "unbindable", "shared", "rshared"])
+for (const word of ["private", "slave", "rprivate", "rslave", "unbindable", "runbindable", "shared", "rshared"])
   test(`rootfsPropagation ${word}`, async () => {
     using bundle = new Bundle((spec) => (spec.linux.rootfsPropagation = word as "private"));
     const [root = ""] = await bundle.sh("grep ' / / \\| /[^ ]* / ' /proc/self/mountinfo");
@@ -61,7 +61,7 @@ for (const word of ["private", "slave", "rprivate", "rslave", "unbindable", "sha
       .split(" ")
       .slice(6)
       .map((tag) => tag.split(":")[0]);
-    expect(tags).toEqual({ shared: ["shared"], rshared: ["shared"], unbindable: ["unbindable"] }[word] ?? []);
+    expect(tags).toEqual({ shared: ["shared"], rshared: ["shared"], unbindable: ["unbindable"], runbindable: ["unbindable"] }[word] ?? []);
   });
 
 test("a mount in the container does not reach the host", async () => {
