@@ -6,6 +6,7 @@ import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { field, type HostReader, type IdMapsWanted, readFacts } from "../host/read-facts.ts";
+import { components } from "../linux/components.ts";
 import { usualPath } from "../plan/launch.ts";
 
 /** What depends on the configuration; the other facts are always read. */
@@ -18,6 +19,8 @@ export type FactsAsked = {
   readonly limits: boolean;
   /** There is a user namespace to be made. */
   readonly idMaps?: IdMapsWanted;
+  /** The root folder, and what is mounted in it other than in its usual places, a line each. */
+  readonly places?: string;
   readonly cgroups?: false;
 };
 
@@ -28,12 +31,27 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   for (const part in spec.linux?.resources) if (part !== "devices") limits = true;
   const { uidMappings: uids, gidMappings: gids } = spec.linux ?? {};
   const idMaps = uids === undefined && gids === undefined ? {} : { idMaps: { uids, gids, path: process.env.PATH ?? usualPath } };
-  let knowsHome = false;
-  for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
-  if (knowsHome) return { openFiles, home: undefined, limits, ...idMaps };
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, limits, ...idMaps };
+  const places = placesIn(spec, root);
+  const more = { limits, ...idMaps, ...(places === undefined ? {} : { places }) };
+  let knowsHome = false;
+  for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
+  if (knowsHome) return { openFiles, home: undefined, ...more };
+  return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, ...more };
+}
+
+/** Paths with a line's end in them are left to fail by themselves. */
+function placesIn({ mounts, process }: Spec, root: string): string | undefined {
+  let lines: string | undefined;
+  const add = (destination: string): void => {
+    const place = components(destination).join("/");
+    if (place !== "" && !place.includes("\n")) lines = `${lines ?? root}\n${place}`;
+  };
+  for (const { destination } of mounts ?? [])
+    if (!destination.startsWith("/proc") && !destination.startsWith("/dev") && !destination.startsWith("/sys")) add(destination);
+  if (process !== undefined && process.cwd !== "/") add(process.cwd);
+  return root.includes("\n") ? undefined : lines;
 }
 
 export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
@@ -45,6 +63,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     home: homeFor(asked),
     limits: asked.limits,
     idMaps: asked.idMaps,
+    places: asked.places,
     ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 
@@ -61,6 +80,7 @@ export function watchingReader(seen: Seen[]): HostReader {
     read: (path) => note("read", path, hostReader.read(path)),
     filesystem: (path) => note("filesystem", path, hostReader.filesystem(path)),
     mayWrite: (path) => note("mayWrite", path, hostReader.mayWrite(path)),
+    danglingLinks: (question) => note("danglingLinks", question, hostReader.danglingLinks(question)),
     mayExecute: (path) => note("mayExecute", path, hostReader.mayExecute(path)),
   };
 }

@@ -18,7 +18,11 @@ type Asked = {
 type Made = {
   readonly asked: Asked;
   /** What the facts came from, and they themselves as JSON. */
-  readonly seen: readonly (readonly ["read" | "filesystem" | "mayWrite" | "mayExecute", string, string | number | boolean | null])[];
+  readonly seen: readonly (readonly [
+    "read" | "filesystem" | "mayWrite" | "mayExecute" | "danglingLinks",
+    string,
+    string | number | boolean | null,
+  ])[];
   readonly facts: string;
   readonly home: string | null;
   /** The state that is written first, and the configuration beside it, as JSON. */

@@ -36,6 +36,8 @@ export type HostFacts = {
   readonly inUserNamespace: boolean;
   /** Where newuidmap and newgidmap are; only where an id map is wanted that this user may not write. */
   readonly idMapPrograms?: IdMapPrograms;
+  /** Links of the root folder on the way to mounts that lead nowhere there, and where they lead; none: left out. */
+  readonly danglingLinks?: Readonly<Record<string, string>>;
   readonly cgroups: CgroupFacts;
   /** Folder of all containers' state. */
   readonly stateRoot: string;

@@ -18,6 +18,8 @@ export type HostReader = {
   filesystem(path: string): number | undefined;
   mayWrite(path: string): boolean;
   mayExecute(path: string): boolean;
+  /** Of the root and the paths in it that are the lines of `question`, links that lead nowhere, as JSON; undefined for none. */
+  danglingLinks(question: string): string | undefined;
 };
 
 export type FactsWanted = {
@@ -30,6 +32,8 @@ export type FactsWanted = {
   readonly limits: boolean;
   /** The maps of a new user namespace, and the folders to look for programs in that write what box may not. */
   readonly idMaps?: IdMapsWanted | undefined;
+  /** The root folder and paths in it that are to be made where they are missing, a line each. */
+  readonly places?: string | undefined;
   /** Left out where a process only joins what a container has already. */
   readonly cgroups?: false;
 };
@@ -61,8 +65,14 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
+    ...(wanted.places === undefined ? {} : danglingLinks(reader, wanted.places)),
     ...(uid === 0 || wanted.idMaps === undefined ? {} : idMapPrograms(reader, wanted.idMaps, uid, gid)),
   };
+}
+
+function danglingLinks(reader: HostReader, places: string): Pick<HostFacts, "danglingLinks"> {
+  const found = reader.danglingLinks(places);
+  return found === undefined ? {} : { danglingLinks: JSON.parse(found) as Record<string, string> };
 }
 
 /** Looked for only where there is a map that takes one of them. */

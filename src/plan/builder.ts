@@ -75,10 +75,11 @@ export type Join = {
   readonly inode?: number;
 };
 
-export function newChildVariables(): ChildVariables {
+export function newChildVariables({ danglingLinks }: Partial<HostFacts> = {}): ChildVariables {
   const variables = newVariables();
   return {
     variables,
+    danglingLinks,
     explanation: newBuffer(variables, "explanation", bufferBytes.explanation, undefined, true),
     failedRecord: newSlot(variables, "int", "the failed step", true),
     failedErrno: newSlot(variables, "int", "its errno", true),

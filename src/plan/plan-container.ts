@@ -45,7 +45,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const { id, bundle, spec } = container;
   if ((container.launch ?? foreground).stdio.kind !== "inherit" && container.stdioSteps === undefined)
     throw new Error("plan: stdio without the steps for it");
-  const child = newChildVariables();
+  const child = newChildVariables(facts);
   const { variables } = child;
   const launch = container.launch ?? foreground;
   const path = spec.root?.path ?? "rootfs";

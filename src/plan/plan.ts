@@ -146,6 +146,8 @@ export type SupervisorVariables = {
 
 export type ChildVariables = {
   readonly variables: Variables;
+  /** Links in the root that lead nowhere, and where (HostFacts). */
+  readonly danglingLinks?: Readonly<Record<string, string>> | undefined;
   /** Text about a failure that the child fetched: a mount context's log, or the head of a script. */
   readonly explanation: Buffer;
   /** What an explanation was about: the failed step's record and its errno. */

@@ -83,13 +83,34 @@ export function ensureInRoot(
     const last = depth === parts.length;
     const here = last ? out : newSlot(child.variables, "fd", `/${prefix}`);
     const kindHere = last || kind === "plain folder" ? kind : "folder";
+    const opened = (more?: Pick<StepOptions, "onError">): Step =>
+      openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here, more);
+    const target = kindHere === "plain folder" ? undefined : child.danglingLinks?.[prefix];
     missing.push(
       makeHere(parent, name, prefix, kindHere, origin),
-      openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here),
+      target === undefined
+        ? opened()
+        : opened({ onError: [["ENOENT", [...makeTarget(child, root, prefix, target, kindHere, origin), opened()]]] }),
     );
     parent = here;
   }
   return openInRoot(root, parts.join("/"), kind, origin, why, out, { ok, onError: [["ENOENT", missing]] });
+}
+
+/** What the link `/var/run` leads to, made so that it leads somewhere; it is opened by the link all the same, in case that has changed. */
+function makeTarget(
+  child: ChildVariables,
+  root: Slot<"fd">,
+  link: string,
+  target: string,
+  kind: Exclude<Kind, "any">,
+  origin: string,
+): readonly Step[] {
+  const made = newSlot(child.variables, "fd", `/${target}, where /${link} leads`);
+  return [
+    ensureInRoot({ ...child, danglingLinks: undefined }, root, target, kind, origin, made),
+    step("close", [made], origin, `/${link} leads there now`),
+  ];
 }
 
 const exists: ErrorTable = [["EEXIST", []]];

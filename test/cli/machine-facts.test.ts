@@ -14,6 +14,7 @@ const reader = (more: Readonly<Record<string, string>> = {}, v2 = true): HostRea
   filesystem: () => (v2 ? filesystemMagic.CGROUP2_SUPER_MAGIC : undefined),
   mayWrite: () => true,
   mayExecute: () => true,
+  danglingLinks: () => undefined,
 });
 
 test("memory, processors and cgroup v2", () =>

@@ -42,6 +42,7 @@ const reader = ({ files = {}, cgroups, writable = [], executable = [] }: Host): 
   filesystem: (path) => (path === "/sys/fs/cgroup" ? cgroups : undefined),
   mayWrite: (path) => writable.includes(path),
   mayExecute: (path) => executable.includes(path),
+  danglingLinks: (question) => (question.includes("/link") ? JSON.stringify({ [question.split("\n")[1] ?? ""]: "run" }) : undefined),
 });
 const wanted: FactsWanted = {
   machine: "x64",
@@ -52,6 +53,13 @@ const wanted: FactsWanted = {
   limits: false,
 };
 const v2 = filesystemMagic.CGROUP2_SUPER_MAGIC;
+
+test("links on the way to mounts that lead nowhere are looked for where there are such mounts", () => {
+  const files = { "/proc/self/status": "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n" };
+  const links = (places: string | undefined): HostFacts["danglingLinks"] =>
+    readFacts(reader({ files }), { ...wanted, places }).danglingLinks;
+  expect([links(undefined), links("/root\nplain"), links("/root\nvar/link")]).toEqual([undefined, undefined, { "var/link": "run" }]);
+});
 
 test("programs for id maps are looked for where a user wants a map that takes them", () => {
   const own = [{ containerID: 0, hostID: 1000, size: 1 }];

@@ -1,7 +1,7 @@
 // Mounts: the default ones beside runc's, then options, binds and places that are hard to reach.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../src/config/spec.ts";
 import { Bundle, execute, linesOf, testWith } from "./harness.ts";
 
@@ -235,6 +235,38 @@ test("a destination through links stays in the root", async () => {
   symlinkSync("/../../../../var", `${bundle.rootfs}/etc/out`);
   expect(await bundle.sh("grep -c ' /var/inside ' /proc/self/mountinfo")).toEqual(["1"]);
   expect(existsSync("/var/inside")).toBe(false);
+});
+
+test("behind a link that leads nowhere yet, what it leads to is made: inside of the root, each time that it is missing", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.mounts.push(
+      { destination: "/var/run/secrets/one", type: "tmpfs", source: "tmpfs" },
+      { destination: "/var/run/secrets/two", type: "tmpfs", source: "tmpfs" },
+      { destination: "/etc/resolv.conf", type: "bind", source: "names", options: ["bind", "ro"] },
+    );
+    spec.process.cwd = "/work";
+  });
+  mkdirSync(`${bundle.rootfs}/var`);
+  symlinkSync("/../../run", `${bundle.rootfs}/var/run`);
+  symlinkSync("../box-test-resolve/stub.conf", `${bundle.rootfs}/etc/resolv.conf`);
+  symlinkSync("deep/er", `${bundle.rootfs}/work`);
+  writeFileSync(`${bundle.folder}/names`, "nameserver 192.0.2.1\n");
+  const script = "pwd; cat /etc/resolv.conf; cut -d' ' -f5 /proc/self/mountinfo | grep -e run -e resolve";
+  // Also with a program that is kept.
+  for (let run = 0; run < 4; run++) {
+    expect(await bundle.sh(script)).toEqual([
+      "/deep/er",
+      "nameserver 192.0.2.1",
+      "/run/secrets/one",
+      "/run/secrets/two",
+      "/box-test-resolve/stub.conf",
+    ]);
+    for (const made of ["run", "box-test-resolve", "deep"]) {
+      expect(existsSync(`${bundle.rootfs}/${made}`)).toBe(true);
+      rmSync(`${bundle.rootfs}/${made}`, { recursive: true });
+    }
+  }
+  expect(existsSync("/box-test-resolve")).toBe(false);
 });
 
 test("a later mount covers an earlier one", async () => {

@@ -164,14 +164,30 @@ refused(
   `box: mounts[7]: cannot open /etc/passwd in the container's root: ${openFolder("etc/passwd")}: ENOTDIR (not a directory)`,
 );
 refused(
-  "a destination behind a link that leads nowhere",
+  "a destination behind a link of another mount that leads nowhere",
   async (bundle) => {
-    symlinkSync("/nowhere", `${bundle.rootfs}/link`);
+    mkdirSync(`${bundle.folder}/data`);
+    symlinkSync("/nowhere", `${bundle.folder}/data/link`);
+    return await changed((spec) =>
+      spec.mounts.push(
+        { destination: "/mnt", type: "bind", source: "data", options: ["bind"] },
+        { destination: "/mnt/link/x", type: "tmpfs", source: "tmpfs" },
+      ),
+    )(bundle);
+  },
+  FAILED,
+  `box: mounts[8]: cannot open /mnt/link in the container's root: ${openFolder("mnt/link")}: ENOENT (no such file or directory)`,
+  "hint: there is a symbolic link in it that leads nowhere in the container's root",
+);
+refused(
+  "a destination behind a link to itself",
+  async (bundle) => {
+    symlinkSync("link", `${bundle.rootfs}/link`);
     return await withMount({ destination: "/link/x", type: "tmpfs", source: "tmpfs" })(bundle);
   },
   FAILED,
-  `box: mounts[7]: cannot open /link in the container's root: ${openFolder("link")}: ENOENT (no such file or directory)`,
-  "hint: there is a symbolic link in it that leads nowhere in the container's root",
+  `box: mounts[7]: cannot open /link/x in the container's root: ${openFolder("link/x")}: ELOOP (too many levels of symbolic links)`,
+  "hint: it has too many links in it, or one of the kernel's such as /proc/self/fd, which box never follows",
 );
 refused(
   "a host name that is too long for the kernel",

@@ -280,6 +280,7 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   gid: fc.constantFrom(0, 1000),
   ignoredSignals: some([1, 13, 25, 33]),
   boundingSet: some(plainFacts.boundingSet),
+  danglingLinks: fc.constantFrom<Record<string, string>>({}, { data: "srv/data" }, { a: "run", "data/a": "b/c", etc: "e" }),
   idMapPrograms: fc.constant({ newuidmap: "/usr/bin/newuidmap", newgidmap: "/usr/bin/newgidmap" }),
   cgroups: fc.constantFrom(...Object.values(cgroupLayouts)),
   stateRoot: fc.constant("/run/box"),

@@ -4,7 +4,7 @@ import { newChildVariables } from "../../src/plan/builder.ts";
 import { branches } from "../../src/plan/print-plan.ts";
 import { ensureInRoot, type Kind } from "../../src/plan/steps.ts";
 import { printStep } from "../../src/tape/print.ts";
-import { newSlot } from "../../src/tape/step.ts";
+import { newSlot, type Step } from "../../src/tape/step.ts";
 
 function parts(path: string, ...expected: string[]): void {
   test(`components of ${JSON.stringify(path)}`, () => expect(components(path)).toEqual(expected));
@@ -48,6 +48,35 @@ ensures(
    mknodat(/a, "f", 0100644, makedev(0, 0))
    openat2(root, "a/f", {flags: O_PATH, resolve: IN_ROOT|NO_MAGICLINKS}) → out`,
 );
+test("behind a link that is known to lead nowhere: what it leads to, once the link is met, and then by the link", () => {
+  const child = newChildVariables({ danglingLinks: { "var/run": "run/x", "etc/other": "o" } });
+  const slot = (name: string) => newSlot(child.variables, "fd", name);
+  const one = ensureInRoot(child, slot("root"), "/var/run/f", "file", "test", slot("out"));
+  const lines = (steps: readonly Step[], depth = 0): string[] =>
+    steps.flatMap((step) => {
+      const shown = `${step.call} ${step.args
+        .slice(0, 2)
+        .map((arg) => (typeof arg === "object" && arg !== null && "slot" in arg ? arg.slot : arg))
+        .join(" ")}`;
+      return [" ".repeat(depth) + shown, ...branches(step).flatMap(({ steps: more }) => lines(more, depth + 1))];
+    });
+  expect(lines([one])).toEqual([
+    "openat2 root var/run/f",
+    " mkdirat root var",
+    " openat2 root var",
+    " mkdirat /var run",
+    " openat2 root var/run",
+    "  openat2 root run/x",
+    "   mkdirat root run",
+    "   openat2 root run",
+    "   mkdirat /run x",
+    "   openat2 root run/x",
+    "  close /run/x, where /var/run leads",
+    "  openat2 root var/run",
+    " mknodat /var/run f",
+    " openat2 root var/run/f",
+  ]);
+});
 ensures(
   "a plain folder: no link on the way",
   "/proc",
