@@ -1,7 +1,7 @@
 // Limits on a container's resources, in the files of its cgroups and in what its processes meet.
 
 import { expect } from "bun:test";
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import type { Resources } from "../../src/config/spec.ts";
 import {
   asUser,
@@ -239,6 +239,45 @@ testAsUser("a user who may make no cgroup goes without limits, and is told so", 
   const { exitCode, stdout, stderr } = await bundle.box(["plan", bundle.id], { before: asUser });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   for (const field of dropped) expect(stdout).toContain(`note: linux.resources.${field}: dropped: ${problem}\n`);
+});
+
+testWith(
+  "setpriv",
+  "user namespaces for users",
+  "huge pages in cgroup v2",
+)("a user to whom one controller was delegated has its limits, and no others", async () => {
+  using bundle = withLimits({ hugepageLimits: [{ pageSize: "2MB", limit: 2097152 }], pids: { limit: 5 } });
+  bundle.change((spec) => {
+    spec.linux.namespaces = (["mount", "pid", "user", "cgroup"] as const).map((type) => ({ type }));
+    Object.assign(spec, { hostname: undefined });
+    spec.linux.uidMappings = spec.linux.gidMappings = [{ containerID: 0, hostID: userId, size: 1 }];
+    spec.mounts = [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/mnt", type: "cgroup2", source: "cgroup2" },
+    ];
+    spec.linux.maskedPaths = spec.linux.readonlyPaths = [];
+    spec.process.args = ["sh", "-c", "cat /mnt/hugetlb.2MB.max; grep ^0:: /proc/self/cgroup"];
+  });
+  bundle.giveTo(userId);
+  const [mine, there] = [`/sys/fs/cgroup/${bundle.id}`, `/sys/fs/cgroup/unified/${bundle.id}`];
+  const delegate = `echo +hugetlb > /sys/fs/cgroup/cgroup.subtree_control && mkdir -p ${mine}/own && chown -R ${userId} ${mine} && echo $$ > ${mine}/own/cgroup.procs && exec "$@"`;
+  const before = [...inLayout("v2"), "sh", "-c", delegate, "sh", ...asUser];
+  const problem = "needs the pids controller, which was not delegated to this user";
+  try {
+    expect(await bundle.box(["run", bundle.id], { before })).toEqual({
+      exitCode: 0,
+      stdout: "2097152\n0::/\n",
+      stderr: `box: warning: linux.resources.pids.limit: there is no such limit: it ${problem}\n`,
+    });
+    const { stdout } = await bundle.box(["plan", bundle.id], { before });
+    expect(linesOf(stdout).filter((line) => line.startsWith("note: linux.resources."))).toEqual([
+      `note: linux.resources.hugepageLimits[0]: delegated: set in this user's ${mine}/${bundle.id}`,
+      `note: linux.resources.pids.limit: dropped: ${problem}`,
+    ]);
+    expect(readdirSync(there, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))).toEqual(["own"]);
+  } finally {
+    for (const folder of [`${there}/own`, there]) rmdirSync(folder);
+  }
 });
 
 test("what is limited is said in the plan, and needs nothing to be required", async () => {
