@@ -11,6 +11,7 @@ import { readYaml } from "./config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "./config/yaml-rules.ts";
 import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
+import { agentSteps } from "./plan/agent.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
 import { listSteps as list, type PlannedStep } from "./plan/print-plan.ts";
@@ -63,7 +64,8 @@ export type PlanOptions = {
 export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
   const profile = spec.linux?.seccomp;
   if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot }, host);
-  const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
+  const filter = compileSeccomp(profile, host.machine);
+  const seccomp = { ...filter, early: allows(profile, callsOfInit), ...(filter.listens ? { agent: agentSteps } : {}) };
   return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
 }
 

@@ -11,6 +11,7 @@ import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { SeccompFilter } from "../plan/builder.ts";
 import type { Launch } from "../plan/launch.ts";
 import { type Exec, planExec } from "../plan/plan-exec.ts";
 import { isTapped, type State } from "../state/state.ts";
@@ -80,14 +81,14 @@ export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedE
   const init = handleOn(state);
   const wanted: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
   const facts = factsFor(wanted, stateRoot);
-  const seccomp = readKeptFilter(folder, state);
+  const seccomp = await withAgent(readKeptFilter(folder, state));
   return { exec: { id, bundle: state.bundle, spec, process, seccomp, init, launch }, facts, state, stateRoot, way };
 }
 
 /** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */
 async function start(asked: AskedExec, cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> {
   const { program, keep } = programOf(asked, cgroups);
-  const started = await startExec(program);
+  const started = await startExec(program, { state: asked.state, spec: asked.exec.spec });
   keep();
   return started;
 }
@@ -111,6 +112,12 @@ export function programOf(
   // What box's tape writes is part of it.
   const box = found === "marked" ? compiled.box.image.slice() : undefined;
   return { program, keep: () => keepExec(place, found, compiled, box) };
+}
+
+/** With the steps for an agent where the filter asks one. */
+async function withAgent(filter: SeccompFilter | undefined): Promise<SeccompFilter | undefined> {
+  if (filter === undefined || !filter.flags.includes("SECCOMP_FILTER_FLAG_NEW_LISTENER")) return filter;
+  return { ...filter, agent: (await import("../plan/agent.ts")).agentSteps };
 }
 
 async function changedByPlugins(state: State, stateRoot: string, asked: Process): Promise<Process> {

@@ -117,7 +117,9 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
   const { seccomp } = linux;
-  return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
+  const filter = locating(locate, () => compileSeccomp(seccomp, machine));
+  const agent = filter.listens ? { agent: (await import("../plan/agent.ts")).agentSteps } : {};
+  return { ...filter, early: allows(seccomp, callsOfInit), ...agent };
 }
 
 async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {

@@ -5,7 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { joinPath } from "./faults.ts";
 import { isObject } from "./rule.ts";
-import type { Namespace, SeccompRule, Spec } from "./spec.ts";
+import type { Namespace, Spec } from "./spec.ts";
 
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
 type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
@@ -30,15 +30,7 @@ export function checkSupported(spec: Spec): void {
   const faults: ConfigFault[] = [];
   refuseIn(refusals, spec, "", faults);
   refuseNamespaces(spec.linux?.namespaces ?? [], faults);
-  refuseAgents(spec.linux?.seccomp?.syscalls ?? [], faults);
   if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
-}
-
-/** Whoever is asked about a system call would have to get the descriptor to answer by. */
-function refuseAgents(rules: readonly SeccompRule[], faults: ConfigFault[]): void {
-  for (let index = 0; index < rules.length; index++)
-    if (rules[index]?.action === "SCMP_ACT_NOTIFY")
-      faults.push({ path: `linux.seccomp.syscalls[${index}].action`, problem: `"SCMP_ACT_NOTIFY" is ${notYet}` });
 }
 
 function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[]): void {

@@ -16,6 +16,7 @@ export const sectionNames = [
   "writeIdMaps",
   "runtimeHooks",
   "record",
+  "agent",
   "release",
   "report",
   "waitHere",
@@ -60,6 +61,8 @@ export type BoxTape = Tape<
   | "keptStateFolder"
   | "keptBox"
   | "keptTerminal"
+  | "agentState"
+  | "agentStateLength"
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;
@@ -161,6 +164,9 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     keptStateFolder: at(box.kept.stateFolder),
     keptBox: at(box.kept.box),
     keptTerminal: at(box.kept.terminal),
+    // 0: there is no agent.
+    agentState: box.agent.state === undefined ? 0 : at(box.agent.state.address),
+    agentStateLength: box.agent.state === undefined ? 0 : at(box.agent.state.length),
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
   const poststart = encoded.entries.slice(sectionNames.length);

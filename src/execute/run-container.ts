@@ -106,6 +106,10 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   if (between.prestart !== undefined) await between.prestart(state);
   setHookState(run, state, "created");
   setBytes(run, "pidText", "pidTextLength", encoder.encode(String(pid)));
+  if (placeOf(run, "agentState") !== 0) {
+    const { setAgentState } = await import("./agent-state.ts");
+    setAgentState(run, pid, { ...state, status: "creating" }, JSON.parse(config));
+  }
   runSection(run, "release");
   if (way !== "created") throwSilentDeath(run);
   runSection(run, "report");

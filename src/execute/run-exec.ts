@@ -1,8 +1,10 @@
 // Runs the compiled plan of one more process in a container that runs: until its execve, and in the foreground until its
 // end, for which box becomes the supervisor when it takes long.
 
+import type { Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { signalName } from "../linux/signals.ts";
+import type { State } from "../state/state.ts";
 import { STATUS_BYTES } from "../tape/layout.ts";
 import type { Program } from "./compile.ts";
 import { endChild } from "./end-child.ts";
@@ -23,12 +25,15 @@ import {
   word,
 } from "./tape-run.ts";
 
+/** The container that it is for. */
+export type ExecIn = { readonly state: State; readonly spec: Spec };
+
 /** Starts the process. On a failure nothing of it is left, and the one error is thrown. */
-export async function startExec(program: Program): Promise<Run> {
+export async function startExec(program: Program, container: ExecIn): Promise<Run> {
   const run: Run = { program, alive: [], page: undefined };
   libc.loadTape(program.compiled.box.image);
   try {
-    start(run);
+    await start(run, container);
   } catch (error) {
     endChildren(run);
     throw await inWords(error, program);
@@ -36,7 +41,7 @@ export async function startExec(program: Program): Promise<Run> {
   return run;
 }
 
-function start(run: Run): void {
+async function start(run: Run, { state, spec }: ExecIn): Promise<void> {
   setBytes(run, "stage", "stageLength", libc.stage.elf);
   setBytes(run, "tape", "tapeLength", run.program.compiled.child.image);
   runSection(run, "prepare");
@@ -50,6 +55,12 @@ function start(run: Run): void {
   runSection(run, "record");
   setBytes(run, "pidText", "pidTextLength", encoder.encode(String(pid)));
   waitFor(run, "line");
+  if (placeOf(run, "agentState") !== 0) {
+    const { setAgentState } = await import("./agent-state.ts");
+    setAgentState(run, pid, { ...state, status: "running" }, spec);
+    runSection(run, "agent");
+    waitFor(run, "line");
+  }
   runSection(run, "release");
   throwSilentDeath(run);
   runSection(run, "report");

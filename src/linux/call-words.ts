@@ -112,6 +112,7 @@ export const callWords: Readonly<Record<CallName, Words>> = {
   execveat: { does: "becomes another program, from an open file", args: ["dirfd", "path", "argv", "envp", "flags"] },
   statx: { does: "says what a file is", args: ["dirfd", "path", "flags", "mask", "statxbuf"] },
   execve: { does: "becomes another program", args: ["path", "argv", "envp"] },
+  exit: { does: "ends the thread", args: ["status"] },
   exit_group: { does: "ends the process", args: ["status"] },
   fstatfs: { does: "says what filesystem an open file is in", args: ["fd", "buf"], page: "statfs" },
   statfs: { does: "says what filesystem a path is in", args: ["path", "buf"] },

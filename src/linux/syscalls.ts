@@ -122,6 +122,7 @@ export const syscalls = {
   execveat: call(322, 281, "fd", "string", "argv", "argv", "flags:AT"),
   statx: call(332, 291, "fd", "string", "flags:AT", "flags:STATX", "pointer"),
   execve: call(59, 221, "string", "argv", "argv"),
+  exit: call(60, 93, "int"),
   exit_group: call(231, 94, "int"),
   fstatfs: call(138, 44, "fd", "pointer"),
   statfs: call(137, 43, "string", "pointer"),

@@ -57,6 +57,7 @@ export function newBoxVariables(): BoxVariables {
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
     stdio: { given: {}, handed: [] },
+    agent: {},
     joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),
     kept: {
@@ -388,6 +389,7 @@ export function release(building: Building, box: BoxVariables): Step[] {
         ["ECONNRESET", []],
       ],
     }),
+    ...(building.seccomp?.agent?.tellAgent(building, box) ?? []),
     step("read", [box.sync, address(box.reply), 1], "box", why, {
       onError: [["ECONNRESET", []]],
       ...(created ? { expect: { value: 1, refused: "init ended before" } } : {}),

@@ -7,6 +7,7 @@ import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
+import type { AgentSteps } from "./agent.ts";
 import { newHookReport } from "./hooks.ts";
 import type { Handed, Launch } from "./launch.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
@@ -57,6 +58,8 @@ export type SeccompFilter = {
   readonly early?: boolean;
   /** What of the profile does not apply here, and why. */
   readonly notes: readonly string[];
+  /** With SECCOMP_FILTER_FLAG_NEW_LISTENER: the steps by which an agent gets the listener (agent.ts). */
+  readonly agent?: AgentSteps;
 };
 
 /** What becomes of each namespace type: made new, joined by path, or the host's. */

@@ -193,6 +193,7 @@ function planProcess(building: Building, init: Process): Parts {
   }
   const attempt = start?.attempt(programOrigin, execution(spec)) ?? [];
   const early = process.isFilteredEarly(building);
+  const agent = building.seccomp?.agent?.planAgentOfInit(building);
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
     [
@@ -201,11 +202,12 @@ function planProcess(building: Building, init: Process): Parts {
       [
         ...(init.terminal === true ? takeTerminal(building) : []),
         ...closeDescriptors(handed, launch.preserveFds),
+        ...(agent === undefined ? [] : agent.thread),
         ...process.becomeProcess(building, init),
         ...process.findProgram(building, init),
         // Nothing can be noted once system calls are filtered, so the program's name is noted before.
         ...(early ? attempt : []),
-        ...process.filterEarly(building, init),
+        ...process.filterEarly(building, init, agent),
       ],
     ],
     ["wait for start", "init", waitForStart(building)],
@@ -214,8 +216,8 @@ function planProcess(building: Building, init: Process): Parts {
       "program",
       "init",
       [
-        ...(early ? [] : attempt),
-        ...(early ? [] : process.filterSystemCalls(building, start?.explain)),
+        ...(early && hooks.length === 0 ? [] : attempt),
+        ...(early ? [] : process.filterSystemCalls(building, agent, start?.explain)),
         process.executeProgram(building, init, start?.explain),
       ],
     ],

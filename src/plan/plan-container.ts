@@ -93,6 +93,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(building, own)),
+    agent: section("tell the agent", []),
     poststartHooks: sectionsOf("hooks once it runs", box.poststartHooks(building, own)),
     report: section("tell its pid", box.report(building, own)),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.becomeSupervisor(building, own) : []),

@@ -39,7 +39,7 @@ export type Exec = {
 
 export function planExec(exec: Exec, facts: HostFacts): Plan {
   const child = newChildVariables();
-  const { launch } = exec;
+  const { launch, seccomp } = exec;
   const terminal = exec.process.terminal === true;
   const building = buildingOf(exec, facts, child);
   const own = box.newBoxVariables();
@@ -59,6 +59,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     writeIdMaps: none,
     runtimeHooks: none,
     record: section("terminal", terminal ? [...receiveTerminal(building, own), letGoOn(own)] : []),
+    agent: section("tell the agent", seccomp?.agent?.tellAgent(building, own) ?? []),
     becomeSupervisor: section("box becomes the supervisor", supervised ? supervisor.keepForSupervisor(building, own) : []),
     release: section("wait for execve", release(own)),
     poststartHooks: [],
@@ -159,6 +160,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const join = step("setns", [handed.init, flags], origin, "join the container's namespaces");
   const begin = step("getpid", [], "box", "begin as a process of the container", { label: "init" });
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
+  const agent = building.seccomp?.agent?.planAgentOfInit(building);
   const sections = [
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", [
@@ -182,10 +184,11 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     section("process", "init", [
       ...(init.terminal === true ? takeTerminal(building) : []),
       ...closeDescriptors(handed, launch.preserveFds),
+      ...(agent === undefined ? [] : agent.thread),
       ...process.becomeProcess(building, init),
       ...process.findProgram(building, init),
     ]),
-    section("program", "init", [...process.filterSystemCalls(building), process.executeProgram(building, init)]),
+    section("program", "init", [...process.filterSystemCalls(building, agent), process.executeProgram(building, init)]),
   ];
   const out: Section[] = [];
   for (const one of sections) if (one.steps.length > 0) out.push(one);

@@ -40,6 +40,8 @@ export type Plan = {
   readonly record: Section;
   readonly becomeSupervisor: Section;
   readonly release: Section;
+  /** For exec: how an agent of system calls is told; empty without. A container's is told in `release`. */
+  readonly agent: Section;
   /** One for each hook, once the user's process runs: when one fails, the others run all the same. */
   readonly poststartHooks: readonly Section[];
   /** What is told to whoever asked for it: pid and pidfd. */
@@ -102,6 +104,8 @@ export type BoxVariables = {
   readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
   readonly hook: HookReport;
   readonly stdio: BoxStdio;
+  /** What an agent of system calls is told, filled while the plan is made. */
+  readonly agent: { state?: Bytes };
   /** For exec: the container's init. */
   readonly joins: Slot<"fd">;
   /** The kernel's reasons for refusing the filter of devices, a text. */

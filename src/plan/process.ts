@@ -18,6 +18,7 @@ import {
   slotIn,
   step,
 } from "../tape/step.ts";
+import type { AgentOfInit } from "./agent.ts";
 import type { Building } from "./builder.ts";
 import { mapsGroupsByProgram } from "./id-maps.ts";
 import { statxOffset } from "./masks.ts";
@@ -284,30 +285,39 @@ type Explained = Pick<StepOptions, "explain">;
  * The last but one: from here on only what the filter allows can be called. Without no_new_privs it takes CAP_SYS_ADMIN
  * (seccomp(2)), which setCapabilities left for this; execve takes it away again, since it is neither inheritable nor ambient.
  */
-export function filterSystemCalls({ seccomp, child, notes }: Building, more?: Explained): Step[] {
+export function filterSystemCalls({ seccomp, child, notes }: Building, agent: AgentOfInit | undefined, more?: Explained): Step[] {
   if (seccomp === undefined) return [];
   notes.push(...seccomp.notes);
   const filter = newBuffer(child.variables, "filter of system calls", seccomp.filter.length, seccomp.filter);
   const program: Struct = { struct: "sock_fprog", len: seccomp.filter.length / 8, filter };
-  return [step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", more)];
+  const load = (result?: Pick<StepOptions, "out">): Step =>
+    step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", {
+      ...more,
+      ...result,
+    });
+  return agent === undefined ? [load()] : [load({ out: agent.listener }), ...agent.wait];
 }
 
 /**
  * The filter before init waits for start, which may be long: else it would stand there without one and with a capability that
  * the configuration does not give, for whoever may trace it. Empty where the filter does not allow what init does afterwards.
  */
-export function filterEarly(building: Building, process: Process): Step[] {
+export function filterEarly(building: Building, process: Process, agent: AgentOfInit | undefined): Step[] {
   if (!isFilteredEarly(building)) return [];
   const more = filterTakes(building, process);
   return [
-    ...filterSystemCalls(building),
+    ...filterSystemCalls(building, agent),
     ...(more.length === 0 ? [] : [setSets(process.capabilities, [], "give up what the filter took")]),
   ];
 }
 
-/** Hooks that init runs make more calls than a profile needs to allow. */
+/**
+ * Hooks that init runs make more calls than a profile needs to allow. An agent can only be told as long as box is there, so
+ * then the filter must allow all of that, or the agent, as with runc.
+ */
 export const isFilteredEarly = ({ seccomp, launch, spec }: Building): boolean =>
-  launch.way === "created" && seccomp?.early === true && (spec.hooks?.startContainer ?? []).length === 0;
+  launch.way === "created" &&
+  (seccomp?.agent !== undefined || (seccomp?.early === true && (spec.hooks?.startContainer ?? []).length === 0));
 
 /**
  * Becomes the program. If execve says ENOENT, the file is there and something that it names is not, so the head of the

@@ -3,6 +3,7 @@
 
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
+import type { Bytes } from "./plan.ts";
 
 /** A message that carries one descriptor beside its text: the struct msghdr, and where the descriptor stands in it. */
 export type DescriptorMessage = { readonly message: Buffer; readonly descriptor: Slot<"int"> };
@@ -15,17 +16,32 @@ const SCM_RIGHTS = 1;
 
 /** To send: the descriptor has to be put in its place first. */
 export function messageToSend(variables: Variables, text: string): DescriptorMessage {
-  const control = new Uint8Array(new Uint32Array([CONTROL_LENGTH, 0, SOL_SOCKET, SCM_RIGHTS, 0, 0]).buffer);
-  return messageOf(variables, new TextEncoder().encode(text), text.length, newBuffer(variables, "control", CONTROL_BYTES, control));
+  const control = newBuffer(variables, "control", CONTROL_BYTES, controlToSend());
+  return messageOf(variables, new TextEncoder().encode(text), text.length, control);
 }
 
-/** To receive into: one byte of text and one descriptor. */
+const controlToSend = (): Uint8Array => new Uint8Array(new Uint32Array([CONTROL_LENGTH, 0, SOL_SOCKET, SCM_RIGHTS, 0, 0]).buffer);
+
+/** To receive into: one byte of text and one descriptor, which stays −1 when a message comes without. */
 export const messageToReceive = (variables: Variables): DescriptorMessage =>
-  messageOf(variables, undefined, 1, newBuffer(variables, "control", CONTROL_BYTES));
+  messageOf(variables, undefined, 1, newBuffer(variables, "control", CONTROL_BYTES, nothingReceived()));
+
+const nothingReceived = (): Uint8Array => new Uint8Array(new Int32Array([0, 0, 0, 0, -1, 0]).buffer);
+
+/** The same for a text that TypeScript puts in: where its address and its length go. */
+export function messageToFill(variables: Variables): DescriptorMessage & { readonly text: Bytes } {
+  const vector = newBuffer(variables, "iovec", structFields.iovec.bytes);
+  const text = { address: slotIn("int", vector, 0, "the text"), length: slotIn("int", vector, 8, "its length") };
+  return { ...messageAround(variables, vector, newBuffer(variables, "control", CONTROL_BYTES, controlToSend())), text };
+}
 
 function messageOf(variables: Variables, text: Uint8Array | undefined, length: number, control: Buffer): DescriptorMessage {
   const bytes = newBuffer(variables, "text of the message", (length + 7) & ~7, text);
   const vector = newBuffer(variables, "iovec", structFields.iovec.bytes, { struct: "iovec", iov_base: bytes, iov_len: length });
+  return messageAround(variables, vector, control);
+}
+
+function messageAround(variables: Variables, vector: Buffer, control: Buffer): DescriptorMessage {
   const message = newBuffer(variables, "msghdr", structFields.msghdr.bytes, {
     struct: "msghdr",
     msg_iov: vector,

@@ -2,7 +2,7 @@
 // that has a profile. Its instructions are made in write-filter.ts from what answers.ts makes of the rules; the plan loads them.
 
 import { show } from "../config/faults.ts";
-import type { Seccomp } from "../config/spec.ts";
+import type { Seccomp, SeccompAction, SeccompRule } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import type { Flag } from "../linux/flags.ts";
 import type { Machine } from "../linux/syscalls.ts";
@@ -19,7 +19,7 @@ export type CompiledSeccomp = {
   readonly flags: readonly Flag<"SECCOMP_FILTER">[];
   /** What the profile says and the filter cannot: a sentence each. */
   readonly notes: readonly string[];
-  /** Loading the filter makes a descriptor for an agent: a rule has SCMP_ACT_NOTIFY. */
+  /** Loading the filter makes a descriptor for an agent, its listener: a rule has SCMP_ACT_NOTIFY. */
   readonly listens: boolean;
 };
 
@@ -28,6 +28,7 @@ export function compileSeccomp(seccomp: Seccomp, machine: Machine): CompiledSecc
   const remarks: Remarks = { notes: [], faults: [] };
   const abis = readAbis(seccomp.architectures ?? [], machine, remarks);
   const listens = checkListener(seccomp, remarks);
+  checkErrnos(seccomp, remarks);
   const flags = readFlags(seccomp.flags, listens, remarks);
   const answers = readAnswers(seccomp, abis, readPackedNumbers(machine), remarks);
   if (remarks.faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults: remarks.faults });
@@ -37,27 +38,44 @@ export function compileSeccomp(seccomp: Seccomp, machine: Machine): CompiledSecc
 const NOTIFY = "SCMP_ACT_NOTIFY";
 
 /**
- * Whether the filter asks an agent. The descriptor to ask it by goes to the agent after the filter is loaded, by a message
- * that no rule may hold up: so neither the default action nor `write` can wait for it, as for runc.
+ * Whether the filter asks an agent. It may about any call, as the agent is told before init makes one under the filter
+ * (src/plan/agent.ts).
  */
-function checkListener({ defaultAction, syscalls = [], listenerPath }: Seccomp, to: Remarks): boolean {
-  if (defaultAction === NOTIFY)
-    to.faults.push({ path: "linux.seccomp.defaultAction", problem: `cannot be ${NOTIFY}: nobody could tell the agent` });
-  let listens = false;
-  for (let rule = 0; rule < syscalls.length; rule++) {
-    const { action, names } = syscalls[rule] as { action: string; names: string[] };
-    if (action !== NOTIFY) continue;
-    listens = true;
-    const write = names.indexOf("write");
-    if (write >= 0)
-      to.faults.push({
-        path: `linux.seccomp.syscalls[${rule}].names[${write}]`,
-        problem: `cannot be "write" with ${NOTIFY}: nobody could tell the agent`,
-      });
-  }
-  if (listens && listenerPath === undefined)
-    to.faults.push({ path: "linux.seccomp.listenerPath", problem: `is missing: ${NOTIFY} needs the socket of an agent` });
+function checkListener({ defaultAction, syscalls = [], listenerPath, listenerMetadata }: Seccomp, to: Remarks): boolean {
+  let listens = defaultAction === NOTIFY;
+  for (let rule = 0; rule < syscalls.length; rule++) if (syscalls[rule]?.action === NOTIFY) listens = true;
+  const path = "linux.seccomp.listenerPath";
+  if (listenerPath === undefined) {
+    if (listens) to.faults.push({ path, problem: `is missing: ${NOTIFY} needs the socket of an agent` });
+    if (listenerMetadata !== undefined)
+      to.faults.push({ path: "linux.seccomp.listenerMetadata", problem: "is for an agent, and there is no linux.seccomp.listenerPath" });
+  } else if (!listens) to.notes.push(`${path} does not apply: no rule has ${NOTIFY}.`);
+  else if (new TextEncoder().encode(listenerPath).length > SOCKET_PATH_MAX)
+    to.faults.push({ path, expected: `a path of at most ${SOCKET_PATH_MAX} bytes, as sockets have`, got: show(listenerPath) });
   return listens;
+}
+
+/** sun_path of 108 bytes, with its end (unix(7)). */
+const SOCKET_PATH_MAX = 107;
+
+/** Data of SECCOMP_RET_ERRNO above this is taken for it (linux/err.h, MAX_ERRNO). */
+const ERRNO_MAX = 4095;
+
+/** The spec has an errno refused where the action knows none. */
+function checkErrno(action: SeccompAction, errnoRet: number | undefined, path: string, to: Remarks): void {
+  if (errnoRet === undefined) return;
+  if (action !== "SCMP_ACT_ERRNO" && action !== "SCMP_ACT_TRACE")
+    to.faults.push({ path, problem: `is not for ${action}, which returns no errno` });
+  else if (action === "SCMP_ACT_ERRNO" && errnoRet > ERRNO_MAX)
+    to.faults.push({ path, expected: `an errno up to ${ERRNO_MAX}`, got: show(errnoRet) });
+}
+
+function checkErrnos({ defaultAction, defaultErrnoRet, syscalls = [] }: Seccomp, to: Remarks): void {
+  checkErrno(defaultAction, defaultErrnoRet, "linux.seccomp.defaultErrnoRet", to);
+  for (let rule = 0; rule < syscalls.length; rule++) {
+    const { action, errnoRet } = syscalls[rule] as SeccompRule;
+    if (errnoRet !== undefined) checkErrno(action, errnoRet, `linux.seccomp.syscalls[${rule}].errnoRet`, to);
+  }
 }
 
 const LISTENER = "SECCOMP_FILTER_FLAG_NEW_LISTENER";

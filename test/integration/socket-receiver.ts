@@ -44,15 +44,24 @@ export class SocketReceiver implements Disposable {
     if (bound !== 0 || libc.symbols.listen(this.#listening, 5) !== 0) throw new Error(`cannot listen at ${path}`);
   }
 
-  /** One connection, one message, one descriptor. */
+  /** A connection that somebody has made, negative if nobody has. */
+  accept(): number {
+    return libc.symbols.accept4(this.#listening, null, null, SOCK_NONBLOCK_CLOEXEC);
+  }
+
+  /** One connection, one descriptor in its first message, and all text up to its end. */
   async receive(): Promise<Received> {
     let connection = -1;
     await until(() => {
-      connection = libc.symbols.accept4(this.#listening, null, null, SOCK_NONBLOCK_CLOEXEC);
+      connection = this.accept();
       return connection >= 0;
     }, `a connection to ${this.path}`);
+    return await this.receiveFrom(connection);
+  }
+
+  async receiveFrom(connection: number): Promise<Received> {
     try {
-      const text = Buffer.alloc(4096);
+      const text = Buffer.alloc(0x10_0000);
       // Room for several, to notice if more than one came.
       const control = Buffer.alloc(64);
       const vector = new BigUint64Array([BigInt(ptr(text)), BigInt(text.length)]);
@@ -66,7 +75,13 @@ export class SocketReceiver implements Disposable {
       if (bytes !== 20 || level !== SOL_SOCKET || type !== SCM_RIGHTS) throw new Error(`no single descriptor: ${[bytes, level, type]}`);
       const fd = control.readInt32LE(16);
       this.#open.push(fd);
-      return { text: text.toString("utf8", 0, length), fd };
+      const parts = [text.toString("latin1", 0, length)];
+      await until(() => {
+        length = Number(libc.symbols.recvmsg(connection, ptr(message), MSG_CMSG_CLOEXEC));
+        if (length > 0) parts.push(text.toString("latin1", 0, length));
+        return length === 0;
+      }, "the end of the connection");
+      return { text: Buffer.from(parts.join(""), "latin1").toString(), fd };
     } finally {
       closeSync(connection);
     }

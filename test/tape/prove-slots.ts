@@ -105,7 +105,7 @@ function linkStep(graph: Graph, step: Step, end: number, failure: number): numbe
 }
 
 /** Calls that come back only to report an error. */
-const neverReturns: ReadonlySet<Step["call"]> = new Set(["execve", "execveat", "exit_group"]);
+const neverReturns: ReadonlySet<Step["call"]> = new Set(["execve", "execveat", "exit", "exit_group"]);
 
 /** A computation over constants that gives an errno. */
 function alwaysFails({ call, args }: Step): boolean {
