@@ -45,6 +45,7 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     return "it is made lower than that of box only with CAP_SYS_RESOURCE";
   if (step.origin.startsWith("linux.sysctl") && step.call === "openat2" && errno === "ENOENT") return "this kernel has no such sysctl";
   if (step.call === "bpf") return verifierHint(explanation);
+  if (step.origin === "linux.seccomp" || step.origin === "linux.seccomp.listenerPath") return seccompHint(step, errno);
   return limitHint(step, errno);
 }
 
@@ -86,6 +87,17 @@ function userNamespaceHint({ call, args, why }: Step): string | undefined {
   return words.length === 0
     ? undefined
     : `in a user namespace no flag of the host's mount can be cleared (mount_namespaces(7)): leave out ${words.join(", ")}`;
+}
+
+function seccompHint({ call, args }: Step, errno: string): string | undefined {
+  if (call === "connect" && (errno === "ENOENT" || errno === "ECONNREFUSED")) return "no agent listens there";
+  if (call === "connect" && errno === "EAGAIN") return "the agent has taken no connection for ten seconds";
+  if (call === "clone3" && errno === "EAGAIN") return "it counts as one more process, for linux.resources.pids too";
+  if (call === "seccomp" && errno === "EINVAL" && args[1]?.toString().includes("WAIT_KILLABLE_RECV") === true)
+    return "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV came with Linux 5.19";
+  return call === "seccomp" && errno === "EBUSY"
+    ? "box has been started under a filter with an agent, and there can be one only"
+    : undefined;
 }
 
 /** Limits: a file that is missing, or what the kernel refuses to have written into one (src/plan/limits.ts names its slots by path). */

@@ -76,10 +76,14 @@ export class Agent implements Disposable {
     systemCall("ioctl", listener, SECCOMP_IOCTL_NOTIF_SEND, addressOf(response));
   }
 
-  /** The listeners are closed, which answers ENOSYS to whoever asks from then on. */
-  [Symbol.dispose](): void {
+  /** Ends it, as far as anybody can tell: whoever asks from then on gets ENOSYS. */
+  leave(): void {
+    if (this.#serving) this.#receiver[Symbol.dispose]();
     this.#serving = false;
-    this.#receiver[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.leave();
     if (this.#failure !== undefined) throw this.#failure;
   }
 }

@@ -51,14 +51,20 @@ export class SocketReceiver implements Disposable {
 
   /** One connection, one descriptor in its first message, and all text up to its end. */
   async receive(): Promise<Received> {
+    return await this.receiveFrom(await this.connection());
+  }
+
+  /** Waits for one; to be given to receiveFrom, or to be closed. */
+  async connection(): Promise<number> {
     let connection = -1;
     await until(() => {
       connection = this.accept();
       return connection >= 0;
     }, `a connection to ${this.path}`);
-    return await this.receiveFrom(connection);
+    return connection;
   }
 
+  /** As `receive` does; the connection is closed then. */
   async receiveFrom(connection: number): Promise<Received> {
     try {
       const text = Buffer.alloc(0x10_0000);
