@@ -13,6 +13,7 @@
 //
 // Loaded only for a filter that has such a rule: SeccompFilter.agent.
 
+import { structFields } from "../linux/structs.ts";
 import type { Struct } from "../tape/step.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
@@ -30,16 +31,16 @@ export function planAgentOfInit(building: Building): AgentOfInit {
   const listener = newSlot(variables, "int", "listener");
   const tid = newBuffer(variables, "thread", 8);
   // It shares memory and descriptors. The kernel clears `tid` when it is gone, after its last record.
-  const clone: Struct = {
+  const clone = newBuffer(variables, "clone_args of the thread", structFields.clone_args.bytes, {
     struct: "clone_args",
     flags: ["CLONE_VM", "CLONE_FILES", "CLONE_SIGHAND", "CLONE_THREAD", "CLONE_PARENT_SETTID", "CLONE_CHILD_CLEARTID"],
     parent_tid: tid,
     child_tid: tid,
-  };
+  });
   const sender = sendListener(building, listener);
   return {
     thread: [
-      step("clone3", [clone, CLONE_ARGS_BYTES], origin, "make a thread that the filter will not apply to", {
+      step("clone3", [address(clone), clone.bytes], origin, "make a thread that the filter will not apply to", {
         equal: { value: 0, steps: sender },
       }),
     ],
@@ -53,8 +54,6 @@ export function planAgentOfInit(building: Building): AgentOfInit {
     ],
   };
 }
-
-const CLONE_ARGS_BYTES = 88;
 
 function sendListener({ child: { variables }, handed }: Building, listener: Slot<"int">): Step[] {
   const taken = newSlot(variables, "fd", "listener, for box");

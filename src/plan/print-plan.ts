@@ -18,6 +18,7 @@ export const sectionsOf = (plan: Plan): readonly Section[] =>
     plan.writeIdMaps,
     plan.runtimeHooks,
     plan.record,
+    plan.agent,
     plan.release,
     ...plan.poststartHooks,
     plan.report,

@@ -210,14 +210,6 @@ test("in a pid namespace of another container", async () => {
   expect(agent.told.length).toBe(1);
 });
 
-test("by a program with real-time priority on the one processor that it has", async () => {
-  using asked = asking(makesFolders, { errno: ENOMEDIUM }, ({ process, linux }) => {
-    process.scheduler = { policy: "SCHED_FIFO", priority: 10 };
-    linux.resources = { ...linux.resources, cpu: { cpus: "0" } };
-  });
-  expect(await asked.bundle.box(["run", asked.bundle.id])).toEqual(noMedium);
-});
-
 describe("whatever is asked about", () => {
   const everything = ["execve", "openat", "open", "read", "close", "fcntl", "write", "sendmsg", "recvmsg", "capset", "exit_group", "ppoll"];
   for (const [title, change] of [

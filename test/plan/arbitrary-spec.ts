@@ -18,6 +18,7 @@ import type {
   Resources,
   Rlimit,
   Scheduler,
+  Seccomp,
   Spec,
 } from "../../src/config/spec.ts";
 import type { Stdio } from "../../src/config/stdio-choice.ts";
@@ -35,6 +36,8 @@ export type Host = {
   readonly launch: Launch;
   /** There is a filter of system calls. */
   readonly filtered: boolean;
+  /** The filter asks an agent. */
+  readonly asks: boolean;
 };
 
 const name = fc.constantFrom("a", "data", "sub folder", "..", ".", "", "dev", "proc", "sys", "etc", "üml", "x,y", "self");
@@ -328,6 +331,14 @@ function onlyWhatIsPossible({ consoleSocket, ...rest }: Launch): Launch {
 }
 
 export const hosts: fc.Arbitrary<Host> = fc
-  .record({ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean() })
+  .record({ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean(), asks: fc.boolean() })
   .filter(isPossible)
-  .map(onItsHost);
+  .map(onItsHost)
+  .map(withAgent);
+
+/** Only a filter asks, and then its socket is in the configuration. */
+function withAgent(host: Host): Host {
+  if (!host.filtered || !host.asks) return { ...host, asks: false };
+  const seccomp: Seccomp = { defaultAction: "SCMP_ACT_NOTIFY", listenerPath: "/run/agent" };
+  return { ...host, spec: { ...host.spec, linux: { ...host.spec.linux, seccomp } } };
+}

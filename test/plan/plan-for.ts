@@ -1,8 +1,9 @@
 // Plans for tests: the default configuration on a plain host, with the few fields changed that a case is about.
 
 import { defaultSpec } from "../../src/config/default-spec.ts";
-import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
+import type { Linux, Mount, Process, Seccomp, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
+import { agentSteps } from "../../src/plan/agent.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -80,6 +81,14 @@ export const allowAll: SeccompFilter = {
   flags: ["SECCOMP_FILTER_FLAG_LOG"],
   notes: [],
 };
+
+/** The same for an agent, whose socket is in `asked`. */
+export const askAll: SeccompFilter = {
+  ...allowAll,
+  flags: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_NEW_LISTENER"],
+  agent: agentSteps,
+};
+export const asked: Seccomp = { defaultAction: "SCMP_ACT_NOTIFY", listenerPath: "/run/agent" };
 
 /** The default but for the terminal, which most cases are not about. */
 export function specWith({ spec, process, linux, mounts }: Changes): Spec {

@@ -11,6 +11,8 @@ import { type Step, step } from "../../src/tape/step.ts";
 import { type Host, hosts } from "./arbitrary-spec.ts";
 import {
   allowAll,
+  askAll,
+  asked,
   type Changes,
   cgroupLayouts,
   execCgroups,
@@ -30,8 +32,9 @@ type RuleName = keyof typeof rules;
 const { descriptorsExist, ...quick } = rules;
 const { descriptorsExist: _, ...quickExec } = execRules;
 
-const planned = ({ spec, facts, hostRoot, launch, filtered }: Host): Plan =>
-  planOf(spec, facts, hostRoot, { launch, ...(filtered ? { seccomp: allowAll } : {}) });
+const filterOf = ({ filtered, asks }: Host): Pick<Changes, "seccomp"> => (filtered ? { seccomp: asks ? askAll : allowAll } : {});
+
+const planned = (host: Host): Plan => planOf(host.spec, host.facts, host.hostRoot, { launch: host.launch, ...filterOf(host) });
 
 const brokenBy = (named: Readonly<Record<string, Rule>>, plan: Plan, container: Container): string[] =>
   Object.entries(named).flatMap(([name, rule]) => rule(plan, container).map((fault) => `${name}: ${fault}`));
@@ -64,10 +67,10 @@ const joined = (spec: Spec): Spec => ({
 test("the rules hold for every process that is executed in a container", () => {
   fc.assert(
     fc.property(hosts, (host) => {
-      const { spec, facts, filtered } = host;
+      const { spec, facts, filtered, asks } = host;
       const launch = { ...host.launch, way: host.launch.way === "created" ? ("detached" as const) : host.launch.way };
-      const plan = execOf(spec, spec.process as Process, facts, execCgroups, { launch, ...(filtered ? { seccomp: allowAll } : {}) });
-      const container = { spec: joined(spec), facts, launch, filtered, execIn: execCgroups };
+      const plan = execOf(spec, spec.process as Process, facts, execCgroups, { launch, ...filterOf(host) });
+      const container = { spec: joined(spec), facts, launch, filtered, asks, execIn: execCgroups };
       expect(brokenBy(quickExec, plan, container)).toEqual([]);
     }),
     { numRuns: 500 },
@@ -76,8 +79,9 @@ test("the rules hold for every process that is executed in a container", () => {
 
 test("every descriptor of a process that is executed in a container exists when it is used", () => {
   fc.assert(
-    fc.property(hosts, ({ spec, facts }) => {
-      const plan = execOf(spec, spec.process as Process, facts, execCgroups, { seccomp: allowAll });
+    fc.property(hosts, (host) => {
+      const { spec, facts } = host;
+      const plan = execOf(spec, spec.process as Process, facts, execCgroups, filterOf({ ...host, filtered: true }));
       expect(descriptorsExist(plan, { spec, facts })).toEqual([]);
     }),
     { numRuns: 100 },
@@ -92,6 +96,7 @@ function notices(title: string, rule: RuleName, changes: Changes, breaking: (pla
       facts: { ...plainFacts, ...changes.facts },
       launch: { ...foreground, ...changes.launch },
       filtered: changes.seccomp !== undefined,
+      asks: changes.seccomp?.agent !== undefined,
     };
     const plan = planWith(changes);
     expect(rules[rule](plan, container)).toEqual([]);
@@ -113,6 +118,7 @@ function noticesExec(
       facts: { ...plainFacts, ...changes.facts },
       launch: { ...foreground, ...changes.launch },
       filtered: changes.seccomp !== undefined,
+      asks: changes.seccomp?.agent !== undefined,
       execIn: execCgroups,
     };
     const plan = execWith(changes);
@@ -524,6 +530,83 @@ describe("the filter of system calls", () => {
         capsetOf(planWith({ ...filtered, process: { ...runsTrue.process, noNewPrivileges: false } })),
       ),
     "capset: the sets are not those of the configuration",
+  );
+});
+
+describe("an agent of system calls", () => {
+  const asking: Changes = { ...runsTrue, seccomp: askAll, linux: { seccomp: asked } };
+  const thread = (one: Step): boolean => one.why === "make a thread that the filter will not apply to";
+  const loads =
+    "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG|SECCOMP_FILTER_FLAG_NEW_LISTENER, {len: 1, filter: &filter of system calls}) → listener";
+  const clone = "clone3(&clone_args of the thread, 88)";
+  for (const [way, launch] of [
+    ["run", {}],
+    ["create", { way: "created" }],
+  ] as const) {
+    const changes: Changes = { ...asking, launch };
+    notices(
+      `${way}: init goes on before it is told`,
+      "agentIsTold",
+      changes,
+      (plan) => without(plan, (one) => one.label === "the agent is told"),
+      `${loads}: init does not wait for the end of the thread, or calls something`,
+    );
+    notices(
+      `${way}: init calls something before it is told`,
+      "agentIsTold",
+      changes,
+      (plan) => withAfter(plan, calling("seccomp"), step("getpid", [], "box", "ask")),
+      `${loads}: init does not wait for the end of the thread, or calls something`,
+    );
+    notices(
+      `${way}: there is no thread`,
+      "agentIsTold",
+      changes,
+      (plan) => without(plan, thread),
+      "seccomp: there is no thread, or no listener",
+    );
+    notices(
+      `${way}: the thread goes before the agent is told`,
+      "agentIsTold",
+      changes,
+      (plan) => without(plan, why("wait until the agent is told")),
+      `${clone}: it does not send the listener`,
+    );
+    notices(
+      `${way}: the thread keeps the listener`,
+      "agentIsTold",
+      changes,
+      (plan) => without(plan, why("keep none")),
+      `${clone}: it does not send the listener`,
+    );
+    notices(
+      `${way}: the thread is made under the process's limits`,
+      "agentIsTold",
+      { ...changes, process: { ...runsTrue.process, rlimits: [{ type: "RLIMIT_NPROC", soft: 1, hard: 1 }] } },
+      (plan) => movedBefore(plan, calling("prlimit64"), thread),
+      "prlimit64(0, RLIMIT_NPROC, {rlim_cur: 1, rlim_max: 1}, NULL): comes before the thread is made",
+    );
+    notices(
+      `${way}: box lets init go on first`,
+      "agentIsTold",
+      changes,
+      (plan) => movedBefore(plan, why("tell the thread that the agent is told"), calling("socket")),
+      "box: it does not tell the agent before it lets init go on",
+    );
+    notices(
+      `${way}: box keeps the listener`,
+      "agentIsTold",
+      changes,
+      (plan) => without(plan, why("only the agent has it")),
+      "box: it does not tell the agent before it lets init go on",
+    );
+  }
+  noticesExec(
+    "exec: init goes on before it is told",
+    "agentIsTold",
+    asking,
+    (plan) => without(plan, (one) => one.label === "the agent is told"),
+    `${loads}: init does not wait for the end of the thread, or calls something`,
   );
 });
 

@@ -12,7 +12,7 @@ import { foreground, type Handed, handedTo, type Launch, usualPath } from "../..
 import type { Plan } from "../../src/plan/plan.ts";
 import { ARENA_FD } from "../../src/tape/layout.ts";
 import { printStep } from "../../src/tape/print.ts";
-import type { Address, AnyArg, Slot, Step, Struct, Text } from "../../src/tape/step.ts";
+import type { Address, AnyArg, Buffer, Slot, Step, Struct, Text } from "../../src/tape/step.ts";
 import { proveSlots } from "../tape/prove-slots.ts";
 import { boxSteps, childSteps, explainingSteps, isHook, type Placed } from "./walk.ts";
 
@@ -21,8 +21,10 @@ export type Container = {
   readonly spec: Spec;
   readonly facts: HostFacts;
   readonly launch?: Launch;
-  /** A filter of system calls is wanted. */
+  /** A filter of system calls is wanted, */
   readonly filtered?: boolean;
+  /** and it asks an agent. */
+  readonly asks?: boolean;
   /** Of a process of exec: the cgroups that it is to be in. */
   readonly execIn?: readonly { readonly version: 1 | 2; readonly path: string }[];
 };
@@ -595,7 +597,9 @@ const waitsForStart: Rule = (plan, container) => {
     !hook &&
     step.onError !== "ignore" &&
     (step.origin.startsWith("hooks.startContainer[") || ["seccomp", "execve"].includes(step.call));
-  const deaf = steps.filter((one) => fails(one) && one.step.call !== "compute" && one.step.explain !== "start");
+  // What fails before is told by box.
+  const waiting = steps.findIndex(waits);
+  const deaf = steps.filter((one, index) => index > waiting && fails(one) && one.step.call !== "compute" && one.step.explain !== "start");
   const [, , told] = plan.explanations;
   return [
     ...precedes(steps, waits, (one) => startsHook(one) || runsProgram(one), "does not wait for start"),
@@ -646,7 +650,7 @@ const limitsAreSet: Rule = (plan, { spec, facts }) => {
 
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, container) => {
-  const { spec, facts, filtered } = container;
+  const { spec, facts, filtered, asks, launch } = container;
   const { sync, end, preserved } = handedIn(container);
   const steps = childSteps(plan).filter(({ hook }) => !hook);
   const runs = runsProgram;
@@ -693,10 +697,68 @@ const endsClean: Rule = (plan, container) => {
       ? precedes(steps, call("prctl", ["PR_SET_NO_NEW_PRIVS"], 1), runs, "may gain privileges")
       : []),
     ...(steps.at(-1)?.step.call === "execve" ? [] : ["execve: something comes after it"]),
-    ...(steps.findIndex(filters) === (filtered === true ? steps.length - 2 : -1) ? [] : ["seccomp: it is not the last but one"]),
+    ...(asks === true && launch?.way === "created" ? [] : filtersLast(steps, filtered === true)),
   ];
 };
 const filters = call("seccomp", ["SECCOMP_SET_MODE_FILTER"]);
+
+/** What is no call may come between it and execve. */
+function filtersLast(steps: readonly Placed[], filtered: boolean): string[] {
+  const made = steps.filter(({ step }) => step.call !== "compute");
+  return made.findIndex(filters) === (filtered ? made.length - 2 : -1) ? [] : ["seccomp: it is not the last but one"];
+}
+
+/**
+ * With an agent, loading the filter is followed by no call of init's until a thread that was made before has handed the
+ * listener to box, and box has told the agent. Without, nothing of that is there.
+ */
+const agentIsTold: Rule = (plan, container) => {
+  const { sync } = handedIn(container);
+  const steps = childSteps(plan);
+  const box = boxSteps(plan);
+  const cloned = ({ step }: Placed): Struct => asStruct(((step.args[0] as Address).address as Buffer).initial as Struct);
+  const threads = steps.filter((one) => one.step.call === "clone3" && inStruct(cloned(one), "flags", "CLONE_THREAD"));
+  const listening = steps.filter((one) => filters(one) && flagged(one.step.args[1], "SECCOMP_FILTER_FLAG_NEW_LISTENER"));
+  const ofAgent = box.filter(({ step }) => step.origin === "linux.seccomp.listenerPath");
+  if (container.asks !== true) return [...threads, ...listening, ...ofAgent].map((one) => say(one, "is for an agent, and there is none"));
+  const [thread, filter] = [threads[0], listening[0]];
+  if (thread === undefined || filter === undefined) return ["seccomp: there is no thread, or no listener"];
+  const wait = steps[steps.indexOf(filter) + 1]?.step;
+  const tid = cloned(thread).child_tid as Buffer;
+  const waits =
+    wait?.call === "compute" &&
+    wait.goto !== undefined &&
+    wait.goto === wait.label &&
+    wait.equal?.value === 0 &&
+    wait.equal.steps.length === 0 &&
+    (wait.args[0] as Slot).place === tid.place;
+  const own = thread.step.equal?.steps ?? [];
+  const order = (list: readonly Step[], ...names: readonly Step["call"][]): boolean =>
+    same(
+      list.map((one) => one.call).filter((name) => name !== "compute"),
+      names,
+    );
+  const first = own[0];
+  const sendsWhatIsLoaded = first?.call === "compute" && sameSlot(first.args[0], filter.step.out);
+  const told = ofAgent.map(({ step }) => step);
+  return [
+    ...(waits ? [] : [say(filter, "init does not wait for the end of the thread, or calls something")]),
+    ...["CLONE_VM", "CLONE_FILES", "CLONE_CHILD_CLEARTID"]
+      .filter((flag) => !inStruct(cloned(thread), "flags", flag))
+      .map((flag) => say(thread, `lacks ${flag}`)),
+    ...precedes(
+      steps,
+      (one) => one === thread,
+      (one) => filters(one) || one.step.call === "prlimit64",
+      "comes before the thread is made",
+    ),
+    ...(sendsWhatIsLoaded && order(own, "sendmsg", "close", "read", "exit") ? [] : [say(thread, "it does not send the listener")]),
+    ...own.filter((one) => (one.call === "sendmsg" || one.call === "read") && one.args[0] !== sync).map(printStep),
+    ...(order(told, "recvmsg", "socket", "setsockopt", "connect", "sendmsg", "close", "close", "write")
+      ? []
+      : ["box: it does not tell the agent before it lets init go on"]),
+  ];
+};
 
 const words = (names: readonly string[] | undefined): number[] => {
   const bits = (names ?? []).map((name) => BigInt(capabilities[name as CapabilityName]));
@@ -705,7 +767,7 @@ const words = (names: readonly string[] | undefined): number[] => {
 };
 
 /** Capabilities are those of the configuration, none inheritable or ambient unless it says so (CVE-2022-29162). */
-const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered }) => {
+const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered, asks, launch }) => {
   const sets = spec.process?.capabilities ?? {};
   const steps = childSteps(plan);
   // For the filter of system calls; it is neither inheritable nor ambient, so execve takes it away.
@@ -715,7 +777,13 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered }) => {
   const [p0 = 0, p1 = 0] = words([...(sets.permitted ?? []), ...more]);
   const [i0 = 0, i1 = 0] = words(sets.inheritable);
   const wanted = [...new Uint8Array(new Uint32Array([e0, p0, i0, e1, p1, i1]).buffer)];
-  const right = set.length === 1 && set.every(({ step }) => same([...(step.args[1] as unknown as Uint8Array)], wanted));
+  const [pe0 = 0, pe1 = 0] = words(sets.effective);
+  const [pp0 = 0, pp1 = 0] = words(sets.permitted);
+  const plain = [...new Uint8Array(new Uint32Array([pe0, pp0, i0, pe1, pp1, i1]).buffer)];
+  // A filter that is there before init waits for start: what it took is given up again at once.
+  const gives = asks === true && launch?.way === "created" && more.length > 0;
+  const given = set.map(({ step }) => [...(step.args[1] as unknown as Uint8Array)]);
+  const right = same(given, gives ? [wanted, plain] : [wanted]);
   const dropped = steps.filter(call("prctl", ["PR_CAPBSET_DROP"])).map(({ step }) => step.args[1] as number);
   const kept = (sets.bounding ?? []).map((name) => capabilities[name as CapabilityName]);
   // A user namespace begins with the whole set.
@@ -860,6 +928,7 @@ export const rules = {
   devicesAreLimited,
   limitsAreSet,
   endsClean,
+  agentIsTold,
   capabilitiesAsAsked,
   groupsAreGivenUp,
   stateComesFirst,
@@ -880,6 +949,7 @@ export const execRules = {
   terminalIsOwn,
   cgroupsFirst,
   endsClean,
+  agentIsTold,
   capabilitiesAsAsked,
   procIsVerified,
   descriptorsExist,
