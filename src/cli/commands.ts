@@ -112,6 +112,11 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import("./cg.ts"),
   },
   stats: { synopsis: "stats [flags] [ID…]", help: "show what containers use, as it changes", load: () => import("./stats.ts") },
+  seccomp: {
+    synopsis: "seccomp dump [flags] [ID]",
+    help: "show the filter of system calls that a bundle or a container gets, instruction by instruction",
+    load: () => import("./seccomp.ts"),
+  },
   features: { synopsis: "features", help: "show as JSON what this build can do", load: () => import("./features.ts") },
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },

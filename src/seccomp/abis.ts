@@ -28,6 +28,9 @@ export const X32_BIT = 0x40000000;
 /** Its own first. */
 const abisOf: Readonly<Record<Machine, readonly Abi[]>> = { x64: [X86_64, X86, X32], arm64: [AARCH64, ARM] };
 
+/** Of another machine's filter there is none to be read. */
+export const abisOfMachine = (machine: Machine): readonly Abi[] => abisOf[machine];
+
 /** The ABIs that a filter is to know. Notes what another machine would have to run; an unknown name is a fault. */
 export function readAbis(architectures: readonly string[], machine: Machine, to: Remarks): readonly Abi[] {
   const all = abisOf[machine];

@@ -16,6 +16,11 @@ const actions: Readonly<Record<SeccompAction, number>> = {
   SCMP_ACT_ALLOW: 0x7fff0000,
 };
 
+/** The action of a return value without its data; undefined where there is none. */
+export const actionOf = (value: number): string | undefined =>
+  // KILL is an older name for the one after it.
+  Object.entries(actions).findLast(([, number]) => number === value)?.[0];
+
 /** An errno counts for ERRNO and TRACE alone, and is EPERM when left out, as for runc. */
 export function verdictOf(action: SeccompAction, errnoRet: number | undefined): number {
   const value = actions[action];
