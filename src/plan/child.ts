@@ -194,6 +194,10 @@ function planProcess(building: Building, init: Process): Parts {
   const attempt = start?.attempt(programOrigin, execution(spec)) ?? [];
   const early = process.isFilteredEarly(building);
   const agent = building.seccomp?.agent?.planAgentOfInit(building);
+  if (early && hooks.length > 0)
+    building.notes.push(
+      "hooks.startContainer run under the filter of system calls: its agent can be told only by create, which ends before",
+    );
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
     [

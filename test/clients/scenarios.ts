@@ -4,7 +4,9 @@
 
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import type { Seccomp, Spec } from "../../src/config/spec.ts";
 import { binary } from "../integration/harness.ts";
+import { expectAgreement } from "../seccomp/expect-agreement.ts";
 import { runtimePath } from "./harness.ts";
 
 /** Which runtime a client was opened with, by its path on this machine. */
@@ -28,13 +30,26 @@ export function those<Client>(
 
 /**
  * Holds a bundle that a client has written, with a container in it, against box's strict reader and its planner, and turns its
- * config.json into a box.yaml, which box prints only if it expands to the same again. With another runtime that is nobody's
- * question.
+ * config.json into a box.yaml, which box prints only if it expands to the same again. Its filter of system calls does what its
+ * profile says. With another runtime that is nobody's question.
  */
 export async function expectPlan(runtime: Runtime, run: (argv: readonly string[]) => Promise<string>, bundle: string): Promise<void> {
   if (runtime.name !== "box") return;
   expect(await run([runtimePath(runtime.path), "plan", "--bundle", bundle])).toContain("\ninit: program\n");
   expect(await run([runtimePath(runtime.path), "spec", "--yaml", "--bundle", bundle])).toStartWith("rootfs: ");
+  const { linux } = JSON.parse(await run(["cat", `${bundle}/config.json`])) as Spec;
+  if (linux?.seccomp !== undefined) expectFilter(linux.seccomp);
+}
+
+const CALLS = 100_000;
+/** Profiles that have been looked at, as JSON: containers share them. */
+const knownProfiles = new Set<string>();
+
+function expectFilter(seccomp: Seccomp): void {
+  const text = JSON.stringify(seccomp);
+  if (knownProfiles.has(text)) return;
+  knownProfiles.add(text);
+  expectAgreement(seccomp, process.arch === "arm64" ? "arm64" : "x64", CALLS, knownProfiles.size);
 }
 
 type Ring<Client> = {

@@ -538,7 +538,8 @@ describe("an agent of system calls", () => {
   const thread = (one: Step): boolean => one.why === "make a thread that the filter will not apply to";
   const loads =
     "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG|SECCOMP_FILTER_FLAG_NEW_LISTENER, {len: 1, filter: &filter of system calls}) → listener";
-  const clone = "clone3(&clone_args of the thread, 88)";
+  const clone =
+    "clone3(&clone_args of the thread {flags: CLONE_VM|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID, parent_tid: &thread, child_tid: &thread}, 88)";
   for (const [way, launch] of [
     ["run", {}],
     ["create", { way: "created" }],

@@ -578,7 +578,10 @@ const hooksRunInTime: Rule = (plan, container) => {
       (one) => of("startContainer")(one) && !joinsMounts(container),
       "runs outside of the container's root",
     ),
-    ...endsBefore(child, of("startContainer"), filters, "runs under the filter of system calls"),
+    // An agent is told by create, which is gone when they run.
+    ...(container.asks === true && plan.way === "created"
+      ? []
+      : endsBefore(child, of("startContainer"), filters, "runs under the filter of system calls")),
     ...precedes(box, released, of("poststart"), "runs before the program"),
   ];
 };

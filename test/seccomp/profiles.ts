@@ -60,7 +60,7 @@ export function dockerLikeProfile(architectures: string[]): Seccomp {
 
 const actions: readonly SeccompAction[] = [
   ...(["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO"] as const),
-  ...(["SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG"] as const),
+  ...(["SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY"] as const),
 ];
 const operators: readonly SeccompOperator[] = [
   ...(["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"] as const),
@@ -76,25 +76,37 @@ const name = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom("read", "write", "clone", "socket", "bind", "socketcall", "ipc", "semop", "cacheflush") },
   { weight: 2, arbitrary: fc.constantFrom(...callNames, "no_such_call", "toString") },
 );
-const rule = fc.record(
-  {
-    names: fc.array(name, { minLength: 1, maxLength: 6 }),
-    action: fc.constantFrom(...actions),
-    errnoRet: fc.constantFrom(1, 13, 38),
-    args: fc.array(argument, { maxLength: 3 }),
-  },
-  { requiredKeys: ["names", "action"] },
-) as fc.Arbitrary<SeccompRule>;
+const returnsErrno = (action: SeccompAction): boolean => action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
+const rule = fc
+  .record(
+    {
+      names: fc.array(name, { minLength: 1, maxLength: 6 }),
+      action: fc.constantFrom(...actions),
+      errnoRet: fc.constantFrom(1, 13, 38),
+      args: fc.array(argument, { maxLength: 3 }),
+    },
+    { requiredKeys: ["names", "action"] },
+  )
+  .map(({ errnoRet, ...given }) =>
+    errnoRet !== undefined && returnsErrno(given.action as SeccompAction) ? { ...given, errnoRet } : given,
+  ) as fc.Arbitrary<SeccompRule>;
 
-export const randomProfile = fc.record(
-  {
-    defaultAction: fc.constantFrom(...actions),
-    defaultErrnoRet: fc.constantFrom(1, 13, 38),
-    architectures: fc.subarray(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]),
-    syscalls: fc.array(rule, { maxLength: 12 }),
-  },
-  { requiredKeys: ["defaultAction"] },
-) as fc.Arbitrary<Seccomp>;
+export const randomProfile = fc
+  .record(
+    {
+      defaultAction: fc.constantFrom(...actions),
+      defaultErrnoRet: fc.constantFrom(1, 13, 38),
+      architectures: fc.subarray(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]),
+      syscalls: fc.array(rule, { maxLength: 12 }),
+    },
+    { requiredKeys: ["defaultAction"] },
+  )
+  .map(({ defaultErrnoRet, ...given }) => ({
+    ...given,
+    // Only some ask it.
+    listenerPath: "/run/agent",
+    ...(defaultErrnoRet !== undefined && returnsErrno(given.defaultAction as SeccompAction) ? { defaultErrnoRet } : {}),
+  })) as fc.Arbitrary<Seccomp>;
 
 /** Numbers from a seed: xorshift. */
 export function randomFrom(seed: number): (below: number) => number {
