@@ -36,7 +36,8 @@ export type Features = {
 
 export type Build = { readonly version: string; readonly commit: string };
 
-export const featuresOf = ({ version, commit }: Build): Features => ({
+/** `kernelTakes`: whether this host's kernel takes a flag for a filter, which the spec has one list depend on. */
+export const featuresOf = ({ version, commit }: Build, kernelTakes: (flag: SeccompFlag) => boolean = () => true): Features => ({
   ociVersionMin: "1.0.0",
   ociVersionMax: ociVersion,
   hooks: hookPoints.filter((name) => accepts({ hooks: { [name]: [{ path: "/hook" }] } })),
@@ -46,7 +47,7 @@ export const featuresOf = ({ version, commit }: Build): Features => ({
     capabilities: Object.keys(capabilities),
     // There is one driver of cgroups, and it is not systemd's.
     cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: acceptsResource({ rdma: { mlx5_1: { hcaHandles: 1 } } }) },
-    seccomp: seccomp(),
+    seccomp: seccomp(kernelTakes),
     apparmor: { enabled: acceptsProcess({ apparmorProfile: "a-profile" }) },
     selinux: { enabled: acceptsProcess({ selinuxLabel: "a:b:c:s0" }) && acceptsLinux({ mountLabel: "a:b:c:s0" }) },
     intelRdt: {
@@ -107,7 +108,7 @@ function acceptsNamespace(type: string): boolean {
 const acceptsIdMappedMount = (): boolean =>
   accepts({ mounts: [{ destination: "/a", type: "none", source: "/a", options: ["bind"], ...maps }] });
 
-function seccomp(): Features["linux"]["seccomp"] {
+function seccomp(kernelTakes: (flag: SeccompFlag) => boolean): Features["linux"]["seccomp"] {
   const takes = (parts: object): boolean => acceptsLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", ...parts } });
   if (!takes({})) return { enabled: false };
   const rule = { names: ["read"], action: "SCMP_ACT_ERRNO" };
@@ -118,7 +119,7 @@ function seccomp(): Features["linux"]["seccomp"] {
     operators: seccompOperators.filter((op) => takes({ syscalls: [{ ...rule, args: [{ index: 0, value: 0, op }] }] })),
     archs: seccompArchitectures.filter((architecture) => takes({ architectures: [architecture] })),
     knownFlags: flags,
-    supportedFlags: flags,
+    supportedFlags: flags.filter(kernelTakes),
   };
 }
 
@@ -127,7 +128,8 @@ const seccompActions = ["ALLOW", "ERRNO", "KILL", "KILL_PROCESS", "KILL_THREAD",
   (name) => `SCMP_ACT_${name}`,
 );
 const seccompOperators = ["EQ", "GE", "GT", "LE", "LT", "MASKED_EQ", "NE"].map((name) => `SCMP_CMP_${name}`);
-const seccompFlags = ["TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"].map((name) => `SECCOMP_FILTER_FLAG_${name}`);
+const seccompFlags = (["TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"] as const).map((name) => `SECCOMP_FILTER_FLAG_${name}` as const);
+export type SeccompFlag = (typeof seccompFlags)[number];
 const seccompArchitectures = [
   "AARCH64",
   "ARM",
