@@ -116,6 +116,7 @@ export const callWords: Readonly<Record<CallName, Words>> = {
   exit_group: { does: "ends the process", args: ["status"] },
   fstatfs: { does: "says what filesystem an open file is in", args: ["fd", "buf"], page: "statfs" },
   statfs: { does: "says what filesystem a path is in", args: ["path", "buf"] },
+  nanosleep: { does: "waits for a time", args: ["req", "rem"] },
   ppoll: { does: "waits until a descriptor is ready, or for a time", args: ["fds", "nfds", "tmo_p", "sigmask", "sigsetsize"], page: "poll" },
   pidfd_send_signal: { does: "sends a signal to the very process that a pidfd means", args: ["pidfd", "sig", "info", "flags"] },
   open_tree: { does: "opens a mount, or makes a copy of it that is attached nowhere", args: ["dirfd", "path", "flags"] },

@@ -89,6 +89,9 @@ export const flags = {
     SECCOMP_FILTER_FLAG_TSYNC: 1, SECCOMP_FILTER_FLAG_LOG: 2, SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
     SECCOMP_FILTER_FLAG_NEW_LISTENER: 8, SECCOMP_FILTER_FLAG_TSYNC_ESRCH: 0x10, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0x20,
   },
+  SOL: { SOL_SOCKET: 1 },
+  // As the kernel has it since there are two, for time_t of 32 bits and of 64.
+  SO: { SO_SNDTIMEO_OLD: 21 },
   MFD: { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_HUGETLB: 4, MFD_NOEXEC_SEAL: 8, MFD_EXEC: 0x10 },
   RLIMIT: {
     RLIMIT_CPU: 0, RLIMIT_FSIZE: 1, RLIMIT_DATA: 2, RLIMIT_STACK: 3, RLIMIT_CORE: 4, RLIMIT_RSS: 5, RLIMIT_NPROC: 6,
@@ -179,7 +182,7 @@ const whole = 0xffff_ffff_ffff_ffffn;
 // biome-ignore format: a table, several short entries to a line
 const numberField: { readonly [G in FlagGroup]?: bigint } = {
   SIG_HOW: whole, IOCTL: whole, AF: whole, F_CMD: whole, PR: whole, PR_CAP_AMBIENT: whole, EPOLL_CTL: whole, P: whole,
-  KEYCTL: whole, SECCOMP: whole, RLIMIT: whole, FSCONFIG: whole, CLD: whole,
+  KEYCTL: whole, SECCOMP: whole, SOL: whole, SO: whole, RLIMIT: whole, FSCONFIG: whole, CLD: whole,
   BPF: whole, BPF_PROG_TYPE: whole, BPF_ATTACH_TYPE: whole, BPF_DEVCG_DEV: whole,
   MPOL: 0x1fffn, MAP: 0xfn, SOCK: 0xfn, O: 0x3n, MOUNT_ATTR: 0x70n, S_IF: 0o170000n,
 };

@@ -47,10 +47,11 @@ export function planAgentOfInit(building: Building): AgentOfInit {
     listener,
     wait: [
       compute([slotIn("int", tid, 0, "thread"), 0, 0, UINT_MAX], origin, "wait until the agent has the listener, without a system call", {
-        label: "the agent is told",
-        equal: { value: 0, steps: [] },
-        goto: "the agent is told",
+        label: "is the agent told?",
+        equal: { value: 0, steps: [compute([0, 0, 0, -1], origin, "go on", { goto: "the agent is told" })] },
+        goto: "is the agent told?",
       }),
+      compute([0, 0, 0, -1], origin, "from here on it can be asked", { label: "the agent is told" }),
     ],
   };
 }
@@ -68,7 +69,7 @@ function sendListener({ child: { variables }, handed }: Building, listener: Slot
       out: taken,
       equal: {
         value: UINT_MAX,
-        steps: [step("ppoll", [null, 0, moment, null, 8], origin, "wait for 50 microseconds", { goto: again })],
+        steps: [step("nanosleep", [moment, null], origin, "wait for 50 microseconds", { goto: again })],
       },
     }),
     compute([taken, 0, 0, -1], origin, "put the listener into a message", { out: descriptor }),
@@ -81,8 +82,6 @@ function sendListener({ child: { variables }, handed }: Building, listener: Slot
   ];
 }
 
-const SOL_SOCKET = 1;
-const SO_SNDTIMEO = 21;
 /** An agent that takes no connection, or stops reading, must not hold a container up for ever. */
 export const agentPatience = { seconds: 10 } as const;
 
@@ -105,7 +104,12 @@ export function tellAgent({ spec }: Building, box: BoxVariables): Step[] {
     }),
     compute([received.descriptor, 0, 0, UINT_MAX], origin, "take it out of the message", { out: listener }),
     step("socket", [["AF_UNIX"], ["SOCK_STREAM", "SOCK_CLOEXEC"], 0], origin, "make a socket to tell the agent", { out: socket }),
-    step("setsockopt", [socket, SOL_SOCKET, SO_SNDTIMEO, patience, patience.length], origin, `wait for ${agentPatience.seconds} s at most`),
+    step(
+      "setsockopt",
+      [socket, ["SOL_SOCKET"], ["SO_SNDTIMEO_OLD"], patience, patience.length],
+      origin,
+      `wait for ${agentPatience.seconds} s at most`,
+    ),
     step("connect", [socket, address(place), name.length], origin, `connect to the agent at ${path}`),
     compute([listener, 0, 0, -1], origin, "put the listener into a message", { out: descriptor }),
     step("sendmsg", [socket, address(message), ["MSG_NOSIGNAL"]], origin, `send the agent at ${path} the listener and the state`, {

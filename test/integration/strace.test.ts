@@ -3,9 +3,10 @@
 
 import { describe, expect, test as plainTest } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import type { NamespaceType } from "../../src/config/spec.ts";
+import type { NamespaceType, SeccompRule } from "../../src/config/spec.ts";
 import type { PlannedStep } from "../../src/plan/print-plan.ts";
 import { asUser, Bundle, binary, execute, inLayout, type RunOptions, testWith, userId } from "./harness.ts";
+import { Agent } from "./seccomp-agent.ts";
 import { type Call, comparePlan, parseTrace } from "./strace.ts";
 
 const test = testWith("strace");
@@ -151,6 +152,22 @@ describe("every call is a step of the plan", () => {
       const made = await expectPlanned(bundle, 0);
       expect(made).toContain("setns(network namespace, CLONE_NEWNET)");
       expect(made).toContain("setns(pid namespace, CLONE_NEWPID)");
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "an agent of system calls, and the thread that hands it its listener",
+    async () => {
+      using bundle = runs("/bin/true");
+      using agent = new Agent(`${bundle.folder}/agent`, () => "continue");
+      bundle.change((spec) => {
+        const syscalls: SeccompRule[] = [{ names: ["mkdir", "execve"], action: "SCMP_ACT_NOTIFY" }];
+        spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", listenerPath: agent.path, syscalls };
+      });
+      const made = await expectPlanned(bundle, 0);
+      expect(made.filter((text) => text.startsWith("sendmsg(")).length).toBe(2);
+      expect(made).toContain("exit(0)");
     },
     LIMIT_MS,
   );

@@ -328,6 +328,8 @@ type Ways = {
   readonly child: Target;
   readonly init: Target | undefined;
   /** Of the processes that become hooks, in the order in which their parents make them. */
+  /** Of the thread that hands an agent's listener to box. */
+  readonly thread: Target | undefined;
   readonly hooks: { readonly box: readonly Target[]; readonly init: readonly Target[] };
 };
 
@@ -345,16 +347,19 @@ function linkPlan(steps: readonly PlannedStep[], started: boolean): Ways {
   const own = top.filter(({ step }) => step.actor === "box" && step.section !== supervised && step.section !== handedOver);
   // A start that failed is undone by TypeScript, which the plan says nothing about.
   const until = started ? own.length : own.findLastIndex(({ step }) => step.section === "let it run") + 1;
+  const thread = child.find(isThread)?.branches.get("in the child");
   const childWay = link([...begin, ...child], stop, inChild);
   return {
     box: link(withGaps(own.slice(0, until)), started ? linkSupervisor(sectionOf(supervised), sectionOf(handedOver)) : "end", around()),
     child: childWay,
     init: inInit === undefined ? undefined : link(inInit, stop, inChild),
+    thread: thread === undefined ? undefined : link(thread, "end", around(stop)),
     hooks: { box: hooksAmong(own), init: hooksAmong(child) },
   };
 }
 
 const isHook = ({ step }: Tree): boolean => step.call === "clone3" && step.origin.startsWith("hooks.");
+const isThread = ({ step }: Tree): boolean => step.call === "clone3" && step.origin === "linux.seccomp.listenerPath";
 const hooksAmong = (trees: readonly Tree[]): Target[] =>
   trees.filter(isHook).map(({ branches }) => {
     const failure = link(branches.get("in the child, on failure") ?? [], "end", around());
@@ -550,7 +555,7 @@ function waysOn(node: Node, { errno, result }: Call): readonly Target[] {
 }
 
 /** The program runs, or nothing does: either way the plan is done with. */
-const endsPlan = ({ name, errno }: Call): boolean => name === "exit_group" || (name === "execve" && errno === undefined);
+const endsPlan = ({ name, errno }: Call): boolean => name === "exit_group" || name === "exit" || (name === "execve" && errno === undefined);
 
 type Walk = { readonly fault: string | undefined; readonly made: readonly PlannedStep[] };
 
@@ -568,7 +573,7 @@ function walk(who: string, entry: Target, calls: readonly Call[]): Walk {
       if (learnt === undefined) continue;
       const after: Trail = { step: target.step, before: trail };
       if (endsPlan(call))
-        return call.name === "exit_group" && index + 1 < calls.length
+        return call.name !== "execve" && index + 1 < calls.length
           ? refuse(`goes on after ${call.text}`)
           : { fault: undefined, made: follow(after) };
       const left = target.step.number === 0 ? keptOf(learnt) : learnt;
@@ -621,6 +626,8 @@ export function comparePlan(steps: readonly PlannedStep[], calls: readonly Call[
   const ways = linkPlan(steps, started);
   const walks = [walk("box", ways.box, withoutReadings(own)), walk(ways.init === undefined ? "init" : "stage", ways.child, child)];
   if (ways.init !== undefined) walks.push(walk("init", ways.init, init));
+  const thread = (ways.init === undefined ? child : init).find(({ name, text }) => name === "clone3" && text.includes("CLONE_THREAD"));
+  if (thread !== undefined || ways.thread !== undefined) walks.push(walk("thread", ways.thread ?? "end", callsOf(thread?.result)));
   walks.push(
     ...walkHooks(
       "box",

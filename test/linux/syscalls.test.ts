@@ -20,8 +20,8 @@ test("no number is given twice", () => {
 /** How many arguments the kernel's SYSCALL_DEFINEn say: a second opinion beside the kinds in the table. */
 const counts: Readonly<Record<number, string>> = {
   0: "getpid getuid setsid getppid gettid",
-  1: "close fchdir chdir umask personality chroot unshare epoll_create1 exit_group inotify_init1",
-  2: `munmap kill flock ftruncate clock_gettime getcwd fchmod setgroups capget capset pivot_root umount2 sethostname setdomainname pipe2
+  1: "close fchdir chdir umask personality chroot unshare epoll_create1 exit exit_group inotify_init1",
+  2: `munmap kill flock ftruncate clock_gettime getcwd fchmod setgroups nanosleep capget capset pivot_root umount2 sethostname setdomainname pipe2
     setns memfd_create fstatfs statfs fsopen pidfd_open clone3 eventfd2 sigaltstack`,
   3: `read write lseek getdents64 mprotect madvise ioctl socket connect sendmsg recvmsg bind fcntl fchown fchmodat sched_setaffinity setresuid setresgid mkdirat unlinkat symlinkat
     dup3 llistxattr execve set_mempolicy ioprio_set sched_setattr open_tree inotify_add_watch writev fsmount close_range bpf seccomp`,

@@ -14,7 +14,7 @@ test("a thread is made before the process is anything yet, and has the listener 
             linux.seccomp.listenerPath: make a thread that the filter will not apply to
         [in the child] compute (listener) & 0xffffffff → listener, for box   (here: look for a listener)
                 linux.seccomp.listenerPath: is there a listener?
-            [if 4294967295] ppoll(NULL, 0, {tv_sec: 0, tv_nsec: 50000}, NULL, 8)   (then: look for a listener)
+            [if 4294967295] nanosleep({tv_sec: 0, tv_nsec: 50000}, NULL)   (then: look for a listener)
                     linux.seccomp.listenerPath: wait for 50 microseconds
         [in the child] compute listener, for box → the descriptor in the message
                 linux.seccomp.listenerPath: put the listener into a message
@@ -34,8 +34,12 @@ test("init waits without a call, and goes on", () => {
   expect(section(planWith(asking), "init: program")).toMatchInlineSnapshot(`
     "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG|SECCOMP_FILTER_FLAG_NEW_LISTENER, {len: 1, filter: &filter of system calls}) → listener
             linux.seccomp: filter system calls
-    compute (thread) & 0xffffffff   (here: the agent is told, then: the agent is told)
+    compute (thread) & 0xffffffff   (here: is the agent told?, then: is the agent told?)
             linux.seccomp.listenerPath: wait until the agent has the listener, without a system call
+        [if 0] compute 0   (then: the agent is told)
+                linux.seccomp.listenerPath: go on
+    compute 0   (here: the agent is told)
+            linux.seccomp.listenerPath: from here on it can be asked
     execve(the program's name, ["/bin/true"], [])
             process.args[0]: execute /bin/true"
   `);
@@ -49,7 +53,7 @@ test("box tells the agent before it waits for the end of the line", () => {
             linux.seccomp.listenerPath: take it out of the message
     socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0) → socket of the agent
             linux.seccomp.listenerPath: make a socket to tell the agent
-    setsockopt(socket of the agent, 1, 21, 16 bytes, 16)
+    setsockopt(socket of the agent, SOL_SOCKET, SO_SNDTIMEO_OLD, 16 bytes, 16)
             linux.seccomp.listenerPath: wait for 10 s at most
     connect(socket of the agent, &sockaddr_un, 13)
             linux.seccomp.listenerPath: connect to the agent at /run/agent
@@ -77,7 +81,7 @@ test("of exec, in a section of its own, since it can be held up on the way there
     "recvmsg(line to the child, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_CMSG_CLOEXEC)
     compute (the descriptor in the message) & 0xffffffff → listener
     socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0) → socket of the agent
-    setsockopt(socket of the agent, 1, 21, 16 bytes, 16)
+    setsockopt(socket of the agent, SOL_SOCKET, SO_SNDTIMEO_OLD, 16 bytes, 16)
     connect(socket of the agent, &sockaddr_un, 13)
     compute listener → the descriptor in the message
     sendmsg(socket of the agent, &msghdr {msg_iov: &iovec, msg_iovlen: 1, msg_control: &control, msg_controllen: 20}, MSG_NOSIGNAL) → bytes sent
@@ -101,7 +105,8 @@ test("a created container has its filter while it waits for start, whatever that
   );
   expect(from(calls(plan, "init: process"), "seccomp(")).toMatchInlineSnapshot(`
     "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG|SECCOMP_FILTER_FLAG_NEW_LISTENER, {len: 1, filter: &filter of system calls}) → listener
-    compute (thread) & 0xffffffff   (here: the agent is told, then: the agent is told)
+    compute (thread) & 0xffffffff   (here: is the agent told?, then: is the agent told?)
+    compute 0   (here: the agent is told)
     capset({version: 537396514, pid: 0}, 24 bytes)"
   `);
   expect(calls(plan, "init: program")).toMatchInlineSnapshot(`

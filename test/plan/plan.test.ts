@@ -549,7 +549,7 @@ describe("an agent of system calls", () => {
       `${way}: init goes on before it is told`,
       "agentIsTold",
       changes,
-      (plan) => without(plan, (one) => one.label === "the agent is told"),
+      (plan) => without(plan, (one) => one.label === "is the agent told?"),
       `${loads}: init does not wait for the end of the thread, or calls something`,
     );
     notices(
@@ -606,7 +606,7 @@ describe("an agent of system calls", () => {
     "exec: init goes on before it is told",
     "agentIsTold",
     asking,
-    (plan) => without(plan, (one) => one.label === "the agent is told"),
+    (plan) => without(plan, (one) => one.label === "is the agent told?"),
     `${loads}: init does not wait for the end of the thread, or calls something`,
   );
 });

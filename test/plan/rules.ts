@@ -727,13 +727,15 @@ const agentIsTold: Rule = (plan, container) => {
   const [thread, filter] = [threads[0], listening[0]];
   if (thread === undefined || filter === undefined) return ["seccomp: there is no thread, or no listener"];
   const wait = steps[steps.indexOf(filter) + 1]?.step;
+  const goes = wait?.equal?.steps.map((one) => [one.call, one.goto]);
   const tid = cloned(thread).child_tid as Buffer;
   const waits =
     wait?.call === "compute" &&
     wait.goto !== undefined &&
     wait.goto === wait.label &&
     wait.equal?.value === 0 &&
-    wait.equal.steps.length === 0 &&
+    same(goes, [["compute", steps[steps.indexOf(filter) + 3]?.step.label]]) &&
+    steps[steps.indexOf(filter) + 3]?.step.call === "compute" &&
     (wait.args[0] as Slot).place === tid.place;
   const own = thread.step.equal?.steps ?? [];
   const order = (list: readonly Step[], ...names: readonly Step["call"][]): boolean =>
