@@ -39,9 +39,8 @@ describe("a filter agrees with its profile on 100,000 calls", () => {
           } catch (error) {
             // Rules that contradict each other: the test of refusals knows them.
             if (!(error instanceof BoxError)) throw error;
-            expect(error.facts.faults?.map(({ problem }) => problem)).toContain(
-              expect.stringMatching(/^has another action than .* for the same call and conditions$/),
-            );
+            for (const { problem } of error.facts.faults ?? [])
+              expect(problem).toMatch(/^has another action than .* for the same call and conditions$/);
             refused++;
             return;
           }
