@@ -164,6 +164,16 @@ describe("the agent is told", () => {
     expect(agent.told.length).toBe(4);
   });
 
+  test("of an exec that is repeated, from what was kept", async () => {
+    using asked = asking(makesFolders, { errno: ENOMEDIUM });
+    const { bundle, agent } = asked;
+    using _ = await bundle.startSh("echo ready; exec sleep 1000");
+    const { initPid } = bundle;
+    for (const _ of [1, 2, 3, 4]) expect(await bundle.box(["exec", bundle.id, "mkdir", "/tmp/a"])).toEqual(noMedium);
+    expect(agent.told.slice(1)).toEqual(agent.asked.map(({ pid }) => told(bundle, "running", pid, initPid)));
+    expect(agent.told.length).toBe(5);
+  });
+
   test("of a container in a user namespace, and of an exec there", async () => {
     const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
     using asked = asking(makesFolders, { errno: ENOMEDIUM }, (spec) => {
