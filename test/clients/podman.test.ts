@@ -2,6 +2,7 @@
 // that is possible. Most containers have no network, which is quicker; the first of the network's scenarios has one.
 
 import { expect } from "bun:test";
+import { Agent } from "../integration/seccomp-agent.ts";
 import { endWhenResized, untilAsync, untilSized, worldFolder } from "./harness.ts";
 import { Podman, podmanPrograms, processLimit } from "./podman.ts";
 import { expectPlan, type Scenario, testRing, those } from "./scenarios.ts";
@@ -362,6 +363,21 @@ const rights: Scenarios = {
     expect(filtered.stderr).toContain("Operation not supported");
     expect(await podman.sh(["--security-opt=seccomp=unconfined"], "grep Seccomp: /proc/self/status")).toEqual(["Seccomp:\t0"]);
     expect(await podman.sh([], "grep Seccomp: /proc/self/status")).toEqual(["Seccomp:\t2"]);
+  },
+  "--security-opt seccomp, with an agent": async (podman) => {
+    const socket = `${worldFolder}/agent`;
+    using agent = new Agent(podman.world.path(socket), () => ({ errno: 95 }));
+    const profile = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      listenerPath: socket,
+      listenerMetadata: "from podman",
+      syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY" }],
+    };
+    podman.world.write(`${worldFolder}/agent.json`, JSON.stringify(profile));
+    const filtered = await podman.run([`--security-opt=seccomp=${worldFolder}/agent.json`], ["mkdir", "/made"]);
+    expect(filtered.stderr).toContain("Operation not supported");
+    expect(agent.told).toEqual([expect.objectContaining({ fds: ["seccompFd"], metadata: "from podman" })]);
+    expect(agent.asked.map(({ call }) => call)).toEqual(["mkdir"]);
   },
   "--security-opt mask, unmask, no-new-privileges": async (podman) => {
     expect(await podman.sh([], "wc -c < /proc/keys; (echo x > /proc/sys/kernel/domainname) 2>&1; true")).toEqual([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { hintFor } from "../../src/execute/hints.ts";
+import type { Flag } from "../../src/linux/flags.ts";
 import { newSlot, newVariables, step } from "../../src/tape/step.ts";
 
 describe("limits", () => {
@@ -41,4 +42,25 @@ describe("devices", () => {
     expect(hintFor(load, "EACCES", log)).toBe("the kernel says: invalid bpf_context access off=16 size=4");
   });
   test("no verifier, no word", () => expect(hintFor(load, "EPERM", "")).toBeUndefined());
+});
+
+describe("an agent of system calls, and its filter", () => {
+  const variables = newVariables();
+  const origin = "linux.seccomp.listenerPath";
+  const connect = step("connect", [newSlot(variables, "fd", "socket"), null, 3], origin, "connect to the agent");
+  const clone = step("clone3", [null, 88], origin, "make a thread");
+  const load = (...flags: Flag<"SECCOMP_FILTER">[]) =>
+    step("seccomp", [["SECCOMP_SET_MODE_FILTER"], flags, null], "linux.seccomp", "filter system calls");
+  for (const [one, errno, hint] of [
+    [connect, "ENOENT", "no agent listens there"],
+    [connect, "ECONNREFUSED", "no agent listens there"],
+    [connect, "EAGAIN", "the agent has taken no connection for ten seconds"],
+    [connect, "EACCES", undefined],
+    [clone, "EAGAIN", "it counts as one more process, for linux.resources.pids too"],
+    [clone, "ENOMEM", undefined],
+    [load("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"), "EINVAL", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV came with Linux 5.19"],
+    [load("SECCOMP_FILTER_FLAG_LOG"), "EINVAL", undefined],
+    [load("SECCOMP_FILTER_FLAG_NEW_LISTENER"), "EBUSY", "box has been started under a filter with an agent, and there can be one only"],
+  ] as const)
+    test(`${one.call}: ${errno}: ${hint}`, () => expect(hintFor(one, errno, "")).toBe(hint as string));
 });
