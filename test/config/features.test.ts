@@ -89,3 +89,11 @@ test("the build, and that there are no checkpoints", () =>
     "org.opencontainers.box.commit": "abc",
     "org.opencontainers.runc.checkpoint.enabled": "false",
   }));
+
+test("a flag for a filter that this kernel does not take is known, and not supported", () => {
+  const killable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV";
+  const old = featuresOf({ version: "1", commit: "" }, (flag) => flag !== killable).linux.seccomp;
+  expect(old.knownFlags).toEqual(["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", killable]);
+  expect(old.supportedFlags).toEqual(old.knownFlags?.slice(0, 3));
+  expect(old.actions).toContain("SCMP_ACT_NOTIFY");
+});

@@ -4,6 +4,7 @@
 import { addressOf, systemCall } from "../../src/execute/libc.ts";
 import { POLLIN, waitFor } from "../../src/execute/poll.ts";
 import { syscallNumbers } from "../../src/seccomp/syscall-numbers.ts";
+import { until } from "./harness.ts";
 import { SocketReceiver } from "./socket-receiver.ts";
 
 const NOTIF_BYTES = 80;
@@ -42,6 +43,12 @@ export class Agent implements Disposable {
     this.#receiver = new SocketReceiver(path);
     this.#answer = answer;
     void this.#serve().catch((error: unknown) => (this.#failure = error));
+  }
+
+  /** What came with each listener, once there are so many: what box has sent may still be on its way here. */
+  async toldOf(listeners: number): Promise<readonly unknown[]> {
+    await until(() => this.told.length >= listeners, `${listeners} listeners`);
+    return this.told;
   }
 
   async #serve(): Promise<void> {
