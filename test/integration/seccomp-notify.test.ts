@@ -3,19 +3,7 @@
 import { describe, expect } from "bun:test";
 import { chmodSync, closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Seccomp } from "../../src/config/spec.ts";
-import {
-  asUser,
-  Bundle,
-  binary,
-  ended,
-  execute,
-  linesOf,
-  machine,
-  type Outcome,
-  type RichSpec,
-  testWith,
-  userId,
-} from "./harness.ts";
+import { asUser, Bundle, binary, ended, execute, linesOf, machine, type Outcome, type RichSpec, testWith, userId } from "./harness.ts";
 import { Agent, type Answer } from "./seccomp-agent.ts";
 import { SocketReceiver } from "./socket-receiver.ts";
 
