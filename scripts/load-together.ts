@@ -23,6 +23,7 @@ const groups: readonly (readonly string[])[] = [
     ...["cli/named-container.ts", "cli/one-container.ts", "execute/live-status.ts", "execute/signal-container.ts", "linux/signals.ts"],
     ...[
       "execute/kept-config.ts",
+      "execute/kept-filter.ts",
       "cli/shown-state.ts",
       "execute/poll.ts",
       "execute/write-line.ts",

@@ -22,7 +22,7 @@ const seccompNotes: Notes<SeccompPath> = {
     wrong: ["SCMP_ACT_ALOW", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW", did you mean "SCMP_ACT_ALLOW"?'],
   },
   "linux.seccomp.defaultErrnoRet": {
-    does: "Without it EPERM.",
+    does: "Without it EPERM. Refused where the action has none.",
     shown: ["integration/seccomp-rules", "by default, with an errno of its own"],
     wrong: [65536, ": expected an integer from 0 to 65535, got 65536"],
   },
@@ -32,18 +32,18 @@ const seccompNotes: Notes<SeccompPath> = {
     wrong: ["SCMP_ARCH_X86", ': expected an array of strings, got "SCMP_ARCH_X86"'],
   },
   "linux.seccomp.flags": {
-    does: "Without the list SPEC_ALLOW, as with runc. An unknown flag is refused.",
+    does: "Without the list SPEC_ALLOW, as with runc. TSYNC has nothing to do with one thread. An unknown flag is refused.",
     shown: [profile, "notes"],
     wrong: [[7], "[0]: expected a string, got 7"],
   },
   "linux.seccomp.listenerPath": {
-    does: "The socket of the agent that SCMP_ACT_NOTIFY asks, which is refused so far.",
-    shown: [profile, "an agent without a socket"],
+    does: "The socket of the agent that SCMP_ACT_NOTIFY asks: it gets the listener before any program begins. Without such a rule it does not apply.",
+    shown: ["integration/seccomp-notify", "of a container that is created, before it is started"],
     wrong: ["agent.sock", ': expected an absolute path, got "agent.sock"'],
   },
   "linux.seccomp.listenerMetadata": {
-    does: "For that agent.",
-    shown: ["config/unsupported", "seccomp is, without an agent"],
+    does: "For that agent, as it is. Refused without listenerPath.",
+    shown: ["integration/seccomp-notify", "of a run: all of the state, whatever is in it"],
     wrong: [7, ": expected a string, got 7"],
   },
   "linux.seccomp.syscalls": {
@@ -57,12 +57,12 @@ const seccompNotes: Notes<SeccompPath> = {
     wrong: [[], ": expected at least one entry, got []"],
   },
   "linux.seccomp.syscalls[].action": {
-    does: "All of the specification; SCMP_ACT_NOTIFY is refused so far.",
+    does: "All of the specification, SCMP_ACT_NOTIFY for any call.",
     shown: ["integration/seccomp-rules", "an action"],
     wrong: ["SCMP_ACT_DENY", ': expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_DENY"'],
   },
   "linux.seccomp.syscalls[].errnoRet": {
-    does: "Of SCMP_ACT_ERRNO and SCMP_ACT_TRACE.",
+    does: "Of SCMP_ACT_ERRNO and SCMP_ACT_TRACE; refused with another action, as the specification asks.",
     shown: ["integration/seccomp-rules", "an action"],
     wrong: ["EPERM", ': expected an integer from 0 to 65535, got "EPERM"'],
   },

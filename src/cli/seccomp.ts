@@ -9,9 +9,8 @@ import { disassemble } from "../seccomp/disassemble.ts";
 import { escapeControls } from "../tape/escape-controls.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { rootOfStates } from "./invocation.ts";
 import { loadContainer } from "./load-container.ts";
-import { namedContainer } from "./named-container.ts";
+import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "bundle", short: "b", value: "DIR", help: "bundle folder (default: the current folder)" },
@@ -45,7 +44,7 @@ async function ofBundle(parsed: Parsed, globals: Globals): Promise<SeccompFilter
 
 /** As it was loaded, whatever has become of the bundle since. */
 function ofContainer(id: string, globals: Globals): SeccompFilter | undefined {
-  const { folder, state } = namedContainer(globals.root ?? rootOfStates(), id);
+  const { folder, state } = oneContainer([id], globals, usage);
   return readKeptFilter(folder, state);
 }
 
