@@ -10,6 +10,7 @@ import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
+import type { NetDeviceSteps } from "../plan/net-devices.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -64,13 +65,19 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);
   const seccomp = await compiledFilter(container.spec, locate);
+  const netDeviceSteps = await stepsForDevices(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }) },
+    container: {
+      ...placed,
+      ...(seccomp === undefined ? {} : { seccomp }),
+      ...(joins === undefined ? {} : { joins }),
+      ...(netDeviceSteps === undefined ? {} : { netDeviceSteps }),
+    },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
@@ -118,6 +125,11 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
   const { seccomp } = linux;
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
+}
+
+async function stepsForDevices({ linux }: Spec): Promise<NetDeviceSteps | undefined> {
+  for (const _ in linux?.netDevices) return (await import("../plan/net-devices.ts")).netDeviceSteps;
+  return undefined;
 }
 
 async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {

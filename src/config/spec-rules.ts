@@ -749,10 +749,29 @@ const timeOffset: ObjectRule = {
 };
 
 /** IFNAMSIZ, less its NUL; the kernel's dev_valid_name also refuses "/", ":" and white space. */
-const isInterfaceName = (name: string): boolean =>
-  isFileName(name) && name.length <= 15 && !name.includes(":") && !name.includes(" ") && !name.includes("\t") && !name.includes("\n");
+const isInterfaceName = (name: string): boolean => isFileName(name) && new TextEncoder().encode(name).length <= 15 && !/[:\s%]/.test(name);
 
-const interfaceName: TextRule = { is: "text", expected: "the name of a network interface", test: isInterfaceName };
+const netDevices: LaterRule = {
+  is: "later",
+  expected: "an object",
+  rule: () => ({
+    is: "map",
+    expected: "an object",
+    keys: { is: "text", expected: "the name of a network interface", test: isInterfaceName },
+    values: {
+      is: "object",
+      expected: "an object",
+      fields: {
+        name: {
+          is: "text",
+          expected: "the name of a network interface, or one with %d for a number",
+          test: (name) => isInterfaceName(name.replace("%d", "d0")),
+        },
+      } satisfies Fields<spec.NetDevice>,
+      required: [],
+    },
+  }),
+};
 
 const linux: ObjectRule = {
   is: "object",
@@ -765,17 +784,7 @@ const linux: ObjectRule = {
     cgroupsPath: { is: "text", expected: 'a path without ".."', test: staysBelow },
     namespaces,
     devices: { is: "list", expected: "an array of objects", items: device },
-    netDevices: {
-      is: "map",
-      expected: "an object",
-      keys: interfaceName,
-      values: {
-        is: "object",
-        expected: "an object",
-        fields: { name: interfaceName } satisfies Fields<spec.NetDevice>,
-        required: [],
-      },
-    },
+    netDevices,
     seccomp,
     rootfsPropagation: {
       is: "name",

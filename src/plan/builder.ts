@@ -9,6 +9,7 @@ import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
 import { newHookReport } from "./hooks.ts";
 import type { Handed, Launch } from "./launch.ts";
+import type { NetDeviceSteps } from "./net-devices.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
 import type { StdioSteps } from "./stdio-steps.ts";
 
@@ -25,6 +26,8 @@ export type Building = {
   readonly ownStdio: boolean;
   /** undefined where stdio is the caller's. */
   readonly stdioSteps: StdioSteps | undefined;
+  /** undefined where linux.netDevices asks for none. */
+  readonly netDeviceSteps: NetDeviceSteps | undefined;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

@@ -47,7 +47,12 @@ export function planChild(building: Building): Section[] {
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
-      [...refuseHostNetwork(building), ...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
+      [
+        ...refuseHostNetwork(building),
+        ...namespaces.joinNamespaces(building),
+        ...(spaces.joined.has("network") ? receiveDevices(building) : []),
+        namespaces.cloneInit(building),
+      ],
     ]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
@@ -68,7 +73,7 @@ export function planChild(building: Building): Section[] {
       ...process.joinKeyring(building),
     ],
   ]);
-  if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
+  if (spaces.made.has("network")) list.push(["network", "init", [...raiseLoopback(building), ...receiveDevices(building)]]);
   list.push(["sysctls", "init", writeSysctls(building)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
@@ -80,6 +85,8 @@ export function planChild(building: Building): Section[] {
   for (const [title, actor, steps] of list) if (steps.length > 0) sections.push({ title, actor, steps });
   return sections;
 }
+
+const receiveDevices = (building: Building): readonly Step[] => building.netDeviceSteps?.receiveDevices(building) ?? [];
 
 function refuse(path: string): never {
   throw new BoxError({ what: "the configuration is not valid", faults: [{ path, problem: "missing: there is nothing to run" }] });

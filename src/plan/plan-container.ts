@@ -14,6 +14,7 @@ import { hasHooks } from "./hooks.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
+import type { NetDeviceSteps } from "./net-devices.ts";
 import type { Plan, Section } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
@@ -39,6 +40,8 @@ export type Container = {
   readonly ownStdio?: boolean;
   /** Where `launch.stdio` is not the caller's: the steps for it (stdio-steps.ts). */
   readonly stdioSteps?: StdioSteps;
+  /** Where linux.netDevices asks for any: the steps for them (net-devices.ts). */
+  readonly netDeviceSteps?: NetDeviceSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -61,6 +64,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     stdioSteps: container.stdioSteps,
+    netDeviceSteps: container.netDeviceSteps,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -86,10 +90,11 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     prepare: section("state, cgroups and the child", prepare(building, own)),
     child: planChild(building),
     explanations: explainFailures(building),
-    awaitHelper: section("the helper", box.awaitHelper(building, own)),
+    awaitHelper: section("the helper", [...moveDevices(building, own, "joined"), ...box.awaitHelper(building, own)]),
     initWaits: true,
     observe: section("init in /proc", box.observe(own)),
     writeIdMaps: section("id maps", writeIdMaps(building, own)),
+    moveDevices: section("network devices", moveDevices(building, own, "made")),
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(building, own)),
@@ -126,6 +131,13 @@ function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] 
   return stdioSteps !== undefined && isSupervised(launch.stdio)
     ? stdioSteps.superviseStdio(building, watcher)
     : supervisor.supervise(building, watcher);
+}
+
+/** The helper waits for devices in a network namespace that was joined, and init in one that was made for it. */
+function moveDevices(building: Building, own: Plan["box"], when: "joined" | "made"): readonly Step[] {
+  const { netDeviceSteps, namespaces } = building;
+  if (netDeviceSteps === undefined || !namespaces[when].has("network")) return [];
+  return netDeviceSteps.moveDevices(building, own, when === "joined" ? own.pid : own.initPid);
 }
 
 /** Box itself waits a moment for the end where it has nothing else to do meanwhile. */
