@@ -4,7 +4,6 @@
 
 export const rtnetlinkNumbers = {
   NETLINK_ROUTE: 0,
-  SOL_NETLINK: 270,
   NETLINK_GET_STRICT_CHK: 12,
   NLM_F_REQUEST: 1,
   NLM_F_ACK: 4,
@@ -23,6 +22,9 @@ export const rtnetlinkNumbers = {
   IFLA_NET_NS_PID: 19,
   IFF_UP: 1,
 } as const;
+
+/** Of sockets, and so left to libc by the kernel's headers. */
+export const SOL_NETLINK = 270;
 
 /** A message is a nlmsghdr, then an ifinfomsg or an ifaddrmsg, then attributes: each a rtattr and its value, in multiples of 4. */
 export const rtnetlinkFields = {

@@ -16,7 +16,7 @@
 // kernel destroys what is virtual with its namespace, and gives hardware back to the host, by the name that it has then.
 
 import { joinPath } from "../config/faults.ts";
-import { rtnetlinkFields, rtnetlinkNumbers } from "../linux/rtnetlink.ts";
+import { rtnetlinkFields, rtnetlinkNumbers, SOL_NETLINK } from "../linux/rtnetlink.ts";
 import { structFields } from "../linux/structs.ts";
 import {
   address,
@@ -179,10 +179,10 @@ function receiveDevices(building: Building): Step[] {
     const ifreq = newIfreq(variables, moved);
     ifreqs.push(ifreq);
     steps.push({
-      ...lookUp(netlink, ifreq, origin, `see that the container's network has no device ${moved}`),
+      ...lookUp(netlink, ifreq, origin, `have the name ${moved} in the container's network`),
       onError: [["ENODEV", []]],
       // Its success is what must not be.
-      expect: { value: -1, refused: "it has one" },
+      expect: { value: -1, refused: "a device there has it" },
     });
   }
   steps.push(step("write", [building.handed.sync, "n", 1], ALL, "tell box that the names are free"));
@@ -254,7 +254,7 @@ function moveDevices(building: Building, box: BoxVariables, owner: Slot<"int">):
     ...look,
     step(
       "setsockopt",
-      [netlink.socket, rtnetlinkNumbers.SOL_NETLINK, rtnetlinkNumbers.NETLINK_GET_STRICT_CHK, new Uint8Array([1, 0, 0, 0]), 4],
+      [netlink.socket, SOL_NETLINK, rtnetlinkNumbers.NETLINK_GET_STRICT_CHK, new Uint8Array([1, 0, 0, 0]), 4],
       ALL,
       "ask for addresses of one device at a time",
     ),

@@ -430,7 +430,7 @@ describe("the rest of linux", () => {
       "netDevices",
       { eth0: {}, "a/b": {}, eth1: { name: "a:b" } },
       '["a/b"]: expected the name of a network interface, got "a/b"',
-      '.eth1.name: expected the name of a network interface, got "a:b"',
+      '.eth1.name: expected the name of a network interface, or one with %d for a number, got "a:b"',
     ));
   test("intelRdt", () =>
     wrong(

@@ -237,6 +237,9 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     memoryPolicy: maybe(
       fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),
     ),
+    netDevices: list.some(({ type }) => type === "network")
+      ? maybe(fc.constantFrom({}, { eth0: {} }, { eth0: { name: "net0" }, "wlän.5": { name: "e%d" } }))
+      : fc.constant(undefined),
     timeOffsets: makesTime
       ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 } }))
       : fc.constant(undefined),

@@ -5,6 +5,7 @@ import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
+import { netDeviceSteps } from "../../src/plan/net-devices.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Container, planContainer } from "../../src/plan/plan-container.ts";
 import { type Exec, planExec } from "../../src/plan/plan-exec.ts";
@@ -101,7 +102,12 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...how }, facts);
+  planContainer(
+    { id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...(has(spec.linux?.netDevices) ? { netDeviceSteps } : {}), ...how },
+    facts,
+  );
+
+const has = (map: object = {}): boolean => Object.keys(map).length > 0;
 
 /** Where box has its pidfd of the container's init. */
 const INIT = 9;

@@ -644,6 +644,46 @@ const limitsAreSet: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/**
+ * A device leaves the host only once all are known to be there and their names to be free, for the namespace of a child of
+ * box; its addresses are read before that. Who receives it has its network namespace and does so before anything is mounted.
+ */
+const devicesMoveOnce: Rule = (plan, container) => {
+  const { spec } = container;
+  const wanted = Object.keys(spec.linux?.netDevices ?? {});
+  const [box, child] = [boxSteps(plan), childSteps(plan)];
+  const { sync } = handedIn(container);
+  const about = ({ step }: Placed): boolean => step.origin.startsWith("linux.netDevices");
+  const asks = (text: string) => (one: Placed) => about(one) && one.step.call === "write" && one.step.why.startsWith(text);
+  const looks = (one: Placed): boolean => about(one) && call("ioctl", undefined, ["SIOCGIFINDEX"])(one);
+  const [moves, found, free] = [
+    box.filter(asks("move ")),
+    box.filter(looks),
+    child.filter((one) => looks(one) && one.step.expect?.value === -1),
+  ];
+  const tells = (one: Placed): boolean => about(one) && call("write", sync, "n")(one);
+  const counted = (what: string, steps: readonly Placed[]): string[] =>
+    steps.length === wanted.length ? [] : [`netDevices: ${steps.length} of ${wanted.length} ${what}`];
+  return [
+    ...counted("are moved", moves),
+    ...counted("are looked for", found),
+    ...counted("names are looked at", free),
+    ...precedes(box, call("read", plan.box.sync), asks("move "), "comes before the names are known to be free"),
+    ...endsBefore(box, looks, asks("move "), "comes when another device has been moved"),
+    ...moves.flatMap((move) =>
+      precedes(
+        box,
+        (one) => one.step.origin === move.step.origin && asks("read the addresses")(one),
+        (one) => one === move,
+        "loses addresses",
+      ),
+    ),
+    ...endsBefore(child, (one) => free.includes(one), tells, "comes after box was told that the names are free"),
+    ...precedes(child, tells, asks("set up"), "sets up what is not there"),
+    ...endsBefore(child, about, attaching, "comes after the first mount"),
+  ];
+};
+
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, container) => {
   const { spec, facts, filtered } = container;
@@ -859,6 +899,7 @@ export const rules = {
   procIsVerified,
   devicesAreLimited,
   limitsAreSet,
+  devicesMoveOnce,
   endsClean,
   capabilitiesAsAsked,
   groupsAreGivenUp,
