@@ -9,6 +9,7 @@ import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { HostReader } from "../host/read-facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { NetDeviceSteps } from "../plan/net-devices.ts";
 import type { Container } from "../plan/plan-container.ts";
@@ -68,7 +69,10 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const netDeviceSteps = await stepsForDevices(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
-  const facts = factsFor(asked, stateRoot, watchingReader(seen));
+  const reader = watchingReader(seen);
+  const plain = factsFor(asked, stateRoot, reader);
+  const rdt = await classOf(container.spec, reader);
+  const facts = rdt === undefined ? plain : { ...plain, ...rdt.facts };
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
@@ -77,6 +81,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
       ...(seccomp === undefined ? {} : { seccomp }),
       ...(joins === undefined ? {} : { joins }),
       ...(netDeviceSteps === undefined ? {} : { netDeviceSteps }),
+      ...rdt?.steps,
     },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
@@ -130,6 +135,16 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
 async function stepsForDevices({ linux }: Spec): Promise<NetDeviceSteps | undefined> {
   for (const _ in linux?.netDevices) return (await import("../plan/net-devices.ts")).netDeviceSteps;
   return undefined;
+}
+
+type Class = { readonly steps: Pick<Container, "intelRdtSteps">; readonly facts: Pick<HostFacts, "resctrl"> };
+
+async function classOf({ linux }: Spec, reader: HostReader): Promise<Class | undefined> {
+  if (linux?.intelRdt === undefined) return undefined;
+  const { intelRdtSteps } = await import("../plan/intel-rdt.ts");
+  const { readResctrl } = await import("../host/read-resctrl.ts");
+  const resctrl = readResctrl(reader, linux.intelRdt.closID);
+  return { steps: { intelRdtSteps }, facts: resctrl === undefined ? {} : { resctrl } };
 }
 
 async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {

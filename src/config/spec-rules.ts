@@ -676,6 +676,10 @@ const seccomp: LaterRule = {
   }),
 };
 
+const isLine = (value: string): boolean => value !== "" && !value.includes("\n");
+/** The other folders that resctrl has; no name of one has a line break. */
+const isClass = (name: string): boolean => name !== "info" && name !== "mon_groups" && name !== "mon_data" && !name.includes("\n");
+
 const intelRdt: LaterRule = {
   is: "later",
   expected: "an object",
@@ -683,10 +687,10 @@ const intelRdt: LaterRule = {
     is: "object",
     expected: "an object",
     fields: {
-      closID: { is: "text", expected: 'one folder name, or "/"', test: (value) => value === "/" || isFileName(value) },
-      schemata: texts,
+      closID: { is: "text", expected: 'one folder name, or "/"', test: (value) => value === "/" || (isFileName(value) && isClass(value)) },
+      schemata: { is: "list", expected: "an array of strings", items: { is: "text", expected: "one line, such as MB:0=50", test: isLine } },
       l3CacheSchema: text,
-      memBwSchema: text,
+      memBwSchema: { is: "text", expected: "one line that begins with MB:", test: (value) => value.startsWith("MB:") && isLine(value) },
       enableMonitoring: boolean,
     } satisfies Fields<spec.IntelRdt>,
     required: [],

@@ -19,7 +19,6 @@ const refusals: Refusals<Spec> = {
   },
   linux: {
     mountLabel: notYet,
-    intelRdt: notYet,
     personality: { flags: "this version of the runtime spec knows none" },
   },
 };

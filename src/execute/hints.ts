@@ -48,6 +48,7 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     if (errno === "EINVAL") return "devices such as bridges and tunnels stay in the network namespace that they were made in";
     if (errno === "EPERM") return "only who may administer the host's network can give its devices away";
   }
+  if (step.origin === "linux.intelRdt") return explanation.trim() === "" ? undefined : `the kernel says: ${explanation.trim()}`;
   if (step.call === "bpf") return verifierHint(explanation);
   return limitHint(step, errno);
 }

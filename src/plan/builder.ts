@@ -8,6 +8,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
 import { newHookReport } from "./hooks.ts";
+import type { ControlGroups, IntelRdtSteps } from "./intel-rdt.ts";
 import type { Handed, Launch } from "./launch.ts";
 import type { NetDeviceSteps } from "./net-devices.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
@@ -28,6 +29,10 @@ export type Building = {
   readonly stdioSteps: StdioSteps | undefined;
   /** undefined where linux.netDevices asks for none. */
   readonly netDeviceSteps: NetDeviceSteps | undefined;
+  /** The resctrl groups, and the steps for them; undefined where linux.intelRdt asks for none. */
+  readonly resctrl: { readonly groups: ControlGroups; readonly steps: IntelRdtSteps } | undefined;
+  /** Those that processes of the container enter. */
+  readonly controlGroups: readonly string[];
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

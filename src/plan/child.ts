@@ -6,7 +6,7 @@ import { type Slot, type Step, step } from "../tape/step.ts";
 import { allProcessors } from "./affinity.ts";
 import { hooksBeforePivot } from "./box.ts";
 import { type Building, newFd } from "./builder.ts";
-import { enterCgroups } from "./cgroups.ts";
+import { enterCgroups, enterControlGroups } from "./cgroups.ts";
 import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
 import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
@@ -41,7 +41,7 @@ export function planChild(building: Building): Section[] {
     // write its id maps only as long as it is.
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
     list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
-    list.push(["enter the cgroups", "stage", enterCgroups(building)]);
+    list.push(["enter the cgroups", "stage", [...enterCgroups(building), ...enterControlGroups(building)]]);
     list.push(["mounts with other owners", "stage", mapped.steps]);
     list.push(["sources of bind mounts", "stage", sources.steps]);
     list.push([
@@ -57,7 +57,7 @@ export function planChild(building: Building): Section[] {
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
     list.push(["let go of what came from box", "init", begin]);
-    list.push(["enter the cgroups", "init", enterCgroups(building)]);
+    list.push(["enter the cgroups", "init", [...enterCgroups(building), ...enterControlGroups(building)]]);
     list.push(["mounts with other owners", "init", mapped.steps]);
   }
   list.push(["namespaces", "init", [leaveSession(), allProcessors(), ...namespaces.unshareCgroup(building)]]);

@@ -12,6 +12,7 @@ import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { writeIdMaps } from "./id-maps.ts";
+import type { IntelRdtSteps } from "./intel-rdt.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { NetDeviceSteps } from "./net-devices.ts";
@@ -42,29 +43,33 @@ export type Container = {
   readonly stdioSteps?: StdioSteps;
   /** Where linux.netDevices asks for any: the steps for them (net-devices.ts). */
   readonly netDeviceSteps?: NetDeviceSteps;
+  /** Where linux.intelRdt asks for a class: the steps for it (intel-rdt.ts). */
+  readonly intelRdtSteps?: IntelRdtSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
   const { id, bundle, spec } = container;
-  if ((container.launch ?? foreground).stdio.kind !== "inherit" && container.stdioSteps === undefined)
-    throw new Error("plan: stdio without the steps for it");
+  const launch = container.launch ?? foreground;
+  if (launch.stdio.kind !== "inherit" && container.stdioSteps === undefined) throw new Error("plan: stdio without the steps for it");
   const child = newChildVariables(facts);
   const { variables } = child;
-  const launch = container.launch ?? foreground;
   const path = spec.root?.path ?? "rootfs";
+  const resctrl = resctrlOf(container, facts);
   const building: Building = {
     id,
     spec,
     facts,
     bundle,
     hostRoot: container.hostRoot,
-    finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop"),
+    finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop") || resctrl !== undefined,
     launch,
     handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     stdioSteps: container.stdioSteps,
     netDeviceSteps: container.netDeviceSteps,
+    resctrl,
+    controlGroups: resctrl === undefined ? [] : resctrl.steps.recorded(resctrl.groups).enter,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -131,6 +136,13 @@ function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] 
   return stdioSteps !== undefined && isSupervised(launch.stdio)
     ? stdioSteps.superviseStdio(building, watcher)
     : supervisor.supervise(building, watcher);
+}
+
+/** What is left of a class at the end is for box to remove. */
+export function resctrlOf({ spec, id, intelRdtSteps: steps }: Container, { resctrl }: HostFacts): Building["resctrl"] {
+  if (spec.linux?.intelRdt === undefined) return undefined;
+  if (steps === undefined) throw new Error("plan: a class of resctrl without the steps for it");
+  return { steps, groups: steps.controlGroups(spec, id, resctrl) };
 }
 
 /** The helper waits for devices in a network namespace that was joined, and init in one that was made for it. */

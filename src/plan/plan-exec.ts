@@ -10,7 +10,7 @@ import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from 
 import { allProcessors } from "./affinity.ts";
 import * as box from "./box.ts";
 import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
-import { enterCgroups, v2Of } from "./cgroups.ts";
+import { enterCgroups, enterControlGroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
@@ -32,6 +32,8 @@ export type Exec = {
   readonly seccomp: SeccompFilter | undefined;
   /** The cgroups to be in. */
   readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+  /** The resctrl groups to be in. */
+  readonly controlGroups?: readonly string[];
   /** A descriptor of box's: a pidfd of the container's init. */
   readonly init: number;
   readonly launch: Launch;
@@ -99,6 +101,8 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     ownStdio: launch.way === "detached",
     stdioSteps: undefined,
     netDeviceSteps: undefined,
+    resctrl: undefined,
+    controlGroups: exec.controlGroups ?? [],
     rootPath: "/",
     launch: { ...launch, keep: true, subreaper: false },
     handed: handedTo(launch, { hooks: false, init: true }),
@@ -165,6 +169,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", [
       ...enterCgroups(building),
+      ...enterControlGroups(building),
       ...setAffinity(init.execCPUAffinity?.final, "process.execCPUAffinity.final"),
     ]),
     section("join the container", "stage", [
