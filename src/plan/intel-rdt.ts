@@ -40,9 +40,10 @@ function linesOf({ l3CacheSchema, memBwSchema, schemata = [] }: IntelRdt): { rea
 function controlGroups(spec: Spec, id: string, resctrl: ResctrlFacts | undefined): ControlGroups {
   const wanted = spec.linux?.intelRdt ?? {};
   if (resctrl === undefined) throw refusal([{ path: origin, problem: "this host has no resctrl filesystem mounted" }]);
-  const { mount, exists, schemata = "" } = resctrl;
+  const { mount, schemata = "" } = resctrl;
   const { closID } = wanted;
   const group = closID === "/" ? mount : `${mount}/${closID ?? id}`;
+  const exists = closID === "/" || (closID !== undefined && resctrl.exists);
   const lines = linesOf(wanted);
   if (closID !== undefined && !exists && lines.length === 0)
     throw refusal([{ path: `${origin}.closID`, problem: `there is no class ${closID}, and without schemata none is made` }]);
@@ -60,11 +61,11 @@ function controlGroups(spec: Spec, id: string, resctrl: ResctrlFacts | undefined
 const refusal = (faults: ConfigFault[]): BoxError => new BoxError({ what: "the configuration cannot be had on this host", faults });
 
 /** What the state has to say of them: where to enter, in this order, and what to remove, in this order. */
-function recorded({ group, own, monitor }: ControlGroups): { enter: string[]; remove: string[] } {
+function recorded({ mount, group, own, monitor }: ControlGroups): { mount: string; enter: string[]; remove: string[] } {
   const enter = monitor === undefined ? [group] : [group, monitor];
   const remove = monitor === undefined ? [] : [monitor];
   if (own) remove.push(group);
-  return { enter, remove };
+  return { mount, enter, remove };
 }
 
 /** Before the state names them as the container's: nobody else's may be there, or delete would remove that. */
@@ -86,22 +87,28 @@ function makeGroups(groups: ControlGroups, box: BoxVariables): Step[] {
   const make = (path: string): Step =>
     step("mkdirat", ["AT_FDCWD", path, 0o755], origin, `make the resctrl group ${path}`, { onError: reasons("EINVAL", "ENOSPC", "EBUSY") });
   const steps: Step[] = made === undefined ? [] : [make(group)];
-  if (made !== undefined && made.schemata !== "") {
-    const file = newSlot(box.variables, "fd", `${group}/schemata`);
-    const why = `limit the resctrl group ${group}`;
-    steps.push(
-      step("openat", ["AT_FDCWD", `${group}/schemata`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, why, { out: file }),
-      step("write", [file, made.schemata, new TextEncoder().encode(made.schemata).length], origin, why, {
-        onError: reasons("EINVAL", "ENODEV", "EBUSY"),
-      }),
-      step("close", [file], origin, "done with it"),
-    );
-  }
+  if (made !== undefined && made.schemata !== "") steps.push(...writeSchemata({ mount, group }, made.schemata, box));
   return monitor === undefined ? steps : [...steps, make(monitor)];
 }
 
+/** In one write, of whose lines the kernel takes all or none. */
+export function writeSchemata({ mount, group }: Pick<ControlGroups, "mount" | "group">, lines: string, told: Told): Step[] {
+  const file = newSlot(told.variables, "fd", `${group}/schemata`);
+  const why = `limit the resctrl group ${group}`;
+  return [
+    step("openat", ["AT_FDCWD", `${group}/schemata`, ["O_WRONLY", "O_CLOEXEC"], 0], origin, why, { out: file }),
+    step("write", [file, lines, new TextEncoder().encode(lines).length], origin, why, {
+      onError: reasonsOf(mount, told)("EINVAL", "ENODEV", "EBUSY"),
+    }),
+    step("close", [file], origin, "done with it"),
+  ];
+}
+
+/** Where the kernel's reason for a failure is put. */
+type Told = Pick<BoxVariables, "variables" | "verifierLog">;
+
 /** After an errno, what the kernel says about it: info/last_cmd_status, which the message then quotes. */
-export function reasonsOf(mount: string, { variables, verifierLog }: Pick<BoxVariables, "variables" | "verifierLog">) {
+function reasonsOf(mount: string, { variables, verifierLog }: Told) {
   return (...names: Errno[]): ErrorTable =>
     names.map((name) => {
       const file = newSlot(variables, "fd", "last_cmd_status");

@@ -29,8 +29,8 @@ export type State = {
     /** It has a pid namespace of its own, so that nothing of it outlives its init (pid_namespaces(7)). */
     readonly ownPids: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
-    /** Folders of the resctrl filesystem: those whose tasks its processes are, and those that go with it. */
-    readonly resctrl?: { readonly enter: readonly string[]; readonly remove: readonly string[] };
+    /** Folders of the resctrl filesystem: those whose tasks its processes are, the class first, and those that go with it. */
+    readonly resctrl?: { readonly mount: string; readonly enter: readonly string[]; readonly remove: readonly string[] };
     /** Namespaces that are somebody else's, by whose they were when it was started: `container:db`, `pid:7` or a path. */
     readonly shares?: readonly Share[];
     /** With which seccomp(2) loads the kept filter. */
@@ -100,7 +100,7 @@ function areCgroups(list: unknown): boolean {
 function areControlGroups(value: unknown): boolean {
   if (value === undefined) return true;
   if (!isRecord(value) || !Array.isArray(value.enter) || !Array.isArray(value.remove)) return false;
-  for (const path of [...value.enter, ...value.remove])
+  for (const path of [value.mount, ...value.enter, ...value.remove])
     if (typeof path !== "string" || !path.startsWith("/") || path.includes("/../") || path.endsWith("/..")) return false;
   return true;
 }

@@ -4,6 +4,7 @@ import { defaultSpec } from "../../src/config/default-spec.ts";
 import type { Linux, Mount, Process, Spec } from "../../src/config/spec.ts";
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
+import { intelRdtSteps } from "../../src/plan/intel-rdt.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import { netDeviceSteps } from "../../src/plan/net-devices.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -102,12 +103,13 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
-  planContainer(
-    { id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...(has(spec.linux?.netDevices) ? { netDeviceSteps } : {}), ...how },
-    facts,
-  );
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...stepsFor(spec), ...how }, facts);
 
-const has = (map: object = {}): boolean => Object.keys(map).length > 0;
+/** What is loaded only for a container that asks for it. */
+const stepsFor = ({ linux }: Spec): Pick<Container, "netDeviceSteps" | "intelRdtSteps"> => ({
+  ...(Object.keys(linux?.netDevices ?? {}).length > 0 ? { netDeviceSteps } : {}),
+  ...(linux?.intelRdt === undefined ? {} : { intelRdtSteps }),
+});
 
 /** Where box has its pidfd of the container's init. */
 const INIT = 9;

@@ -711,6 +711,36 @@ describe("devices", () => {
   );
 });
 
+describe("a class of cache and memory bandwidth", () => {
+  const own: Changes = {
+    linux: { intelRdt: { enableMonitoring: true, l3CacheSchema: "L3:0=f" } },
+    facts: { resctrl: { mount: "/sys/fs/resctrl", exists: false } },
+  };
+  const group = "/sys/fs/resctrl/web";
+  notices(
+    "is not entered",
+    "classIsEntered",
+    own,
+    (plan) => without(plan, why(`enter the resctrl group ${group}`)),
+    `mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL): comes before ${group} is entered`,
+    `write(${group}/mon_groups/web/tasks, "0", 1): takes it out of its class`,
+  );
+  notices(
+    "is limited too late",
+    "classIsEntered",
+    own,
+    (plan) => movedBefore(plan, calling("clone3"), why(`limit the resctrl group ${group}`)),
+    `openat(AT_FDCWD, "${group}/schemata", O_WRONLY|O_CLOEXEC, 0) → ${group}/schemata: comes after the first process`,
+  );
+  notices(
+    "may be somebody else's",
+    "stateComesFirst",
+    own,
+    (plan) => without(plan, why(`have the resctrl group ${group}`)),
+    `renameat2(state folder, "state.new", state folder, "state.json", 0): claims ${group} before it is known to be unused`,
+  );
+});
+
 describe("network devices", () => {
   const two: Changes = { linux: { netDevices: { eth0: { name: "net0" }, eth1: {} } } };
   notices(
