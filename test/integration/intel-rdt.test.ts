@@ -12,12 +12,13 @@ const withPrograms = testWith("unshare", "fuse");
 const test = (title: string, run: () => Promise<void>): void => withPrograms(title, run, 60_000);
 const LIMIT_MS = 30_000;
 
-const here = (name: string): string => new URL(name, import.meta.url).pathname;
+const server = new URL("./resctrl-server.ts", import.meta.url).pathname;
+const boxFromSources = new URL("./box-with-resctrl.ts", import.meta.url).pathname;
 
 /** A mount namespace with the filesystem. */
 class ResctrlHost implements Disposable {
   readonly #folder = mkdtempSync(`${tmpdir()}/box-resctrl-`);
-  readonly #server = new Running(["unshare", "--mount", process.execPath, here("resctrl-server.ts"), this.#folder], { limitMs: LIMIT_MS });
+  readonly #server = new Running(["unshare", "--mount", process.execPath, server, this.#folder], { limitMs: LIMIT_MS });
 
   static async make(): Promise<ResctrlHost> {
     const host = new ResctrlHost();
@@ -52,7 +53,7 @@ class ResctrlHost implements Disposable {
   /** Box from its sources, for what looks for the filesystem. */
   async start(bundle: Bundle, args: readonly string[]): Promise<Outcome> {
     const [command = "", ...rest] = args;
-    const box = [process.execPath, here("box-with-resctrl.ts"), "--root", bundle.states, command, "-b", bundle.folder, ...rest];
+    const box = [process.execPath, boxFromSources, "--root", bundle.states, command, "-b", bundle.folder, ...rest];
     return await execute(box, { before: this.before, env: { RESCTRL: this.#folder }, limitMs: LIMIT_MS });
   }
 
