@@ -11,6 +11,8 @@ import { readYaml } from "./config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "./config/yaml-rules.ts";
 import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
+import { intelRdtSteps } from "./plan/intel-rdt.ts";
+import { netDeviceSteps } from "./plan/net-devices.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
 import { listSteps as list, type PlannedStep } from "./plan/print-plan.ts";
@@ -62,9 +64,10 @@ export type PlanOptions = {
 /** The plan of `box run` for a configuration that checkSpec or expandYaml made. */
 export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
   const profile = spec.linux?.seccomp;
-  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot }, host);
+  const container = { id, bundle, spec, hostRoot, netDeviceSteps, intelRdtSteps };
+  if (profile === undefined) return planContainer(container, host);
   const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
-  return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
+  return planContainer({ ...container, seccomp }, host);
 }
 
 /** Every step of a plan in order, those in alternatives included. */

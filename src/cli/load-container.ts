@@ -11,7 +11,6 @@ import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { HostReader } from "../host/read-facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
-import type { NetDeviceSteps } from "../plan/net-devices.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -66,13 +65,11 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);
   const seccomp = await compiledFilter(container.spec, locate);
-  const netDeviceSteps = await stepsForDevices(container.spec);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const reader = watchingReader(seen);
-  const plain = factsFor(asked, stateRoot, reader);
-  const rdt = await classOf(container.spec, reader);
-  const facts = rdt === undefined ? plain : { ...plain, ...rdt.facts };
+  const needed = await neededFor(container.spec, reader);
+  const facts = { ...factsFor(asked, stateRoot, reader), ...needed.facts };
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
@@ -80,8 +77,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
       ...placed,
       ...(seccomp === undefined ? {} : { seccomp }),
       ...(joins === undefined ? {} : { joins }),
-      ...(netDeviceSteps === undefined ? {} : { netDeviceSteps }),
-      ...rdt?.steps,
+      ...needed.steps,
     },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
@@ -132,19 +128,22 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   return locating(locate, () => ({ ...compileSeccomp(seccomp, machine), early: allows(seccomp, callsOfInit) }));
 }
 
-async function stepsForDevices({ linux }: Spec): Promise<NetDeviceSteps | undefined> {
-  for (const _ in linux?.netDevices) return (await import("../plan/net-devices.ts")).netDeviceSteps;
-  return undefined;
-}
+/** What few configurations ask for: steps whose code is loaded for them alone, and facts that go with them. */
+export type Needed = {
+  readonly steps: Pick<Container, "netDeviceSteps" | "intelRdtSteps">;
+  readonly facts: Pick<HostFacts, "resctrl">;
+};
 
-type Class = { readonly steps: Pick<Container, "intelRdtSteps">; readonly facts: Pick<HostFacts, "resctrl"> };
-
-async function classOf({ linux }: Spec, reader: HostReader): Promise<Class | undefined> {
-  if (linux?.intelRdt === undefined) return undefined;
+export async function neededFor({ linux }: Spec, reader: HostReader): Promise<Needed> {
+  let needed: Needed = { steps: {}, facts: {} };
+  for (const _ in linux?.netDevices) {
+    needed = { ...needed, steps: { netDeviceSteps: (await import("../plan/net-devices.ts")).netDeviceSteps } };
+    break;
+  }
+  if (linux?.intelRdt === undefined) return needed;
   const { intelRdtSteps } = await import("../plan/intel-rdt.ts");
-  const { readResctrl } = await import("../host/read-resctrl.ts");
-  const resctrl = readResctrl(reader, linux.intelRdt.closID);
-  return { steps: { intelRdtSteps }, facts: resctrl === undefined ? {} : { resctrl } };
+  const resctrl = (await import("../host/read-resctrl.ts")).readResctrl(reader, linux.intelRdt.closID);
+  return { steps: { ...needed.steps, intelRdtSteps }, facts: resctrl === undefined ? {} : { resctrl } };
 }
 
 async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {

@@ -169,9 +169,10 @@ const lookUp = ({ socket }: Netlink, ifreq: Buffer, origin: string, why: string)
 
 /** In the container's network namespace, by the helper or by init. */
 function receiveDevices(building: Building): Step[] {
+  const devices = devicesOf(building);
+  if (devices.length === 0) return [];
   const { variables } = building.child;
   const netlink = newNetlink(variables);
-  const devices = devicesOf(building);
   const message = newBuffer(variables, "an address", MESSAGE_BYTES);
   const ifreqs: Buffer[] = [];
   const steps: Step[] = [openNetlink(netlink)];
@@ -235,10 +236,11 @@ const goTo = (label: string, origin: string): Step => compute([0, 0, 0, -1], ori
 
 /** Box's part. `owner`: the pid of who waits in the container's network namespace. */
 function moveDevices(building: Building, box: BoxVariables, owner: Slot<"int">): Step[] {
+  const devices = devicesOf(building);
+  if (devices.length === 0) return [];
   const { variables } = box;
   const netlink = newNetlink(variables);
   const dump = newDump(variables);
-  const devices = devicesOf(building);
   const ifreqs: Buffer[] = [];
   const look: Step[] = [];
   for (const { name, origin } of devices) {

@@ -67,7 +67,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     stdioSteps: container.stdioSteps,
-    netDeviceSteps: container.netDeviceSteps,
+    netDeviceSteps: netDeviceStepsOf(container),
     resctrl,
     controlGroups: resctrl === undefined ? [] : resctrl.steps.recorded(resctrl.groups).enter,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
@@ -136,6 +136,12 @@ function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] 
   return stdioSteps !== undefined && isSupervised(launch.stdio)
     ? stdioSteps.superviseStdio(building, watcher)
     : supervisor.supervise(building, watcher);
+}
+
+function netDeviceStepsOf({ spec, netDeviceSteps: steps }: Container): NetDeviceSteps | undefined {
+  for (const name in spec.linux?.netDevices)
+    if (steps === undefined) throw new Error(`plan: the network device ${name} without the steps for it`);
+  return steps;
 }
 
 /** What is left of a class at the end is for box to remove. */

@@ -107,8 +107,11 @@ test("in the foreground, and in a user namespace: gone at the end", async () => 
     spec.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
     spec.linux.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
   });
-  expect(await host.start(bundle, ["run", bundle.id])).toEqual(well("hello\n"));
-  expect(host.groups).toEqual([]);
+  // The third of these is what the second has kept.
+  for (const _ of [1, 2, 3]) {
+    expect(await host.start(bundle, ["run", bundle.id])).toEqual(well("hello\n"));
+    expect(host.groups).toEqual([]);
+  }
 });
 
 test("a class by name is made once, taken as it is by the next, and stays", async () => {
@@ -215,13 +218,20 @@ test("killed between: delete goes by the state", async () => {
   expect(host.groups).toEqual([]);
 });
 
-test("update", async () => {
+test("update, and what events tells", async () => {
   using host = await ResctrlHost.make();
   using bundle = inClass({ l3CacheSchema: "L3:0=f" });
   const { id } = bundle;
   expect(await host.start(bundle, ["create", id])).toEqual(well());
   expect(await host.box(bundle, ["update", "--l3-cache-schema", "L3:0=ff", "--mem-bw-schema", "MB:1=70", id])).toEqual(well());
   expect(host.read(`${id}/schemata`)).toEqual(["L3:0=ff;1=7ff", "MB:0=100;1=70"]);
+  const stats = await host.box(bundle, ["events", "--stats", id]);
+  expect((JSON.parse(stats.stdout) as { data: { intel_rdt: object } }).data.intel_rdt).toEqual({
+    mem_bw_info: { bandwidth_gran: 10 },
+    mem_bw_schema_root: "MB:0=100;1=100",
+    mem_bw_schema: "MB:0=100;1=70",
+    schemata: ["L3:0=ff;1=7ff", "MB:0=100;1=70"],
+  });
   expect(await host.box(bundle, ["update", "--mem-bw-schema", "MB:7=70", id])).toEqual(
     refused(
       `box: linux.intelRdt: cannot limit the resctrl group ${host.mount}/${id}: write(${host.mount}/${id}/schemata, "MB:7=70\\n", 8): EINVAL (invalid argument)`,
