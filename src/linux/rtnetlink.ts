@@ -7,6 +7,7 @@ export const rtnetlinkNumbers = {
   NETLINK_GET_STRICT_CHK: 12,
   NLM_F_REQUEST: 1,
   NLM_F_ACK: 4,
+  NLM_F_DUMP_INTR: 0x10,
   NLM_F_DUMP: 0x300,
   NLM_F_EXCL: 0x200,
   NLM_F_CREATE: 0x400,

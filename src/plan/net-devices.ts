@@ -328,13 +328,14 @@ function newDump(variables: Variables) {
     attribute: int("place of the attribute"),
     attributes: int("end of the attributes"),
     kindAt: int("place of its kind"),
+    changed: int("changes meanwhile"),
     error: int("errno of the list"),
   };
 }
 
 /** A request for all addresses of a device; the kernel's messages about those that are to be kept end up in the file. */
 function readAddresses(variables: Variables, netlink: Netlink, dump: Dump, device: Device, ifreq: Buffer): Step[] {
-  const { file, room, message, kind, head, about, at, end, length, place, error } = dump;
+  const { file, room, message, kind, head, about, at, end, length, place, changed, error } = dump;
   const { name, origin } = device;
   const body = new Uint8Array(ifaddrmsg.bytes);
   const list = newRequest(variables, `request for the addresses of ${name}`, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, body);
@@ -344,13 +345,16 @@ function readAddresses(variables: Variables, netlink: Netlink, dump: Dump, devic
     compute([kind, 0, 0, 0xffff], origin, question, { equal: { value, steps } });
   return [
     compute([foundIn(ifreq), 0, 0, LAST_FOUR], origin, "name the device", { out: numberIn(list) }),
-    step("write", [netlink.socket, address(list), lengthOf(list)], origin, why),
+    step("write", [netlink.socket, address(list), lengthOf(list)], origin, why, { label: label("list") }),
     compute([0, 0, 0, -1], origin, "none is kept yet", { out: place }),
+    compute([0, 0, 0, -1], origin, "nothing has changed meanwhile", { out: changed }),
     step("read", [netlink.socket, room, DUMP_BYTES], origin, "read what the kernel tells", { label: label("read"), out: length }),
     compute([room, 0, 0, -1], origin, "begin with the first message", { out: at }),
     compute([room, length, 0, -1], origin, "know the end", { out: end }),
     step("pwrite64", [file, at, MESSAGE_BYTES, place], origin, "look at the message", { label: label("message") }),
     step("pread64", [file, address(message), MESSAGE_BYTES, place], origin, "look at the message"),
+    compute([kind, 0, 0, rtnetlinkNumbers.NLM_F_DUMP_INTR << 16], origin, "have addresses changed meanwhile?", { out: length }),
+    compute([changed, length, 0, -1], origin, "know it at the end", { out: changed }),
     is(rtnetlinkNumbers.NLMSG_DONE, "was that all?", [goTo(label("all"), origin)]),
     is(rtnetlinkNumbers.NLMSG_ERROR, "is it an error?", judge(error, about, origin, why)),
     compute([head, 0, 0, UINT_MAX], origin, "know its length", { out: length }),
@@ -366,7 +370,13 @@ function readAddresses(variables: Variables, netlink: Netlink, dump: Dump, devic
       equal: { value: 0, steps: [goTo(label("read"), origin)] },
       goto: label("message"),
     }),
-    compute([0, 0, 0, -1], origin, "all are known", { label: label("all") }),
+    // Then one may have been passed over.
+    compute([changed, 0, 0, -1], origin, "is the list whole?", {
+      label: label("all"),
+      equal: { value: 0, steps: [goTo(label("known"), origin)] },
+      goto: label("list"),
+    }),
+    compute([0, 0, 0, -1], origin, "all are known", { label: label("known") }),
   ];
 }
 

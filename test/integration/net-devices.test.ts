@@ -2,7 +2,8 @@
 // them afterwards.
 
 import { expect } from "bun:test";
-import { asUser, Bundle, linesOf, machine, type Outcome, type RichSpec, testWith, userId } from "./harness.ts";
+import { writeFileSync } from "node:fs";
+import { asUser, Bundle, linesOf, machine, type Outcome, type RichSpec, Running, testWith, userId } from "./harness.ts";
 import { NetworkHost } from "./network-host.ts";
 
 const test = testWith("iproute2", "setpriv");
@@ -104,6 +105,18 @@ test("more addresses than the kernel tells at once", async () => {
     "900",
     "3",
   ]);
+});
+
+test("all of its addresses while others of the host come and go", async () => {
+  using host = await hostWithDevice();
+  using bundle = having({ dev0: { name: "net0" } });
+  await host.sh('seq 1 900 | awk \'{ print "address add 10.33." int($1 / 200) "." $1 % 200 "/32 dev dev0" }\' | ip -batch -');
+  const changes = `${bundle.folder}/changes`;
+  writeFileSync(changes, "address add 10.99.0.1/32 dev lo\naddress del 10.99.0.1/32 dev lo\n".repeat(200_000));
+  using changing = new Running(["sh", "-c", `echo ready; exec ip -batch ${changes}`], { before: host.before });
+  await changing.says("ready");
+  expect(await inside(bundle, host, `${addresses("net0")} | grep -c .`)).toEqual(["903"]);
+  expect([changing.child.exitCode, changing.stderr]).toEqual([null, ""]);
 });
 
 test("in a user namespace", async () => {
