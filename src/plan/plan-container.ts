@@ -86,9 +86,8 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables(isSupervised(launch.stdio));
   const supervised = hasSupervisor(launch);
-  const loop = (): Step[] => (supervised ? superviseLoop(building, watcher) : []);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
-  const supervise = once(() => section("while the container runs", loop()));
+  const supervise = once(() => section("while the container runs", supervised ? superviseLoop(building, watcher) : []));
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
   const plan: Plan = {
     way: launch.way,

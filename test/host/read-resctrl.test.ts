@@ -7,6 +7,8 @@ const host = (files: Readonly<Record<string, string>>): HostReader => ({
   read: (path) => files[path],
   filesystem: (path) => (Object.keys(files).some((file) => file.startsWith(`${path}/`)) ? 1 : undefined),
   mayWrite: () => true,
+  mayExecute: () => false,
+  danglingLinks: () => undefined,
 });
 const mountinfo =
   "20 1 0:19 / /resctrl rw - tmpfs resctrl rw\n21 1 0:20 / /a\\040b rw,relatime shared:5 - resctrl none rw\n22 1 0:20 / /c rw - resctrl none rw\n";
