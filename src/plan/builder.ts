@@ -6,6 +6,7 @@ import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
+import { structFields } from "../linux/structs.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
 import { newHookReport } from "./hooks.ts";
 import type { ControlGroups, IntelRdtSteps } from "./intel-rdt.ts";
@@ -99,6 +100,14 @@ export function newChildVariables({ danglingLinks }: Partial<HostFacts> = {}): C
     hook: newHookReport(variables, true),
   };
 }
+
+/** What a container's root, its terminal, and looks at files are kept in. */
+export const newPlaces = ({ variables }: ChildVariables): Pick<Building, "root" | "rootFolder" | "terminal" | "statx"> => ({
+  root: newSlot(variables, "fd", "root"),
+  rootFolder: newSlot(variables, "fd", "root folder"),
+  terminal: newSlot(variables, "fd", "terminal"),
+  statx: newBuffer(variables, "statx", structFields.statx.bytes),
+});
 
 export const newFd = (building: Building, name: string): Slot<"fd"> => newSlot(building.child.variables, "fd", name);
 

@@ -3,10 +3,9 @@
 import type { Spec } from "../config/spec.ts";
 import { isSupervised } from "../config/stdio-choice.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { structFields } from "../linux/structs.ts";
-import { newBuffer, newSlot, type Step } from "../tape/step.ts";
+import type { Step } from "../tape/step.ts";
 import * as box from "./box.ts";
-import { type Building, type Join, newChildVariables, type SeccompFilter } from "./builder.ts";
+import { type Building, type Join, newChildVariables, newPlaces, type SeccompFilter } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
@@ -52,7 +51,6 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const launch = container.launch ?? foreground;
   if (launch.stdio.kind !== "inherit" && container.stdioSteps === undefined) throw new Error("plan: stdio without the steps for it");
   const child = newChildVariables(facts);
-  const { variables } = child;
   const path = spec.root?.path ?? "rootfs";
   const resctrl = resctrlOf(container, facts);
   const building: Building = {
@@ -72,10 +70,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     controlGroups: resctrl === undefined ? [] : resctrl.steps.recorded(resctrl.groups).enter,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
-    root: newSlot(variables, "fd", "root"),
-    rootFolder: newSlot(variables, "fd", "root folder"),
-    terminal: newSlot(variables, "fd", "terminal"),
-    statx: newBuffer(variables, "statx", structFields.statx.bytes),
+    ...newPlaces(child),
     notes: [],
     limits: { placed: undefined },
     workFolder: { made: undefined },

@@ -6,10 +6,10 @@ import type { Process, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
-import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import { address, newBuffer, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { allProcessors } from "./affinity.ts";
 import * as box from "./box.ts";
-import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
+import { type Building, newChildVariables, newPlaces, type SeccompFilter } from "./builder.ts";
 import { enterCgroups, enterControlGroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
@@ -108,10 +108,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     handed: handedTo(launch, { hooks: false, init: true }),
     seccomp,
     child,
-    root: newSlot(child.variables, "fd", "root"),
-    rootFolder: newSlot(child.variables, "fd", "root folder"),
-    terminal: newSlot(child.variables, "fd", "terminal"),
-    statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
+    ...newPlaces(child),
     notes: [],
     limits: { placed: undefined },
     workFolder: { made: undefined },
