@@ -12,6 +12,8 @@ import { type BoxYaml, boxYamlRule } from "./config/yaml-rules.ts";
 import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
 import { agentSteps } from "./plan/agent.ts";
+import { intelRdtSteps } from "./plan/intel-rdt.ts";
+import { netDeviceSteps } from "./plan/net-devices.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
 import { listSteps as list, type PlannedStep } from "./plan/print-plan.ts";
@@ -63,10 +65,11 @@ export type PlanOptions = {
 /** The plan of `box run` for a configuration that checkSpec or expandYaml made. */
 export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
   const profile = spec.linux?.seccomp;
-  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot }, host);
+  const container = { id, bundle, spec, hostRoot, netDeviceSteps, intelRdtSteps };
+  if (profile === undefined) return planContainer(container, host);
   const filter = compileSeccomp(profile, host.machine);
   const seccomp = { ...filter, early: allows(profile, callsOfInit), ...(filter.listens ? { agent: agentSteps } : {}) };
-  return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
+  return planContainer({ ...container, seccomp }, host);
 }
 
 /** Every step of a plan in order, those in alternatives included. */

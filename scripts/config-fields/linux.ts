@@ -94,7 +94,10 @@ const seccompNotes: Notes<SeccompPath> = {
 };
 
 const clocks: Note["shown"] = ["integration/scheduling", "clocks of its own"];
-const rdt: Note["shown"] = ["config/unsupported", "intelRdt"];
+const ownClass: Note["shown"] = [
+  "integration/intel-rdt",
+  "a class of its own, with its limits before its first process, which goes with the container",
+];
 const memory: Note["shown"] = ["integration/scheduling", "memory of one node"];
 
 const clockWords = {
@@ -183,14 +186,17 @@ export const linuxNotes: Notes<LinuxPath> = {
     wrong: [4294967295, ": expected an id from 0 to 4294967294, got 4294967295"],
   },
   "linux.netDevices": {
-    does: "Refused so far.",
-    shown: ["config/unsupported", "netDevices"],
+    does: "Moved into the container's network, up, with their addresses that are permanent and global. Not the host's own network.",
+    shown: [
+      "integration/net-devices",
+      "one with another name is up, with its addresses that are global and permanent, and all else as it was",
+    ],
     wrong: [{ "a/b": {} }, '["a/b"]: expected the name of a network interface, got "a/b"'],
   },
   "linux.netDevices.*.name": {
-    does: "Refused so far.",
-    shown: ["config/unsupported", "netDevices"],
-    wrong: ["a:b", ': expected the name of a network interface, got "a:b"'],
+    does: "A name that is free there, or one with %d, for which the kernel puts a number.",
+    shown: ["integration/net-devices", "several, of which the kernel is to name some"],
+    wrong: ["a:b", ': expected the name of a network interface, or one with %d for a number, got "a:b"'],
   },
   ...seccompNotes,
   "linux.rootfsPropagation": {
@@ -217,25 +223,29 @@ export const linuxNotes: Notes<LinuxPath> = {
     wrong: [7, ": expected a string, got 7"],
   },
   "linux.intelRdt": {
-    does: "Refused so far.",
-    shown: rdt,
+    does: "A group of a mounted resctrl filesystem, entered by the first process before anything else, and by those of exec.",
+    shown: ownClass,
     wrong: ["guaranteed", ': expected an object, got "guaranteed"'],
   },
   "linux.intelRdt.closID": {
-    does: "Refused so far.",
-    shown: rdt,
+    does: "Made if there are limits for it, and never removed. Without it a group with the container's id, which goes with the container.",
+    shown: ["integration/intel-rdt", "a class by name is made once, taken as it is by the next, and stays"],
     wrong: ["../x", ': expected one folder name, or "/", got "../x"'],
   },
   "linux.intelRdt.schemata": {
-    does: "Refused so far.",
-    shown: rdt,
+    does: "Written behind the two fields below, all in one. A class that exists must have these limits, and is not changed.",
+    shown: ["integration/intel-rdt", "a class that has other limits is left as it is"],
     wrong: ["L3:0=ff", ': expected an array of strings, got "L3:0=ff"'],
   },
-  "linux.intelRdt.l3CacheSchema": { does: "Refused so far.", shown: rdt, wrong: [7, ": expected a string, got 7"] },
-  "linux.intelRdt.memBwSchema": { does: "Refused so far.", shown: rdt, wrong: [[], ": expected a string, got []"] },
+  "linux.intelRdt.l3CacheSchema": { does: "Written first.", shown: ownClass, wrong: [7, ": expected a string, got 7"] },
+  "linux.intelRdt.memBwSchema": {
+    does: "Written second.",
+    shown: ownClass,
+    wrong: ["L3:0=f", ': expected one line that begins with MB:, got "L3:0=f"'],
+  },
   "linux.intelRdt.enableMonitoring": {
-    does: "Refused so far. Its forerunners enableCMT and enableMBM are refused with this name.",
-    shown: rdt,
+    does: "A group in mon_groups with the container's id, which goes with it. The forerunners enableCMT and enableMBM are refused with this name.",
+    shown: ["integration/intel-rdt", "the default class"],
     wrong: [1, ": expected true or false, got 1"],
   },
   "linux.memoryPolicy": {
@@ -245,7 +255,7 @@ export const linuxNotes: Notes<LinuxPath> = {
   },
   "linux.memoryPolicy.mode": {
     does: "All seven.",
-    shown: memory,
+    shown: ["integration/scheduling", "memory by MPOL_INTERLEAVE of a node"],
     wrong: ["MPOL_BND", ': expected a memory policy, such as MPOL_BIND, got "MPOL_BND", did you mean "MPOL_BIND"?'],
   },
   "linux.memoryPolicy.nodes": {
@@ -255,7 +265,7 @@ export const linuxNotes: Notes<LinuxPath> = {
   },
   "linux.memoryPolicy.flags": {
     does: "All three.",
-    shown: memory,
+    shown: ["integration/scheduling", "memory by MPOL_INTERLEAVE with MPOL_F_RELATIVE_NODES of a node"],
     wrong: [["MPOL_F_STATIC"], '[0]: expected a memory policy flag, such as MPOL_F_STATIC_NODES, got "MPOL_F_STATIC"'],
   },
   "linux.personality": {

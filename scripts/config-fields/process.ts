@@ -22,7 +22,7 @@ const setNote = (set: keyof Capabilities): Note => ({
 
 const limits: Note["shown"] = ["integration/process-limits", "each limit is set, soft and hard"];
 const users: Note["shown"] = ["integration/user", "ids, groups and umask of a user with more groups"];
-const scheduler: Note["shown"] = ["plan/scheduling", "a scheduler"];
+const deadline: Note["shown"] = ["integration/scheduling", "scheduled by SCHED_DEADLINE"];
 
 export const processNotes: Notes<FieldsOf<"process">> = {
   process: {
@@ -150,7 +150,7 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   },
   "process.scheduler.policy": {
     does: "Every one of the specification. SCHED_ISO has no kernel that takes it, which the kernel says.",
-    shown: ["integration/scheduling", "a policy and a nice value"],
+    shown: ["integration/scheduling", "scheduled by SCHED_RR"],
     wrong: ["SCHED_FIF", ': expected a scheduling policy, such as SCHED_OTHER, got "SCHED_FIF", did you mean "SCHED_FIFO"?'],
   },
   "process.scheduler.nice": {
@@ -160,7 +160,7 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   },
   "process.scheduler.priority": {
     does: "Refused with other policies than SCHED_FIFO and SCHED_RR.",
-    shown: scheduler,
+    shown: ["integration/scheduling", "scheduled by SCHED_FIFO"],
     wrong: [1.5, ": expected an integer of 32 bits, got 1.5"],
   },
   "process.scheduler.flags": {
@@ -170,17 +170,17 @@ export const processNotes: Notes<FieldsOf<"process">> = {
   },
   "process.scheduler.runtime": {
     does: "In nanoseconds, of SCHED_DEADLINE; refused with others.",
-    shown: scheduler,
+    shown: deadline,
     wrong: [-1, ": expected an integer from 0 to 2^64 - 1, got -1"],
   },
   "process.scheduler.deadline": {
     does: "In nanoseconds, of SCHED_DEADLINE; refused with others.",
-    shown: scheduler,
+    shown: deadline,
     wrong: ["1ms", ': expected an integer from 0 to 2^64 - 1, got "1ms"'],
   },
   "process.scheduler.period": {
     does: "In nanoseconds, of SCHED_DEADLINE; refused with others.",
-    shown: scheduler,
+    shown: deadline,
     wrong: [true, ": expected an integer from 0 to 2^64 - 1, got true"],
   },
   "process.selinuxLabel": {

@@ -1,8 +1,9 @@
 // What a container uses, in the shape that `runc events` prints (opencontainers/runc, types/events.go), which clients
 // decode. Pure over a function that reads files. Left out, as runc leaves it out for a container like these: network
-// interfaces, which runc counts only where it made them itself, and Intel RDT.
+// interfaces, which runc counts only where it made them itself. What is not of cgroups is statistics-resctrl.ts's.
 
 import type { Read } from "./counters.ts";
+import type { IntelRdtStatistics } from "./statistics-resctrl.ts";
 import { statisticsV1 } from "./statistics-v1.ts";
 import { hugePagesV2, statisticsV2 } from "./statistics-v2.ts";
 
@@ -14,7 +15,8 @@ export type Statistics = {
   readonly pids: { readonly current: bigint | undefined; readonly limit: bigint | undefined };
   readonly blkio: BlockIo;
   readonly hugetlb: HugePages;
-  readonly intel_rdt: Readonly<Record<string, never>>;
+  /** Of a container that has a class. */
+  readonly intel_rdt: IntelRdtStatistics;
   readonly network_interfaces: null;
 };
 

@@ -4,10 +4,12 @@
 import { readdirSync } from "node:fs";
 import { hugePageSizes } from "../cgroup/counters.ts";
 import { readStatistics, statisticsEvent } from "../cgroup/statistics.ts";
+import { statisticsResctrl } from "../cgroup/statistics-resctrl.ts";
 import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
 import { initLives } from "../execute/init-lives.ts";
 import { systemCall } from "../execute/libc.ts";
+import { listFolder } from "../execute/list-folder.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { watchOom } from "../execute/oom-watch.ts";
 import { POLLIN, waitFor } from "../execute/poll.ts";
@@ -49,12 +51,23 @@ const pageSizes = (): string[] => {
   }
 };
 
-function statisticsLine({ id, box: { cgroups } }: State): string {
+function statisticsLine({ id, box: { cgroups, resctrl } }: State): string {
   const read = (path: string): string | undefined => {
     const text = readText(path);
     return typeof text === "string" ? text : undefined;
   };
-  return statisticsEvent(id, readStatistics(cgroups, pageSizes(), read));
+  const statistics = readStatistics(cgroups, pageSizes(), read);
+  return statisticsEvent(
+    id,
+    resctrl === undefined ? statistics : { ...statistics, intel_rdt: statisticsResctrl(resctrl, read, foldersIn) },
+  );
+}
+
+function foldersIn(path: string): string[] {
+  const entries = listFolder(path);
+  const names: string[] = [];
+  for (const { name, isFolder } of typeof entries === "number" ? [] : entries) if (isFolder) names.push(name);
+  return names;
 }
 
 /** Until the container ends, or nobody reads any more. */

@@ -82,7 +82,8 @@ export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedE
   const wanted: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
   const facts = factsFor(wanted, stateRoot);
   const seccomp = await withAgent(readKeptFilter(folder, state));
-  return { exec: { id, bundle: state.bundle, spec, process, seccomp, init, launch }, facts, state, stateRoot, way };
+  const controlGroups = state.box.resctrl?.enter ?? [];
+  return { exec: { id, bundle: state.bundle, spec, process, seccomp, controlGroups, init, launch }, facts, state, stateRoot, way };
 }
 
 /** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */

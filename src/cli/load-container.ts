@@ -9,6 +9,7 @@ import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { HostReader } from "../host/read-facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
@@ -66,11 +67,18 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const seccomp = await compiledFilter(container.spec, locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
-  const facts = factsFor(asked, stateRoot, watchingReader(seen));
+  const reader = watchingReader(seen);
+  const needed = await neededFor(container.spec, reader);
+  const facts = { ...factsFor(asked, stateRoot, reader), ...needed.facts };
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }) },
+    container: {
+      ...placed,
+      ...(seccomp === undefined ? {} : { seccomp }),
+      ...(joins === undefined ? {} : { joins }),
+      ...needed.steps,
+    },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,
@@ -120,6 +128,24 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
   const filter = locating(locate, () => compileSeccomp(seccomp, machine));
   const agent = filter.listens ? { agent: (await import("../plan/agent.ts")).agentSteps } : {};
   return { ...filter, early: allows(seccomp, callsOfInit), ...agent };
+}
+
+/** What few configurations ask for: steps whose code is loaded for them alone, and facts that go with them. */
+export type Needed = {
+  readonly steps: Pick<Container, "netDeviceSteps" | "intelRdtSteps">;
+  readonly facts: Pick<HostFacts, "resctrl">;
+};
+
+export async function neededFor({ linux }: Spec, reader: HostReader): Promise<Needed> {
+  let needed: Needed = { steps: {}, facts: {} };
+  for (const _ in linux?.netDevices) {
+    needed = { ...needed, steps: { netDeviceSteps: (await import("../plan/net-devices.ts")).netDeviceSteps } };
+    break;
+  }
+  if (linux?.intelRdt === undefined) return needed;
+  const { intelRdtSteps } = await import("../plan/intel-rdt.ts");
+  const resctrl = (await import("../host/read-resctrl.ts")).readResctrl(reader, linux.intelRdt.closID);
+  return { steps: { ...needed.steps, intelRdtSteps }, facts: resctrl === undefined ? {} : { resctrl } };
 }
 
 async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {

@@ -3,6 +3,7 @@
 
 import type { Schema } from "../../hooks/plugin.ts";
 import { checkSupported } from "../config/unsupported.ts";
+import { hostReader } from "../execute/files.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planContainer } from "../plan/plan-container.ts";
 import { listSteps } from "../plan/print-plan.ts";
@@ -10,7 +11,7 @@ import { parseFlags } from "./arguments.ts";
 import { changedPaths } from "./changed-paths.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { loadContainer } from "./load-container.ts";
+import { loadContainer, neededFor } from "./load-container.ts";
 import { type LoadedPlugin, loadPlugins } from "./load-plugins.ts";
 import { callConfig, callPlan } from "./plugin-hooks.ts";
 import { expectedOf } from "./plugin-options.ts";
@@ -41,7 +42,8 @@ export async function checkPlugin(text: string, json: boolean, globals: Globals)
   const before = structuredClone(container.spec);
   const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
   checkSupported(spec);
-  const plan = planContainer({ ...container, spec }, facts);
+  const needed = await neededFor(spec, hostReader);
+  const plan = planContainer({ ...container, ...needed.steps, spec }, { ...facts, ...needed.facts });
   await callPlan(plugins, plan, container.id);
   const [loaded] = plugins.loaded;
   const report = reportOf(loaded as LoadedPlugin, changedPaths(before, spec), plan);

@@ -2,6 +2,7 @@
 
 import { checkResources } from "../config/check-spec.ts";
 import { checkContainerId } from "../config/container-id.ts";
+import type { IntelRdt } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readDescriptor, readText } from "../execute/files.ts";
 import { updateContainer } from "../execute/update-container.ts";
@@ -11,13 +12,11 @@ import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
 import { resourceFlags, resourcesFromFlags } from "./resources-from-flags.ts";
 
-/** Taken as runc takes them, and refused by name. */
-const later = ["l3-cache-schema", "mem-bw-schema"] as const;
-
 export const flags: readonly FlagRow[] = [
   { name: "resources", short: "r", value: "FILE|-", help: "linux.resources as JSON, from a file or stdin; then no flag below counts" },
   ...resourceFlags,
-  ...later.map((name) => ({ name, value: "SCHEMA", help: "not supported yet" })),
+  { name: "l3-cache-schema", value: "LINE", help: "share of the cache, such as L3:0=f;1=ff, for all of the container's class" },
+  { name: "mem-bw-schema", value: "LINE", help: "share of memory bandwidth, such as MB:0=20;1=70, for all of its class" },
   { name: "help", short: "h", help: "show this help" },
 ];
 
@@ -28,11 +27,18 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const hint = "box update [flags] ID";
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint });
   if (more.length > 0) throw new BoxError({ what: `update takes one container id, and here is ${JSON.stringify(more[0])} too`, hint });
-  for (const name of later) if ((parsed.values[name] ?? "") !== "") throw new BoxError({ origin: `--${name}`, what: "not supported yet" });
   const resources = checkResources(resourcesOf(parsed));
-  const notes = updateContainer(globals.root ?? rootOfStates(), checkContainerId(id), resources);
+  const notes = updateContainer(globals.root ?? rootOfStates(), checkContainerId(id), resources, schemaOf(parsed));
   for (const note of notes) console.error(`box: ${note}`);
   return 0;
+}
+
+/** Of Intel's resource director; what is empty asks for nothing. */
+function schemaOf({ values }: Parsed): Pick<IntelRdt, "l3CacheSchema" | "memBwSchema"> {
+  const { "l3-cache-schema": l3CacheSchema = "", "mem-bw-schema": memBwSchema = "" } = values;
+  if (memBwSchema !== "" && (!memBwSchema.startsWith("MB:") || memBwSchema.includes("\n")))
+    throw new BoxError({ origin: "--mem-bw-schema", what: `expected one line that begins with MB:, got ${JSON.stringify(memBwSchema)}` });
+  return { ...(l3CacheSchema === "" ? {} : { l3CacheSchema }), ...(memBwSchema === "" ? {} : { memBwSchema }) };
 }
 
 function resourcesOf(parsed: Parsed): unknown {

@@ -54,7 +54,10 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
   if (typeof spec.domainname === "string") need("uts", "domainname", namespaces, faults);
   if (isFilled(linux.uidMappings)) need("user", "linux.uidMappings", namespaces, faults);
   if (isFilled(linux.gidMappings)) need("user", "linux.gidMappings", namespaces, faults);
-  if (isFilled(linux.netDevices)) need("network", "linux.netDevices", namespaces, faults);
+  if (isFilled(linux.netDevices)) {
+    need("network", "linux.netDevices", namespaces, faults);
+    if (isObject(linux.netDevices)) checkNetDevices(linux.netDevices, faults);
+  }
   if (isFilled(linux.timeOffsets)) need("time", "linux.timeOffsets", namespaces, faults);
   if (isFilled(linux.timeOffsets) && find("time", namespaces)?.path !== undefined)
     faults.push({ path: "linux.timeOffsets", problem: "a time namespace that is joined has its clocks already" });
@@ -66,6 +69,21 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
     if (!isFilled(linux.gidMappings)) faults.push({ path: "linux.gidMappings", problem });
   }
   if (isObject(linux.sysctl)) checkSysctls(linux.sysctl, namespaces, faults);
+}
+
+/** Each is to have a name of its own in the container, besides the loopback device that every network namespace has. */
+function checkNetDevices(devices: JsonObject, faults: Faults): void {
+  const taken: Record<string, string> = Object.create(null);
+  for (const device in devices) {
+    const path = joinPath("linux.netDevices", device);
+    const wanted = devices[device];
+    const name = isObject(wanted) && typeof wanted.name === "string" && wanted.name !== "" ? wanted.name : device;
+    const other = taken[name];
+    if (device === "lo") faults.push({ path, problem: "a loopback device stays where it is: every network namespace has its own" });
+    else if (name === "lo") faults.push({ path: joinPath(path, "name"), problem: "is the name of the loopback device" });
+    else if (other !== undefined) faults.push({ path, problem: `is to be ${name} in the container, as is ${other}` });
+    else if (!name.includes("%")) taken[name] = device;
+  }
 }
 
 type Namespaces = readonly { readonly type?: unknown; readonly path?: unknown }[] | undefined;

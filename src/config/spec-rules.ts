@@ -676,6 +676,10 @@ const seccomp: LaterRule = {
   }),
 };
 
+const isLine = (value: string): boolean => value !== "" && !value.includes("\n");
+/** The other folders that resctrl has; no name of one has a line break. */
+const isClass = (name: string): boolean => name !== "info" && name !== "mon_groups" && name !== "mon_data" && !name.includes("\n");
+
 const intelRdt: LaterRule = {
   is: "later",
   expected: "an object",
@@ -683,10 +687,10 @@ const intelRdt: LaterRule = {
     is: "object",
     expected: "an object",
     fields: {
-      closID: { is: "text", expected: 'one folder name, or "/"', test: (value) => value === "/" || isFileName(value) },
-      schemata: texts,
+      closID: { is: "text", expected: 'one folder name, or "/"', test: (value) => value === "/" || (isFileName(value) && isClass(value)) },
+      schemata: { is: "list", expected: "an array of strings", items: { is: "text", expected: "one line, such as MB:0=50", test: isLine } },
       l3CacheSchema: text,
-      memBwSchema: text,
+      memBwSchema: { is: "text", expected: "one line that begins with MB:", test: (value) => value.startsWith("MB:") && isLine(value) },
       enableMonitoring: boolean,
     } satisfies Fields<spec.IntelRdt>,
     required: [],
@@ -749,10 +753,29 @@ const timeOffset: ObjectRule = {
 };
 
 /** IFNAMSIZ, less its NUL; the kernel's dev_valid_name also refuses "/", ":" and white space. */
-const isInterfaceName = (name: string): boolean =>
-  isFileName(name) && name.length <= 15 && !name.includes(":") && !name.includes(" ") && !name.includes("\t") && !name.includes("\n");
+const isInterfaceName = (name: string): boolean => isFileName(name) && new TextEncoder().encode(name).length <= 15 && !/[:\s%]/.test(name);
 
-const interfaceName: TextRule = { is: "text", expected: "the name of a network interface", test: isInterfaceName };
+const netDevices: LaterRule = {
+  is: "later",
+  expected: "an object",
+  rule: () => ({
+    is: "map",
+    expected: "an object",
+    keys: { is: "text", expected: "the name of a network interface", test: isInterfaceName },
+    values: {
+      is: "object",
+      expected: "an object",
+      fields: {
+        name: {
+          is: "text",
+          expected: "the name of a network interface, or one with %d for a number",
+          test: (name) => isInterfaceName(name.replace("%d", "d0")),
+        },
+      } satisfies Fields<spec.NetDevice>,
+      required: [],
+    },
+  }),
+};
 
 const linux: ObjectRule = {
   is: "object",
@@ -765,17 +788,7 @@ const linux: ObjectRule = {
     cgroupsPath: { is: "text", expected: 'a path without ".."', test: staysBelow },
     namespaces,
     devices: { is: "list", expected: "an array of objects", items: device },
-    netDevices: {
-      is: "map",
-      expected: "an object",
-      keys: interfaceName,
-      values: {
-        is: "object",
-        expected: "an object",
-        fields: { name: interfaceName } satisfies Fields<spec.NetDevice>,
-        required: [],
-      },
-    },
+    netDevices,
     seccomp,
     rootfsPropagation: {
       is: "name",

@@ -18,9 +18,7 @@ const refusals: Refusals<Spec> = {
     selinuxLabel: notYet,
   },
   linux: {
-    netDevices: notYet,
     mountLabel: notYet,
-    intelRdt: notYet,
     personality: { flags: "this version of the runtime spec knows none" },
   },
 };
@@ -54,9 +52,7 @@ function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path
     if (found === undefined) continue;
     const entry = table[key];
     if (typeof entry === "string") {
-      // A network device is asked for by its name, and may have nothing else.
-      if (asksForSomething(found) || (key === "netDevices" && isObject(found) && Object.keys(found).length > 0))
-        faults.push({ path: joinPath(path, key), problem: entry });
+      if (asksForSomething(found)) faults.push({ path: joinPath(path, key), problem: entry });
     } else if (isObject(entry)) {
       refuseIn(entry, found, joinPath(path, key), faults);
     }

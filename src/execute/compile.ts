@@ -14,6 +14,7 @@ export const sectionNames = [
   "awaitHelper",
   "observe",
   "writeIdMaps",
+  "moveDevices",
   "runtimeHooks",
   "record",
   "agent",

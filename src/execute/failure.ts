@@ -19,7 +19,8 @@ export function failureInWords({ tape, address, errno, explanation, program, hoo
   }
   if (at === undefined || errno < 1 || errno > ERRNO_MAX) return new BoxError({ what: `the ${tape} reports an impossible failure` });
   if (at.step.failed === "hook" && hook !== undefined) return hookFailed(at.step, errno, hook, at.refused);
-  // Only a refusal of the verifier fills its log, and only then is it about this step.
-  const about = tape === "box" && at.step.call !== "bpf" ? "" : explanation;
+  // Only a refusal of the verifier fills its log, or one of resctrl, and only then is it about this step.
+  const explained = at.step.call === "bpf" || at.step.origin.startsWith("linux.intelRdt");
+  const about = tape === "box" && !explained ? "" : explanation;
   return blame({ ...at, errno, explanation: about, program });
 }

@@ -44,6 +44,11 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
   if (step.origin === "process.oomScoreAdj" && step.call === "write" && errno === "EACCES")
     return "it is made lower than that of box only with CAP_SYS_RESOURCE";
   if (step.origin.startsWith("linux.sysctl") && step.call === "openat2" && errno === "ENOENT") return "this kernel has no such sysctl";
+  if (step.origin.startsWith("linux.netDevices") && step.why.startsWith("move ")) {
+    if (errno === "EINVAL") return "devices such as bridges and tunnels stay in the network namespace that they were made in";
+    if (errno === "EPERM") return "only who may administer the host's network can give its devices away";
+  }
+  if (step.origin === "linux.intelRdt") return explanation.trim() === "" ? undefined : `the kernel says: ${explanation.trim()}`;
   if (step.call === "bpf") return verifierHint(explanation);
   if (step.origin === "linux.seccomp" || step.origin === "linux.seccomp.listenerPath") return seccompHint(step, errno);
   return limitHint(step, errno);

@@ -18,10 +18,10 @@ type More = { readonly pidFile?: string };
 /** undefined where none is kept. */
 export function placeOfExec(exec: Exec, facts: HostFacts, state: State, stateRoot: string): ExecPlace | undefined {
   if (facts.uid !== 0) return undefined;
-  const { id, bundle, spec, process, seccomp, cgroups, init, launch } = exec;
+  const { id, bundle, spec, process, seccomp, cgroups, controlGroups, init, launch } = exec;
   // A container's filter is made with it and stays as it is: of two with the same id, the later one has another start.
   const container = [id, bundle, state.created, state.pid, state.box.startTime];
-  const asked = [container, spec, process, seccomp?.flags, cgroups, init, withoutPidFile(launch), facts];
+  const asked = [container, spec, process, seccomp?.flags, cgroups, controlGroups, init, withoutPidFile(launch), facts];
   return {
     stateRoot,
     name: `exec-${placeFor(`${id}\0${process.args.join("\0")}`, PLACES)}`,

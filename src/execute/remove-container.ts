@@ -127,6 +127,13 @@ function removeCgroup(path: string): boolean {
   return removed === 0 || removed === -ENOENT;
 }
 
+/** A resctrl group goes with all that the kernel keeps in it; tasks in it are in the one above from then on. */
+function removeControlGroup(path: string): void {
+  const removed = remove(path, AT_REMOVEDIR);
+  if (removed === 0 || removed === -ENOENT) return;
+  throw new BoxError({ origin: "linux.intelRdt", what: "cannot remove the resctrl group", object: path, errno: errnoName(-removed) });
+}
+
 /** 0, or the negative errno. */
 function remove(path: string, flags: number): number {
   const name = cString(path);
@@ -146,6 +153,7 @@ export async function removeContainer(state: State, folder: string, poststop?: (
     if (processes) thawAll(state);
     removeCgroups(state, { processes, children: begun ?? state.pid > 0 });
   }
+  for (const path of state.box.resctrl?.remove ?? []) removeControlGroup(path);
   if (poststop !== undefined) await poststop();
   removeStateFolder(folder);
 }

@@ -101,6 +101,7 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   setState(run, state);
   setHookState(run, state, "creating");
   runSection(run, "writeIdMaps");
+  runSection(run, "moveDevices");
   runSection(run, "runtimeHooks");
   runSection(run, "record");
   if (between.prestart !== undefined) await between.prestart(state);

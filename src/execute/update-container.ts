@@ -4,13 +4,14 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
 import { mergeResources } from "../config/merge-resources.ts";
-import type { Resources, Spec } from "../config/spec.ts";
+import type { IntelRdt, Resources, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { controllersOf, readCgroups } from "../host/read-facts.ts";
+import { writeSchemata } from "../plan/intel-rdt.ts";
 import { writeLimits } from "../plan/limits.ts";
 import { keptConfig, newConfig } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
-import { newVariables, type Step } from "../tape/step.ts";
+import { newBuffer, newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
 import { liveStatus } from "./live-status.ts";
 import { isStateOf, lockState } from "./lock-state.ts";
@@ -18,7 +19,7 @@ import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
 
 /** Returns what was asked for and is of no effect. */
-export function updateContainer(stateRoot: string, id: string, asked: Resources): readonly string[] {
+export function updateContainer(stateRoot: string, id: string, asked: Resources, schema: Schema = {}): readonly string[] {
   const lock = lockState(living(stateRoot, id).folder);
   // What was read before the lock may be of the past.
   const { folder, state } = living(stateRoot, id);
@@ -32,11 +33,30 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources)
   const variables = newVariables();
   const steps: Step[] = [];
   writeLimits(steps, writes, variables, "");
-  runSteps(steps, variables);
+  const reasons = newBuffer(variables, "the kernel's reasons", 2048);
+  steps.push(...limitClass(state, schema, { variables, verifierLog: reasons }));
+  runSteps(steps, variables, reasons);
   // Another container may have its id and folder by now.
-  if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, { ...spec, linux: { ...spec.linux, resources: kept } });
+  if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, withLimits(spec, kept, schema));
   return notes;
 }
+
+/** Another share of cache and memory bandwidth, for all containers of the class. */
+type Schema = Pick<IntelRdt, "l3CacheSchema" | "memBwSchema">;
+
+function limitClass({ box }: State, { l3CacheSchema = "", memBwSchema = "" }: Schema, told: Parameters<typeof writeSchemata>[2]): Step[] {
+  const lines = [l3CacheSchema, memBwSchema].filter((line) => line !== "");
+  if (lines.length === 0) return [];
+  const [group] = box.resctrl?.enter ?? [];
+  if (box.resctrl === undefined || group === undefined)
+    throw new BoxError({ origin: "linux.intelRdt", what: "the container was started without a class of cache and memory bandwidth" });
+  return writeSchemata({ mount: box.resctrl.mount, group }, lines.map((line) => `${line}\n`).join(""), told);
+}
+
+const withLimits = (spec: Spec, resources: Resources, schema: Schema): Spec => ({
+  ...spec,
+  linux: { ...spec.linux, resources, ...(spec.linux?.intelRdt === undefined ? {} : { intelRdt: { ...spec.linux.intelRdt, ...schema } }) },
+});
 
 function living(stateRoot: string, id: string): Found & { readonly state: State } {
   const found = findContainer(stateRoot, id);

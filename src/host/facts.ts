@@ -22,6 +22,16 @@ export type CgroupFacts = {
 /** Paths, undefined for one that is in no folder of PATH. */
 export type IdMapPrograms = { readonly newuidmap: string | undefined; readonly newgidmap: string | undefined };
 
+/** The filesystem for classes of cache and memory bandwidth. */
+export type ResctrlFacts = {
+  readonly mount: string;
+  /** There is a class by the name that the container gives; its schemata file, if this machine has any. */
+  readonly exists: boolean;
+  readonly schemata?: string;
+  /** A bandwidth is a multiple of this. */
+  readonly bandwidthGranularity?: number;
+};
+
 export type HostFacts = {
   readonly machine: Machine;
   /** The kernel has mount_setattr(2): Linux 5.12 and later. */
@@ -43,6 +53,8 @@ export type HostFacts = {
   readonly stateRoot: string;
   /** Home folder of the container's user by the rootfs's own passwd; looked up only when env has no HOME. */
   readonly home: string | undefined;
+  /** Looked for only when linux.intelRdt asks for a class. */
+  readonly resctrl?: ResctrlFacts;
   /** Limits on open files that box was started with, before Bun raised them; only when the config sets none. */
   readonly openFiles: { readonly soft: number; readonly hard: number } | undefined;
 };

@@ -230,7 +230,7 @@ function hierarchyOf(own: ReadonlyMap<string, string>, options: string): string 
 }
 
 /** Spaces and the like are octal in mountinfo: `\040`. */
-const unescapePath = (text: string): string =>
+export const unescapePath = (text: string): string =>
   text.includes("\\") ? text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))) : text;
 
 /** A cgroup's path as seen from a mount whose root is `mountRoot`. */

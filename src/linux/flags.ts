@@ -89,9 +89,9 @@ export const flags = {
     SECCOMP_FILTER_FLAG_TSYNC: 1, SECCOMP_FILTER_FLAG_LOG: 2, SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
     SECCOMP_FILTER_FLAG_NEW_LISTENER: 8, SECCOMP_FILTER_FLAG_TSYNC_ESRCH: 0x10, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0x20,
   },
-  SOL: { SOL_SOCKET: 1 },
-  // As the kernel has it since there are two, for time_t of 32 bits and of 64.
-  SO: { SO_SNDTIMEO_OLD: 21 },
+  SOL: { SOL_SOCKET: 1, SOL_NETLINK: 270 },
+  // Of sockets as the kernel has it since there are two, for time_t of 32 bits and of 64; and of netlink(7).
+  SO: { SO_SNDTIMEO_OLD: 21, NETLINK_GET_STRICT_CHK: 12 },
   MFD: { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_HUGETLB: 4, MFD_NOEXEC_SEAL: 8, MFD_EXEC: 0x10 },
   RLIMIT: {
     RLIMIT_CPU: 0, RLIMIT_FSIZE: 1, RLIMIT_DATA: 2, RLIMIT_STACK: 3, RLIMIT_CORE: 4, RLIMIT_RSS: 5, RLIMIT_NPROC: 6,

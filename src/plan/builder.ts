@@ -6,10 +6,13 @@ import type { ContainerCgroup } from "../cgroup/paths.ts";
 import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
+import { structFields } from "../linux/structs.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
 import type { AgentSteps } from "./agent.ts";
 import { newHookReport } from "./hooks.ts";
+import type { ControlGroups, IntelRdtSteps } from "./intel-rdt.ts";
 import type { Handed, Launch } from "./launch.ts";
+import type { NetDeviceSteps } from "./net-devices.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
 import type { StdioSteps } from "./stdio-steps.ts";
 
@@ -26,6 +29,12 @@ export type Building = {
   readonly ownStdio: boolean;
   /** undefined where stdio is the caller's. */
   readonly stdioSteps: StdioSteps | undefined;
+  /** undefined where linux.netDevices asks for none. */
+  readonly netDeviceSteps: NetDeviceSteps | undefined;
+  /** The resctrl groups, and the steps for them; undefined where linux.intelRdt asks for none. */
+  readonly resctrl: { readonly groups: ControlGroups; readonly steps: IntelRdtSteps } | undefined;
+  /** Those that processes of the container enter. */
+  readonly controlGroups: readonly string[];
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;
@@ -94,6 +103,14 @@ export function newChildVariables({ danglingLinks }: Partial<HostFacts> = {}): C
     hook: newHookReport(variables, true),
   };
 }
+
+/** What a container's root, its terminal, and looks at files are kept in. */
+export const newPlaces = ({ variables }: ChildVariables): Pick<Building, "root" | "rootFolder" | "terminal" | "statx"> => ({
+  root: newSlot(variables, "fd", "root"),
+  rootFolder: newSlot(variables, "fd", "root folder"),
+  terminal: newSlot(variables, "fd", "terminal"),
+  statx: newBuffer(variables, "statx", structFields.statx.bytes),
+});
 
 export const newFd = (building: Building, name: string): Slot<"fd"> => newSlot(building.child.variables, "fd", name);
 

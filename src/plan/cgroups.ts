@@ -148,3 +148,18 @@ export function enterCgroups(building: Building): Step[] {
   }
   return steps;
 }
+
+/** The same for resctrl groups: a task that writes 0 means itself, and what it makes is in the same. */
+export function enterControlGroups({ controlGroups, child }: Building): Step[] {
+  const steps: Step[] = [];
+  for (const path of controlGroups) {
+    const tasks = newSlot(child.variables, "fd", `${path}/tasks`);
+    const [from, why] = ["linux.intelRdt", `enter the resctrl group ${path}`];
+    steps.push(
+      step("openat", ["AT_FDCWD", `${path}/tasks`, ["O_WRONLY", "O_CLOEXEC"], 0], from, why, { out: tasks }),
+      step("write", [tasks, "0", 1], from, why),
+      step("close", [tasks], from, "done with it"),
+    );
+  }
+  return steps;
+}

@@ -6,7 +6,7 @@ import { type Slot, type Step, step } from "../tape/step.ts";
 import { allProcessors } from "./affinity.ts";
 import { hooksBeforePivot } from "./box.ts";
 import { type Building, newFd } from "./builder.ts";
-import { enterCgroups } from "./cgroups.ts";
+import { enterCgroups, enterControlGroups } from "./cgroups.ts";
 import { planDevices } from "./devices.ts";
 import { planEmbeddedRoot } from "./embedded-root.ts";
 import { eachHook, type HookRun, hasHooks, runHooks } from "./hooks.ts";
@@ -41,18 +41,23 @@ export function planChild(building: Building): Section[] {
     // write its id maps only as long as it is.
     const untraceable = spaces.joined.size > 0 ? [becomeUntraceable()] : [];
     list.push(["let go of what came from box", "stage", [...begin, ...makeTimeNamespace(building), ...untraceable]]);
-    list.push(["enter the cgroups", "stage", enterCgroups(building)]);
+    list.push(["enter the cgroups", "stage", [...enterCgroups(building), ...enterControlGroups(building)]]);
     list.push(["mounts with other owners", "stage", mapped.steps]);
     list.push(["sources of bind mounts", "stage", sources.steps]);
     list.push([
       spaces.joined.size > 0 ? "join namespaces" : "make init",
       "stage",
-      [...refuseHostNetwork(building), ...namespaces.joinNamespaces(building), namespaces.cloneInit(building)],
+      [
+        ...refuseHostNetwork(building),
+        ...namespaces.joinNamespaces(building),
+        ...(spaces.joined.has("network") ? receiveDevices(building) : []),
+        namespaces.cloneInit(building),
+      ],
     ]);
     list.push(["begin", "init", [step("getpid", [], "box", "begin as the container's first process", { label: "init" })]]);
   } else {
     list.push(["let go of what came from box", "init", begin]);
-    list.push(["enter the cgroups", "init", enterCgroups(building)]);
+    list.push(["enter the cgroups", "init", [...enterCgroups(building), ...enterControlGroups(building)]]);
     list.push(["mounts with other owners", "init", mapped.steps]);
   }
   list.push(["namespaces", "init", [leaveSession(), allProcessors(), ...namespaces.unshareCgroup(building)]]);
@@ -68,7 +73,7 @@ export function planChild(building: Building): Section[] {
       ...process.joinKeyring(building),
     ],
   ]);
-  if (spaces.made.has("network")) list.push(["network", "init", raiseLoopback(building)]);
+  if (spaces.made.has("network")) list.push(["network", "init", [...raiseLoopback(building), ...receiveDevices(building)]]);
   list.push(["sysctls", "init", writeSysctls(building)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
@@ -80,6 +85,8 @@ export function planChild(building: Building): Section[] {
   for (const [title, actor, steps] of list) if (steps.length > 0) sections.push({ title, actor, steps });
   return sections;
 }
+
+const receiveDevices = (building: Building): readonly Step[] => building.netDeviceSteps?.receiveDevices(building) ?? [];
 
 function refuse(path: string): never {
   throw new BoxError({ what: "the configuration is not valid", faults: [{ path, problem: "missing: there is nothing to run" }] });

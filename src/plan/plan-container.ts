@@ -3,17 +3,18 @@
 import type { Spec } from "../config/spec.ts";
 import { isSupervised } from "../config/stdio-choice.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { structFields } from "../linux/structs.ts";
-import { newBuffer, newSlot, type Step } from "../tape/step.ts";
+import type { Step } from "../tape/step.ts";
 import * as box from "./box.ts";
-import { type Building, type Join, newChildVariables, type SeccompFilter } from "./builder.ts";
+import { type Building, type Join, newChildVariables, newPlaces, type SeccompFilter } from "./builder.ts";
 import { containerCgroups } from "./cgroups.ts";
 import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { writeIdMaps } from "./id-maps.ts";
+import type { IntelRdtSteps } from "./intel-rdt.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
+import type { NetDeviceSteps } from "./net-devices.ts";
 import type { Plan, Section } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { receiveTerminal } from "./receive-terminal.ts";
@@ -39,34 +40,37 @@ export type Container = {
   readonly ownStdio?: boolean;
   /** Where `launch.stdio` is not the caller's: the steps for it (stdio-steps.ts). */
   readonly stdioSteps?: StdioSteps;
+  /** Where linux.netDevices asks for any: the steps for them (net-devices.ts). */
+  readonly netDeviceSteps?: NetDeviceSteps;
+  /** Where linux.intelRdt asks for a class: the steps for it (intel-rdt.ts). */
+  readonly intelRdtSteps?: IntelRdtSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
   const { id, bundle, spec } = container;
-  if ((container.launch ?? foreground).stdio.kind !== "inherit" && container.stdioSteps === undefined)
-    throw new Error("plan: stdio without the steps for it");
-  const child = newChildVariables(facts);
-  const { variables } = child;
   const launch = container.launch ?? foreground;
+  if (launch.stdio.kind !== "inherit" && container.stdioSteps === undefined) throw new Error("plan: stdio without the steps for it");
+  const child = newChildVariables(facts);
   const path = spec.root?.path ?? "rootfs";
+  const resctrl = resctrlOf(container, facts);
   const building: Building = {
     id,
     spec,
     facts,
     bundle,
     hostRoot: container.hostRoot,
-    finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop"),
+    finishInBox: container.finishInBox === true || hasHooks(spec.hooks, "poststop") || resctrl !== undefined,
     launch,
     handed: handedTo(launch, { hooks: hasHooks(spec.hooks, ...hooksForFiles), init: false }),
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     stdioSteps: container.stdioSteps,
+    netDeviceSteps: netDeviceStepsOf(container),
+    resctrl,
+    controlGroups: resctrl === undefined ? [] : resctrl.steps.recorded(resctrl.groups).enter,
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
-    root: newSlot(variables, "fd", "root"),
-    rootFolder: newSlot(variables, "fd", "root folder"),
-    terminal: newSlot(variables, "fd", "terminal"),
-    statx: newBuffer(variables, "statx", structFields.statx.bytes),
+    ...newPlaces(child),
     notes: [],
     limits: { placed: undefined },
     workFolder: { made: undefined },
@@ -77,19 +81,19 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   const own = box.newBoxVariables();
   const watcher = supervisor.newSupervisorVariables(isSupervised(launch.stdio));
   const supervised = hasSupervisor(launch);
-  const loop = (): Step[] => (supervised ? superviseLoop(building, watcher) : []);
   const section = (title: string, steps: Section["steps"]): Section => ({ title, actor: "box", steps });
-  const supervise = once(() => section("while the container runs", loop()));
+  const supervise = once(() => section("while the container runs", supervised ? superviseLoop(building, watcher) : []));
   const handOver = once(() => section("what a tape cannot finish", supervised ? supervisor.handOver(building, watcher) : []));
   const plan: Plan = {
     way: launch.way,
     prepare: section("state, cgroups and the child", prepare(building, own)),
     child: planChild(building),
     explanations: explainFailures(building),
-    awaitHelper: section("the helper", box.awaitHelper(building, own)),
+    awaitHelper: section("the helper", [...moveDevices(building, own, "joined"), ...box.awaitHelper(building, own)]),
     initWaits: true,
     observe: section("init in /proc", box.observe(own)),
     writeIdMaps: section("id maps", writeIdMaps(building, own)),
+    moveDevices: section("network devices", moveDevices(building, own, "made")),
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
     record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
     release: section("let it run", box.release(building, own)),
@@ -127,6 +131,26 @@ function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] 
   return stdioSteps !== undefined && isSupervised(launch.stdio)
     ? stdioSteps.superviseStdio(building, watcher)
     : supervisor.supervise(building, watcher);
+}
+
+function netDeviceStepsOf({ spec, netDeviceSteps: steps }: Container): NetDeviceSteps | undefined {
+  for (const name in spec.linux?.netDevices)
+    if (steps === undefined) throw new Error(`plan: the network device ${name} without the steps for it`);
+  return steps;
+}
+
+/** What is left of a class at the end is for box to remove. */
+export function resctrlOf({ spec, id, intelRdtSteps: steps }: Container, { resctrl }: HostFacts): Building["resctrl"] {
+  if (spec.linux?.intelRdt === undefined) return undefined;
+  if (steps === undefined) throw new Error("plan: a class of resctrl without the steps for it");
+  return { steps, groups: steps.controlGroups(spec, id, resctrl) };
+}
+
+/** The helper waits for devices in a network namespace that was joined, and init in one that was made for it. */
+function moveDevices(building: Building, own: Plan["box"], when: "joined" | "made"): readonly Step[] {
+  const { netDeviceSteps, namespaces } = building;
+  if (netDeviceSteps === undefined || !namespaces[when].has("network")) return [];
+  return netDeviceSteps.moveDevices(building, own, when === "joined" ? own.pid : own.initPid);
 }
 
 /** Box itself waits a moment for the end where it has nothing else to do meanwhile. */

@@ -6,11 +6,11 @@ import type { Process, Spec } from "../config/spec.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Flag } from "../linux/flags.ts";
 import { structFields } from "../linux/structs.ts";
-import { address, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
+import { address, newBuffer, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { allProcessors } from "./affinity.ts";
 import * as box from "./box.ts";
-import { type Building, newChildVariables, type SeccompFilter } from "./builder.ts";
-import { enterCgroups, v2Of } from "./cgroups.ts";
+import { type Building, newChildVariables, newPlaces, type SeccompFilter } from "./builder.ts";
+import { enterCgroups, enterControlGroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
@@ -32,6 +32,8 @@ export type Exec = {
   readonly seccomp: SeccompFilter | undefined;
   /** The cgroups to be in. */
   readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+  /** The resctrl groups to be in. */
+  readonly controlGroups?: readonly string[];
   /** A descriptor of box's: a pidfd of the container's init. */
   readonly init: number;
   readonly launch: Launch;
@@ -57,6 +59,7 @@ export function planExec(exec: Exec, facts: HostFacts): Plan {
     initWaits: false,
     observe: none,
     writeIdMaps: none,
+    moveDevices: none,
     runtimeHooks: none,
     record: section("terminal", terminal ? [...receiveTerminal(building, own), letGoOn(own)] : []),
     agent: section("tell the agent", seccomp?.agent?.tellAgent(building, own) ?? []),
@@ -98,15 +101,15 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     finishInBox: false,
     ownStdio: launch.way === "detached",
     stdioSteps: undefined,
+    netDeviceSteps: undefined,
+    resctrl: undefined,
+    controlGroups: exec.controlGroups ?? [],
     rootPath: "/",
     launch: { ...launch, keep: true, subreaper: false },
     handed: handedTo(launch, { hooks: false, init: true }),
     seccomp,
     child,
-    root: newSlot(child.variables, "fd", "root"),
-    rootFolder: newSlot(child.variables, "fd", "root folder"),
-    terminal: newSlot(child.variables, "fd", "terminal"),
-    statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
+    ...newPlaces(child),
     notes: [],
     limits: { placed: undefined },
     workFolder: { made: undefined },
@@ -165,6 +168,7 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
     section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
     section("enter the cgroups", "stage", [
       ...enterCgroups(building),
+      ...enterControlGroups(building),
       ...setAffinity(init.execCPUAffinity?.final, "process.execCPUAffinity.final"),
     ]),
     section("join the container", "stage", [

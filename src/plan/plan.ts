@@ -34,6 +34,8 @@ export type Plan = {
   readonly observe: Section;
   /** Empty without a new user namespace. */
   readonly writeIdMaps: Section;
+  /** Devices that become the container's, where its network namespace is new; empty without any. */
+  readonly moveDevices: Section;
   /** Hooks that belong before pivot_root; empty without any. */
   readonly runtimeHooks: Section;
   /** Terminal and final state. */

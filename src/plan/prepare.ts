@@ -64,6 +64,7 @@ function openState(building: Building, box: BoxVariables): Step[] {
     compute([made, 0, 0, -1], "id", "only now it is this container's", { out: box.stateFolder }),
     // After the id is found to be free, which says more, and before the state names the cgroups as the container's.
     ...refuseUsedCgroups(building.cgroups, box.variables),
+    ...(building.resctrl === undefined ? [] : building.resctrl.steps.refuseUsedGroups(building.resctrl.groups, box)),
     ...writeState(box, [["ENOENT", [removed]]]),
     ...keepConfig(building, box),
     ...(building.launch.notifies
@@ -127,7 +128,7 @@ function keepConfig({ seccomp }: Building, box: BoxVariables): Step[] {
 /** The new process borrows box's memory for three calls (CLONE_VM with CLONE_VFORK) and becomes the stage. */
 function makeChild(building: Building, box: BoxVariables): { before: Step[]; limits: Step[]; clone: Step } {
   const helper = needsHelper(building.namespaces);
-  const { cgroups } = building;
+  const { cgroups, resctrl } = building;
   const v2 = v2Of(cgroups) !== undefined;
   const flags: Flag<"CLONE">[] = ["CLONE_VM", "CLONE_VFORK"];
   if (!helper) flags.push(...newNamespaceFlags(building));
@@ -140,7 +141,11 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
-    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
+    before: [
+      ...makeCgroups(cgroups, box.variables, cgroup),
+      ...limitResources(building, box.variables),
+      ...(resctrl === undefined ? [] : resctrl.steps.makeGroups(resctrl.groups, box)),
+    ],
     limits: limitDevices(building, box, cgroup),
     clone: cloneStage(building, box, clone, why),
   };

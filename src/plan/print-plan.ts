@@ -16,6 +16,7 @@ export const sectionsOf = (plan: Plan): readonly Section[] =>
     plan.awaitHelper,
     plan.observe,
     plan.writeIdMaps,
+    plan.moveDevices,
     plan.runtimeHooks,
     plan.record,
     plan.agent,

@@ -32,27 +32,31 @@ export function writeSysctls(building: Building): Step[] {
 }
 
 /**
- * Stops when the network namespace to be joined is the one that box is in: its sysctls are not the container's to
+ * Stops when the network namespace to be joined is the one that box is in: its sysctls and devices are not the container's to
  * change. Made by the helper while it is still there.
  */
 export function refuseHostNetwork(building: Building): Step[] {
   const path = building.namespaces.joined.get("network");
   const sysctls = building.spec.linux?.sysctl ?? {};
-  let first: string | undefined;
-  for (const name in sysctls) if (first === undefined && sysctlPath(name)?.startsWith("net/")) first = name;
+  const devices = building.spec.linux?.netDevices ?? {};
+  let first: { readonly origin: string; readonly why: string } | undefined;
+  for (const name in sysctls)
+    if (first === undefined && sysctlPath(name)?.startsWith("net/")) first = { origin: joinPath("linux.sysctl", name), why: `set ${name}` };
+  for (const name in devices) first ??= { origin: joinPath("linux.netDevices", name), why: `move the device ${name}` };
   if (path === undefined || first === undefined) return [];
-  const origin = joinPath("linux.sysctl", first);
+  const { origin, why } = first;
   const found = slotIn("int", building.statx, statxOffset("ino"), "its number");
   const own = newInt(building, "number of the network namespace of box");
   const look = (file: string, why: string): Step =>
     step("statx", ["AT_FDCWD", file, [], ["STATX_INO"], pointerTo(building.statx)], origin, why);
-  const refused = step("getpid", [], origin, `set ${first}`, {
+  const refused = step("getpid", [], origin, why, {
     expect: { value: 0, refused: `the network namespace ${path} is the host's` },
   });
   return [
     look("/proc/self/ns/net", "look at the network namespace of box"),
     compute([found, 0, 0, -1], origin, "keep its number", { out: own }),
     look(path, `look at the network namespace ${path}`),
-    compute([found, 0, own, -1], origin, "are they the same?", { equal: { value: 0, steps: [refused] } }),
+    // A difference of 64 bits might be a small negative number, and so an errno.
+    compute([found, 0, own, 0xffffffff], origin, "are they the same?", { equal: { value: 0, steps: [refused] } }),
   ];
 }

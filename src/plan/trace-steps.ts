@@ -20,7 +20,17 @@ export type TracedPlan = { readonly plan: Plan; readonly box: readonly (readonly
 const CLOCK_MONOTONIC = 1;
 
 /** Until box becomes the supervisor; that and what comes after is no part of a start. */
-const sections = ["prepare", "awaitHelper", "observe", "writeIdMaps", "runtimeHooks", "record", "release", "report"] as const;
+const sections = [
+  "prepare",
+  "awaitHelper",
+  "observe",
+  "writeIdMaps",
+  "moveDevices",
+  "runtimeHooks",
+  "record",
+  "release",
+  "report",
+] as const;
 
 export function traceSteps(plan: Plan): TracedPlan {
   const box: Clock[][] = [];

@@ -5,7 +5,7 @@ import type { Join } from "../plan/builder.ts";
 import { containerCgroups } from "../plan/cgroups.ts";
 import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { sortNamespaces } from "../plan/namespaces.ts";
-import type { Container } from "../plan/plan-container.ts";
+import { type Container, resctrlOf } from "../plan/plan-container.ts";
 import type { PluginUse, Share, State } from "./state.ts";
 
 const stateVersion = "1.3.0";
@@ -15,6 +15,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
   const path = spec.root?.path ?? "rootfs";
   const cgroups: State["box"]["cgroups"][number][] = [];
   for (const one of containerCgroups({ facts, spec, id })) cgroups.push({ version: one.version, path: one.path });
+  const resctrl = resctrlOf(container, facts);
   return {
     ociVersion: stateVersion,
     id,
@@ -31,6 +32,7 @@ export function firstState(container: Container, facts: HostFacts, plugins: read
       ownPids: sortNamespaces(spec).made.has("pid"),
       stays: stays(container.launch),
       cgroups,
+      ...(resctrl === undefined ? {} : { resctrl: resctrl.steps.recorded(resctrl.groups) }),
       ...(container.joins === undefined ? {} : { shares: sharesOf(container.joins) }),
       ...(container.seccomp === undefined ? {} : { filterFlags: container.seccomp.flags }),
       ...(supervisorStart === undefined ? {} : { supervisorStart }),

@@ -29,6 +29,8 @@ export type State = {
     /** It has a pid namespace of its own, so that nothing of it outlives its init (pid_namespaces(7)). */
     readonly ownPids: boolean;
     readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    /** Folders of the resctrl filesystem: those whose tasks its processes are, the class first, and those that go with it. */
+    readonly resctrl?: { readonly mount: string; readonly enter: readonly string[]; readonly remove: readonly string[] };
     /** Namespaces that are somebody else's, by whose they were when it was started: `container:db`, `pid:7` or a path. */
     readonly shares?: readonly Share[];
     /** With which seccomp(2) loads the kept filter. */
@@ -77,6 +79,7 @@ export function parseState(text: string): State | undefined {
     Number.isSafeInteger(value.pid) &&
     Number.isSafeInteger(box.startTime) &&
     areCgroups(box.cgroups) &&
+    areControlGroups(box.resctrl) &&
     areShares(box.shares) &&
     arePlugins(box.plugins);
   return right ? (value as State) : undefined;
@@ -90,6 +93,15 @@ function areCgroups(list: unknown): boolean {
     const one: unknown = list[index];
     if (!isRecord(one) || !isCgroupPath(one.version, one.path)) return false;
   }
+  return true;
+}
+
+/** Box removes some of these, though no folder with anything in it but what the kernel put there. */
+function areControlGroups(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isRecord(value) || !Array.isArray(value.enter) || !Array.isArray(value.remove)) return false;
+  for (const path of [value.mount, ...value.enter, ...value.remove])
+    if (typeof path !== "string" || !path.startsWith("/") || path.includes("/../") || path.endsWith("/..")) return false;
   return true;
 }
 

@@ -430,15 +430,21 @@ describe("the rest of linux", () => {
       "netDevices",
       { eth0: {}, "a/b": {}, eth1: { name: "a:b" } },
       '["a/b"]: expected the name of a network interface, got "a/b"',
-      '.eth1.name: expected the name of a network interface, got "a:b"',
+      '.eth1.name: expected the name of a network interface, or one with %d for a number, got "a:b"',
     ));
   test("intelRdt", () =>
     wrong(
       "intelRdt",
-      { closID: "../x", enableCMT: true },
+      { closID: "../x", enableCMT: true, schemata: ["L3:0=f\nL3:1=f", ""], memBwSchema: "L3:0=1", l3CacheSchema: 5 },
       '.closID: expected one folder name, or "/", got "../x"',
       ".enableCMT: was replaced by enableMonitoring in version 1.3.0",
+      '.schemata[0]: expected one line, such as MB:0=50, got "L3:0=f\\nL3:1=f"',
+      '.schemata[1]: expected one line, such as MB:0=50, got ""',
+      '.memBwSchema: expected one line that begins with MB:, got "L3:0=1"',
+      ".l3CacheSchema: expected a string, got 5",
     ));
+  test("intelRdt with a folder of resctrl itself", () =>
+    wrong("intelRdt", { closID: "info" }, '.closID: expected one folder name, or "/", got "info"'));
   test("memoryPolicy", () =>
     wrong(
       "memoryPolicy",

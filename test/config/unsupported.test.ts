@@ -55,9 +55,9 @@ test("seccomp is, with an agent too", () =>
     },
   }));
 test("sysctl and devices are", () => withLinux({ sysctl: { "net.a": "1" }, devices: [{ path: "/dev/p", type: "p" }] }));
-test("netDevices", () => withLinux({ netDevices: { eth0: { name: "a" } } }, "linux.netDevices: not supported yet"));
+test("netDevices are", () => withLinux({ netDevices: { eth0: { name: "a" } } }));
 test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
-test("intelRdt", () => withLinux({ intelRdt: { closID: "a" } }, "linux.intelRdt: not supported yet"));
+test("intelRdt is", () => withLinux({ intelRdt: { closID: "a" } }));
 test("memoryPolicy is", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }));
 test("personality is, without flags", () => {
   withLinux({ personality: { domain: "LINUX32", flags: [] } });

@@ -91,6 +91,7 @@ const needs = {
     ["newuidmap", "newgidmap"].every((name) => Bun.which(name) !== null) || "newuidmap and newgidmap (Debian package uidmap)",
   lsns: () => Bun.which("lsns") !== null || "lsns (Debian package util-linux)",
   unshare: () => Bun.which("unshare") !== null || "unshare (Debian package util-linux)",
+  fuse: () => existsSync("/dev/fuse") || "FUSE (/dev/fuse)",
   strace: () => Bun.which("strace") !== null || "strace (Debian package strace)",
   "huge pages in cgroup v2": () =>
     (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&

@@ -111,6 +111,32 @@ test("exec runs on the processors that the configuration gives it", async () => 
   expect((await allowed()).stdout).toBe("Cpus_allowed_list:\t0\n");
 });
 
+test("exec stays on the processors that it begins on, unless it is told where to go on", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sh", "-c", "echo ready; sleep 1000"];
+    spec.process.execCPUAffinity = { initial: "0" };
+  });
+  using running = bundle.start(["run", bundle.id]);
+  await running.says("ready");
+  const outcome = await bundle.box(["exec", bundle.id, "grep", "Cpus_allowed_list", "/proc/self/status"]);
+  expect(outcome).toEqual({ exitCode: 0, stdout: "Cpus_allowed_list:\t0\n", stderr: "" });
+});
+
+test("exec on a processor that there is not", async () => {
+  using bundle = new Bundle((spec) => {
+    spec.process.args = ["sh", "-c", "echo ready; sleep 1000"];
+    spec.process.execCPUAffinity = { final: "8000" };
+  });
+  using running = bundle.start(["run", bundle.id]);
+  await running.says("ready");
+  expect(await bundle.box(["exec", bundle.id, "true"])).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      "box: process.execCPUAffinity.final: cannot run on the processors 8000: sched_setaffinity(0, 1008, 1008 bytes): EINVAL (invalid argument)\n",
+  });
+});
+
 test("a terminal needs a console socket when box does not stay, and a console socket a terminal", async () => {
   using bundle = new Bundle((spec) => (spec.process.terminal = true));
   expect(await bundle.box(["create", bundle.id])).toEqual({

@@ -1,6 +1,8 @@
 // rlimits, noNewPrivileges, and the limit on open files that Bun raises and the container must not see.
 
 import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Rlimit } from "../../src/config/spec.ts";
 import { Bundle, testWith } from "./harness.ts";
 
 const test = testWith();
@@ -31,6 +33,40 @@ test("each limit is set, soft and hard", async () => {
     "1000 2000",
     "1000000 2000000",
   ]);
+});
+
+test("of every kind that there is", async () => {
+  const kinds = {
+    RLIMIT_AS: "Max address space",
+    RLIMIT_CORE: "Max core file size",
+    RLIMIT_CPU: "Max cpu time",
+    RLIMIT_DATA: "Max data size",
+    RLIMIT_FSIZE: "Max file size",
+    RLIMIT_LOCKS: "Max file locks",
+    RLIMIT_MEMLOCK: "Max locked memory",
+    RLIMIT_MSGQUEUE: "Max msgqueue size",
+    RLIMIT_NICE: "Max nice priority",
+    RLIMIT_NOFILE: "Max open files",
+    RLIMIT_NPROC: "Max processes",
+    RLIMIT_RSS: "Max resident set",
+    RLIMIT_RTPRIO: "Max realtime priority",
+    RLIMIT_RTTIME: "Max realtime timeout",
+    RLIMIT_SIGPENDING: "Max pending signals",
+    RLIMIT_STACK: "Max stack size",
+  } satisfies Record<Rlimit["type"], string>;
+  const before = readFileSync("/proc/self/limits", "utf8");
+  /** What this machine's root may set: no more than it has. */
+  const hardOf = (name: string): number => {
+    const [, hard = ""] = new RegExp(`^${name} +\\S+ +(\\S+)`, "m").exec(before) ?? [];
+    return hard === "unlimited" ? 1_000_000_000 : Number(hard);
+  };
+  const wanted = Object.entries(kinds).map(([type, name]) => ({ type: type as Rlimit["type"], name, hard: hardOf(name) }));
+  using bundle = new Bundle((spec) => {
+    spec.process.rlimits = wanted.map(({ type, hard }) => ({ type, soft: Math.floor(hard / 2), hard }));
+  });
+  const seen = (await bundle.sh("cat /proc/self/limits")).map((line) => line.replace(/\s+/g, " "));
+  for (const { name, hard } of wanted)
+    expect(seen.find((line) => line.startsWith(name))).toStartWith(`${name} ${Math.floor(hard / 2)} ${hard}`);
 });
 
 test("without a limit on open files the container has the caller's, not what Bun made of it", async () => {

@@ -1,7 +1,8 @@
 // Scheduler, priority of I/O, personality, memory policy and clocks, as the container's programs find them.
 
 import { expect } from "bun:test";
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import type { MemoryPolicy, Scheduler } from "../../src/config/spec.ts";
 import { Bundle, type RichSpec, testWith } from "./harness.ts";
 
 const test = testWith();
@@ -41,6 +42,102 @@ test("memory of one node", async () => {
   using bundle = new Bundle((spec) => (spec.linux.memoryPolicy = { mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"] }));
   expect(await bundle.sh("cut -d' ' -f2 /proc/1/numa_maps | sort -u")).toEqual(["bind=static:0"]);
 });
+
+for (const [policy, seen] of [
+  [{ mode: "MPOL_DEFAULT" }, "default"],
+  [{ mode: "MPOL_LOCAL" }, "local"],
+  [{ mode: "MPOL_BIND", nodes: "0" }, "bind:0"],
+  [{ mode: "MPOL_INTERLEAVE", nodes: "0" }, "interleave:0"],
+  [{ mode: "MPOL_WEIGHTED_INTERLEAVE", nodes: "0" }, "weighted interleave:0"],
+  [{ mode: "MPOL_PREFERRED", nodes: "0" }, "prefer:0"],
+  [{ mode: "MPOL_PREFERRED" }, "local"],
+  [{ mode: "MPOL_PREFERRED_MANY", nodes: "0" }, "prefer (many):0"],
+  [{ mode: "MPOL_INTERLEAVE", nodes: "0", flags: ["MPOL_F_RELATIVE_NODES"] }, "interleave=relative:0"],
+  [{ mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_NUMA_BALANCING", "MPOL_F_STATIC_NODES"] }, "bind=static|balancing:0"],
+] as const satisfies [MemoryPolicy, string][])
+  test(`memory by ${policy.mode}${"flags" in policy ? ` with ${policy.flags.join(" and ")}` : ""}${"nodes" in policy ? " of a node" : ""}`, async () => {
+    using bundle = new Bundle((spec) => (spec.linux.memoryPolicy = structuredClone(policy) as MemoryPolicy));
+    expect(
+      await bundle.sh(
+        "sed -E 's/^[0-9a-f]+ (.*) (anon|file|heap|stack)[= ].*/\\1/; s/^[0-9a-f]+ ([^ ]*)$/\\1/' /proc/1/numa_maps | sort -u",
+      ),
+    ).toContain(seen);
+  });
+
+/** Where cgroup v1 shares real time out, a cgroup has none until it is given some. */
+const sharesRealTime = existsSync("/sys/fs/cgroup/cpu/cpu.rt_runtime_us");
+
+for (const [scheduler, seen] of [
+  [{ policy: "SCHED_OTHER" }, "0 0"],
+  [{ policy: "SCHED_FIFO", priority: 5 }, "5 1"],
+  [{ policy: "SCHED_RR", priority: 99 }, "99 2"],
+  [{ policy: "SCHED_BATCH" }, "0 3"],
+  [{ policy: "SCHED_IDLE" }, "0 5"],
+  [
+    { policy: "SCHED_DEADLINE", runtime: 1_000_000, deadline: 100_000_000, period: 100_000_000, flags: ["SCHED_FLAG_RESET_ON_FORK"] },
+    "0 6",
+  ],
+] as const satisfies [Scheduler, string][])
+  test(`scheduled by ${scheduler.policy}`, async () => {
+    using bundle = new Bundle((spec) => {
+      spec.process.scheduler = structuredClone(scheduler) as Scheduler;
+      if (sharesRealTime) spec.linux.resources = { ...spec.linux.resources, cpu: { realtimeRuntime: 10_000, realtimePeriod: 1_000_000 } };
+    });
+    // Real-time priority and policy (proc_pid_stat(5)).
+    expect(await bundle.sh("cut -d' ' -f40,41 /proc/1/stat")).toEqual([seen]);
+  });
+
+test("a policy that Linux has only a number for", async () => {
+  expect(await refused((spec) => (spec.process.scheduler = { policy: "SCHED_ISO" }))).toEqual(
+    failedWith(
+      "box: process.scheduler: cannot be scheduled by SCHED_ISO: sched_setattr(0, {size: 56, sched_policy: 4, sched_flags: 0, sched_nice: 0, sched_priority: 0, sched_runtime: 0, sched_deadline: 0, sched_period: 0}, 0): EINVAL (invalid argument)",
+    ),
+  );
+});
+
+test("names that there are not", async () => {
+  expect(
+    await refused((spec) => {
+      spec.process.scheduler = { policy: "SCHED_FIFU" as "SCHED_FIFO", nice: 20, flags: ["SCHED_FLAG_RESET" as "SCHED_FLAG_RECLAIM"] };
+      spec.process.ioPriority = { class: "IOPRIO_CLASS_NONE" as "IOPRIO_CLASS_BE", priority: 0 };
+      spec.process.oomScoreAdj = 1001;
+      spec.process.consoleSize = { height: 70000, width: -1 };
+      spec.process.rlimits = [
+        { type: "RLIMIT_NOFILES" as "RLIMIT_NOFILE", soft: 1, hard: 1 },
+        { type: "RLIMIT_CPU", soft: 2, hard: 1 },
+      ];
+      spec.linux.memoryPolicy = { mode: "MPOL_BIND", flags: ["MPOL_F_STATIC" as "MPOL_F_STATIC_NODES"] };
+      spec.linux.timeOffsets = { realtime: { secs: 1 } } as object;
+    }),
+  ).toEqual(
+    failedWith(
+      'box: process.rlimits[0].type: expected the name of a limit, such as RLIMIT_NOFILE, got "RLIMIT_NOFILES"',
+      'hint: did you mean "RLIMIT_NOFILE"?',
+      "box: process.rlimits[1].soft: expected at most the hard limit of 1, got 2",
+      'box: process.scheduler.policy: expected a scheduling policy, such as SCHED_OTHER, got "SCHED_FIFU"',
+      'hint: did you mean "SCHED_FIFO"?',
+      "box: process.scheduler.nice: expected an integer from -20 to 19, got 20",
+      'box: process.scheduler.flags[0]: expected a scheduling flag, such as SCHED_FLAG_RESET_ON_FORK, got "SCHED_FLAG_RESET"',
+      'box: process.ioPriority.class: expected IOPRIO_CLASS_RT, IOPRIO_CLASS_BE or IOPRIO_CLASS_IDLE, got "IOPRIO_CLASS_NONE"',
+      'hint: did you mean "IOPRIO_CLASS_BE"?',
+      "box: process.oomScoreAdj: expected an integer from -1000 to 1000, got 1001",
+      "box: process.consoleSize.height: expected an integer from 0 to 65535, got 70000",
+      "box: process.consoleSize.width: expected an integer from 0 to 65535, got -1",
+      'box: linux.memoryPolicy.flags[0]: expected a memory policy flag, such as MPOL_F_STATIC_NODES, got "MPOL_F_STATIC"',
+      'box: linux.timeOffsets.realtime: expected monotonic or boottime, got "realtime"',
+      "box: linux.timeOffsets: needs a time namespace in linux.namespaces",
+    ),
+  );
+});
+
+for (const [priority, seen] of [
+  [{ class: "IOPRIO_CLASS_RT", priority: 2 }, "realtime: prio 2"],
+  [{ class: "IOPRIO_CLASS_IDLE", priority: 0 }, "idle"],
+] as const)
+  test(`a priority of I/O of ${priority.class}`, async () => {
+    using bundle = new Bundle((spec) => (spec.process.ioPriority = { ...priority }));
+    expect(await bundle.sh("busybox ionice -p 1")).toEqual([seen]);
+  });
 
 test("memory of a node that there is not", async () => {
   expect(await refused((spec) => (spec.linux.memoryPolicy = { mode: "MPOL_BIND", nodes: "900" }))).toEqual(

@@ -103,6 +103,19 @@ describe("every call is a step of the plan", () => {
   );
 
   test(
+    "network devices with addresses, in a network of the test's own",
+    async () => {
+      using bundle = runs("/bin/true");
+      bundle.change((spec) => (spec.linux.netDevices = { dev0: { name: "net0" }, dev1: { name: "eth%d" } }));
+      const host = "ip link add dev0 type veth peer name dev1 && ip address add 10.1.2.3/24 dev dev0 && ip address add fd00::1/64 dev dev0";
+      const made = await expectPlanned(bundle, 0, { before: ["unshare", "--net", "sh", "-c", `${host} && exec "$@"`, "sh"] });
+      expect(made.filter((text) => text.startsWith("write(netlink, &request to move "))).toHaveLength(2);
+      expect(made.filter((text) => text.startsWith("write(netlink, &an address"))).toHaveLength(2);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "on pure v2, with a filter for devices",
     async () => {
       using bundle = runs("/bin/true");

@@ -6,7 +6,7 @@ import { ask, canAsk, type Question } from "./header-values.ts";
 const machines: readonly Machine[] = ["x64", "arm64"];
 
 /** Groups that include/uapi leaves to libc: the same numbers on both machines. */
-const libcGroups: ReadonlySet<FlagGroup> = new Set<FlagGroup>(["AF", "SOCK", "MSG", "UMOUNT", "ACCESS"]);
+const libcGroups: ReadonlySet<FlagGroup> = new Set<FlagGroup>(["AF", "SOCK", "SOL", "MSG", "UMOUNT", "ACCESS"]);
 
 /** Newer than the headers of Debian 12 (6.1), with the kernel that brought them. Compared once the headers are newer. */
 const newer: Readonly<Record<string, string>> = {

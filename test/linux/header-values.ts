@@ -29,7 +29,7 @@ const kernelIncludes = [
   "asm/siginfo.h", "asm/signal.h", "asm/statfs.h", "asm/termbits.h", "asm/termios.h", "linux/audit.h", "linux/bpf.h", "linux/capability.h",
   "linux/close_range.h", "linux/cn_proc.h", "linux/connector.h", "linux/errno.h", "linux/eventpoll.h", "linux/fcntl.h", "linux/filter.h", "linux/if.h", "linux/ipc.h", "linux/keyctl.h",
   "linux/magic.h", "linux/mempolicy.h", "linux/memfd.h", "linux/mman.h", "linux/mount.h", "linux/net.h", "linux/netlink.h", "linux/nsfs.h",
-  "linux/openat2.h", "linux/prctl.h", "linux/random.h", "linux/resource.h", "linux/sched.h", "linux/sched/types.h", "linux/seccomp.h", "linux/signalfd.h",
+  "linux/openat2.h", "linux/prctl.h", "linux/random.h", "linux/resource.h", "linux/rtnetlink.h", "linux/sched.h", "linux/sched/types.h", "linux/seccomp.h", "linux/signalfd.h",
   "linux/sock_diag.h", "linux/sockios.h", "linux/stat.h", "linux/time.h", "linux/uio.h", "linux/un.h", "linux/wait.h",
 ];
 const libcIncludes = ["stddef.h", "fcntl.h", "unistd.h", "sys/socket.h", "sys/mount.h"];

@@ -9,6 +9,7 @@ import type {
   Hook,
   Hooks,
   IdMapping,
+  IntelRdt,
   IoPriority,
   Linux,
   MemoryPolicy,
@@ -22,7 +23,7 @@ import type {
   Spec,
 } from "../../src/config/spec.ts";
 import type { Stdio } from "../../src/config/stdio-choice.ts";
-import type { HostFacts } from "../../src/host/facts.ts";
+import type { HostFacts, ResctrlFacts } from "../../src/host/facts.ts";
 import { capabilities } from "../../src/linux/capabilities.ts";
 import { components } from "../../src/linux/components.ts";
 import { flags } from "../../src/linux/flags.ts";
@@ -240,6 +241,17 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     memoryPolicy: maybe(
       fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),
     ),
+    netDevices: list.some(({ type }) => type === "network")
+      ? maybe(fc.constantFrom({}, { eth0: {} }, { eth0: { name: "net0" }, "wlän.5": { name: "e%d" } }))
+      : fc.constant(undefined),
+    intelRdt: maybe(
+      fc.constantFrom<IntelRdt>(
+        {},
+        { enableMonitoring: true, l3CacheSchema: "L3:0=f" },
+        { closID: "gold", schemata: ["MB:0=50"] },
+        { closID: "/", enableMonitoring: true },
+      ),
+    ),
     timeOffsets: makesTime
       ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 } }))
       : fc.constant(undefined),
@@ -287,6 +299,10 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   idMapPrograms: fc.constant({ newuidmap: "/usr/bin/newuidmap", newgidmap: "/usr/bin/newgidmap" }),
   cgroups: fc.constantFrom(...Object.values(cgroupLayouts)),
   stateRoot: fc.constant("/run/box"),
+  resctrl: fc.constantFrom<ResctrlFacts>(
+    { mount: "/sys/fs/resctrl", exists: false },
+    { mount: "/sys/fs/resctrl", exists: true, schemata: "MB:0=50\n" },
+  ),
   home: maybe(fc.constant("/home/web")),
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
 });

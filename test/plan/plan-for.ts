@@ -5,7 +5,9 @@ import type { Linux, Mount, Process, Seccomp, Spec } from "../../src/config/spec
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import { agentSteps } from "../../src/plan/agent.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
+import { intelRdtSteps } from "../../src/plan/intel-rdt.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
+import { netDeviceSteps } from "../../src/plan/net-devices.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Container, planContainer } from "../../src/plan/plan-container.ts";
 import { type Exec, planExec } from "../../src/plan/plan-exec.ts";
@@ -110,7 +112,13 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...how }, facts);
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...stepsFor(spec), ...how }, facts);
+
+/** What is loaded only for a container that asks for it. */
+const stepsFor = ({ linux }: Spec): Pick<Container, "netDeviceSteps" | "intelRdtSteps"> => ({
+  ...(Object.keys(linux?.netDevices ?? {}).length > 0 ? { netDeviceSteps } : {}),
+  ...(linux?.intelRdt === undefined ? {} : { intelRdtSteps }),
+});
 
 /** Where box has its pidfd of the container's init. */
 const INIT = 9;

@@ -795,6 +795,76 @@ describe("devices", () => {
   );
 });
 
+describe("a class of cache and memory bandwidth", () => {
+  const own: Changes = {
+    linux: { intelRdt: { enableMonitoring: true, l3CacheSchema: "L3:0=f" } },
+    facts: { resctrl: { mount: "/sys/fs/resctrl", exists: false } },
+  };
+  const group = "/sys/fs/resctrl/web";
+  notices(
+    "is not entered",
+    "classIsEntered",
+    own,
+    (plan) => without(plan, why(`enter the resctrl group ${group}`)),
+    `mount("none", "/", NULL, MS_REC|MS_SLAVE, NULL): comes before ${group} is entered`,
+    `write(${group}/mon_groups/web/tasks, "0", 1): takes it out of its class`,
+  );
+  notices(
+    "is limited too late",
+    "classIsEntered",
+    own,
+    (plan) => movedBefore(plan, calling("clone3"), why(`limit the resctrl group ${group}`)),
+    `openat(AT_FDCWD, "${group}/schemata", O_WRONLY|O_CLOEXEC, 0) → ${group}/schemata: comes after the first process`,
+  );
+  notices(
+    "may be somebody else's",
+    "stateComesFirst",
+    own,
+    (plan) => without(plan, why(`have the resctrl group ${group}`)),
+    `renameat2(state folder, "state.new", state folder, "state.json", 0): claims ${group} before it is known to be unused`,
+  );
+});
+
+describe("network devices", () => {
+  const two: Changes = { linux: { netDevices: { eth0: { name: "net0" }, eth1: {} } } };
+  notices(
+    "are left where they are",
+    "devicesMoveOnce",
+    two,
+    (plan) => without(plan, why("move eth1 into the network of the container web")),
+    "netDevices: 1 of 2 are moved",
+  );
+  notices(
+    "are moved without their addresses",
+    "devicesMoveOnce",
+    two,
+    (plan) => without(plan, why("read the addresses of eth1")),
+    "write(netlink, &request to move eth1, 52): loses addresses",
+  );
+  notices(
+    "may have a name that is taken",
+    "devicesMoveOnce",
+    two,
+    (plan) => without(plan, why("have the name net0 in the container's network")),
+    "netDevices: 1 of 2 names are looked at",
+  );
+  notices(
+    "are moved before anything is known",
+    "devicesMoveOnce",
+    two,
+    (plan) => without(plan, calling("read")),
+    "write(netlink, &request to move eth0, 52): comes before the names are known to be free",
+  );
+  notices(
+    "are looked for when it is too late",
+    "devicesMoveOnce",
+    two,
+    (plan) => movedBefore(plan, why("move eth0 into the network of the container web as net0"), why("find the device eth1")),
+    "ioctl(netlink, SIOCGIFINDEX, &ifreq of eth1): comes when another device has been moved",
+    "write(netlink, &request to move eth0, 52): loses addresses",
+  );
+});
+
 describe("limits", () => {
   const limited = (cgroups: "fullV1" | "fullV2"): Changes => ({
     facts: { cgroups: cgroupLayouts[cgroups] },

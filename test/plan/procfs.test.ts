@@ -86,7 +86,7 @@ describe("sysctls", () => {
               linux.sysctl["net.ipv4.ip_forward"]: keep its number
       statx(AT_FDCWD, "/run/netns/web", 0, STATX_INO, &statx)
               linux.sysctl["net.ipv4.ip_forward"]: look at the network namespace /run/netns/web
-      compute its number - number of the network namespace of box
+      compute (its number - number of the network namespace of box) & 0xffffffff
               linux.sysctl["net.ipv4.ip_forward"]: are they the same?
           [if 0] getpid()
                   linux.sysctl["net.ipv4.ip_forward"]: set net.ipv4.ip_forward"

@@ -651,6 +651,66 @@ const limitsAreSet: Rule = (plan, { spec, facts }) => {
   ];
 };
 
+/** Whoever becomes the program is in its class, and what is counted of it, before it is in anything of the container. */
+const classIsEntered: Rule = (plan, { spec, facts }) => {
+  const { closID, enableMonitoring } = spec.linux?.intelRdt ?? {};
+  if (spec.linux?.intelRdt === undefined) return [];
+  const mount = facts.resctrl?.mount;
+  const group = closID === "/" ? mount : `${mount}/${closID ?? "web"}`;
+  const [box, child] = [boxSteps(plan), childSteps(plan)];
+  const wanted = enableMonitoring === true ? [group, `${group}/mon_groups/web`] : [group];
+  const enters = (path: string | undefined) => (one: Placed) => {
+    const opened = child.find(call("openat", "AT_FDCWD", `${path}/tasks`))?.step.out;
+    return one.step.call === "write" && one.step.args[1] === "0" && sameSlot(one.step.args[0], opened);
+  };
+  const later = (one: Placed): boolean => ["execve", "setns", "clone"].includes(one.step.call) || attaching(one);
+  return [
+    ...wanted.flatMap((path) => precedes(child, enters(path), later, `comes before ${path} is entered`)),
+    ...(wanted[1] === undefined ? [] : precedes(child, enters(wanted[0]), enters(wanted[1]), "takes it out of its class")),
+    ...endsBefore(box, ({ step }) => step.origin === "linux.intelRdt", call("clone3"), "comes after the first process"),
+  ];
+};
+
+/**
+ * A device leaves the host only once all are known to be there and their names to be free, for the namespace of a child of
+ * box; its addresses are read before that. Who receives it has its network namespace and does so before anything is mounted.
+ */
+const devicesMoveOnce: Rule = (plan, container) => {
+  const { spec } = container;
+  const wanted = Object.keys(spec.linux?.netDevices ?? {});
+  const [box, child] = [boxSteps(plan), childSteps(plan)];
+  const { sync } = handedIn(container);
+  const about = ({ step }: Placed): boolean => step.origin.startsWith("linux.netDevices");
+  const asks = (text: string) => (one: Placed) => about(one) && one.step.call === "write" && one.step.why.startsWith(text);
+  const looks = (one: Placed): boolean => about(one) && call("ioctl", undefined, ["SIOCGIFINDEX"])(one);
+  const [moves, found, free] = [
+    box.filter(asks("move ")),
+    box.filter(looks),
+    child.filter((one) => looks(one) && one.step.expect?.value === -1),
+  ];
+  const tells = (one: Placed): boolean => about(one) && call("write", sync, "n")(one);
+  const counted = (what: string, steps: readonly Placed[]): string[] =>
+    steps.length === wanted.length ? [] : [`netDevices: ${steps.length} of ${wanted.length} ${what}`];
+  return [
+    ...counted("are moved", moves),
+    ...counted("are looked for", found),
+    ...counted("names are looked at", free),
+    ...precedes(box, call("read", plan.box.sync), asks("move "), "comes before the names are known to be free"),
+    ...endsBefore(box, looks, asks("move "), "comes when another device has been moved"),
+    ...moves.flatMap((move) =>
+      precedes(
+        box,
+        (one) => one.step.origin === move.step.origin && asks("read the addresses")(one),
+        (one) => one === move,
+        "loses addresses",
+      ),
+    ),
+    ...endsBefore(child, (one) => free.includes(one), tells, "comes after box was told that the names are free"),
+    ...precedes(child, tells, asks("set up"), "sets up what is not there"),
+    ...endsBefore(child, about, attaching, "comes after the first mount"),
+  ];
+};
+
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, container) => {
   const { spec, facts, filtered, asks, launch } = container;
@@ -865,7 +925,20 @@ const stateComesFirst: Rule = (plan, { spec, facts }) => {
     facts.cgroups.writable || spec.linux?.cgroupsPath !== undefined ? containerCgroups(facts.cgroups, spec.linux?.cgroupsPath, "web") : [];
   const cgroups = steps.filter((one) => one.step.call === "mkdirat" && String(one.step.args[1]).startsWith("/sys/fs/cgroup"));
   const unknown = cgroups.filter(({ step }) => !known.some(({ path }) => `${path}/`.startsWith(`${String(step.args[1])}/`)));
+  const groups =
+    spec.linux?.intelRdt === undefined ? [] : steps.filter((one) => one.step.origin === "linux.intelRdt" && one.step.call === "mkdirat");
   return [
+    // What is made and removed with the container was nobody's before.
+    ...groups
+      .filter(({ step }) => step.args[1] !== `${facts.resctrl?.mount}/${spec.linux?.intelRdt?.closID}`)
+      .flatMap((one) =>
+        precedes(
+          steps,
+          ({ step }) => step.call === "statx" && step.args[1] === one.step.args[1] && step.expect?.value === -1,
+          recorded,
+          `claims ${one.step.args[1]} before it is known to be unused`,
+        ),
+      ),
     ...precedes(steps, recorded, (one) => makes(one) || one.step.call === "clone3", "comes before the state is written"),
     ...unknown.map((one) => say(one, "makes a cgroup that the state does not name")),
     ...known.flatMap(({ path }) =>
@@ -932,6 +1005,8 @@ export const rules = {
   procIsVerified,
   devicesAreLimited,
   limitsAreSet,
+  devicesMoveOnce,
+  classIsEntered,
   endsClean,
   agentIsTold,
   capabilitiesAsAsked,

@@ -54,6 +54,7 @@ export const boxSteps = remembered((plan) => [
   plan.awaitHelper,
   plan.observe,
   plan.writeIdMaps,
+  plan.moveDevices,
   plan.runtimeHooks,
   plan.record,
   plan.agent,
@@ -82,8 +83,8 @@ function changeLists(plan: Plan, change: (steps: readonly Step[]) => readonly St
   const inList = (steps: readonly Step[]): readonly Step[] => change(steps.map(inStep));
   const inSection = (section: Section): Section => ({ ...section, steps: inList(section.steps) });
   const changed = { ...plan, child: plan.child.map(inSection) };
-  for (const section of ["prepare", "observe", "writeIdMaps", "runtimeHooks", "record", "agent", "release", "report"] as const)
-    changed[section] = inSection(plan[section]);
+  const names = ["prepare", "observe", "writeIdMaps", "moveDevices", "runtimeHooks", "record", "agent", "release", "report"] as const;
+  for (const section of names) changed[section] = inSection(plan[section]);
   const [context, program, start] = plan.explanations;
   return {
     ...changed,

@@ -187,6 +187,7 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
     plan.awaitHelper,
     plan.observe,
     plan.writeIdMaps,
+    plan.moveDevices,
     plan.runtimeHooks,
     plan.record,
     plan.becomeSupervisor,
