@@ -123,6 +123,8 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
     const controller = file.slice(0, Math.max(file.indexOf("."), 0));
     if (cgroup === undefined) {
       missing.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
+    } else if (movesOrHolds.includes(file)) {
+      faults.push({ path, problem: "would move, hold or end processes, and is no limit" });
     } else if (controller === "") {
       faults.push({ path, problem: 'is no file of cgroup v2: their names are like "memory.max"' });
     } else if (controller !== "cgroup" && !cgroup.controllers.includes(controller)) {
@@ -134,6 +136,9 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
     }
   }
 }
+
+/** What box itself does with the container's processes, or would never get to do. */
+const movesOrHolds: readonly string[] = ["cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.threads"];
 
 /** Fields that no kernel of today heeds; runc ignores them too. */
 function notesOn({ memory }: Resources, prefix: string): string[] {

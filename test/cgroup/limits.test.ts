@@ -32,9 +32,9 @@ const refused = (resources: Resources, cgroups: readonly LimitedCgroup[], ...exp
 
 describe("zero asks for nothing", () => {
   const zeros: Resources = {
-    memory: { limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0, disableOOMKiller: false, useHierarchy: true },
+    memory: { limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0, disableOOMKiller: false },
     cpu: { shares: 0, quota: 0, period: 0, realtimeRuntime: 0, realtimePeriod: 0, cpus: "", mems: "" },
-    pids: { limit: 0 },
+    pids: {},
     blockIO: { weight: 0, leafWeight: 0, weightDevice: [{ major: 8, minor: 0, weight: 0, leafWeight: 0 }], throttleReadBpsDevice: [] },
     network: { classID: 0, priorities: [] },
     hugepageLimits: [],
@@ -80,6 +80,22 @@ describe("memory", () => {
       "memory.disableOOMKiller: /memory/memory.oom_control < 1",
       "memory.swappiness: /memory/memory.swappiness < 0",
     ]));
+  test("the memory of cgroups below", () => {
+    expect(limits({ memory: { useHierarchy: true } }, v1)).toEqual(["memory.useHierarchy: /memory/memory.use_hierarchy < 1"]);
+    expect(limits({ memory: { useHierarchy: false } }, v1)).toEqual(["memory.useHierarchy: /memory/memory.use_hierarchy < 0"]);
+    expect(limits({ memory: { useHierarchy: true } }, v2)).toEqual([]);
+    refused({ memory: { useHierarchy: false } }, v2, "linux.resources.memory.useHierarchy: cgroup v2 always counts what cgroups below use");
+  });
+  test("less than nothing", () => {
+    for (const cgroups of [v1, v2])
+      refused(
+        { memory: { limit: -2, reservation: -3, swap: -(2 ** 63) } },
+        cgroups,
+        "linux.resources.memory.limit: expected a number of bytes, or -1 for no limit, got -2",
+        "linux.resources.memory.reservation: expected a number of bytes, or -1 for no limit, got -3",
+        "linux.resources.memory.swap: expected a number of bytes, or -1 for no limit, got -9223372036854775808",
+      );
+  });
   test("v1: swappiness", () => {
     expect(limits({ memory: { swappiness: 2 ** 64 } }, v1)).toEqual([]);
     refused({ memory: { swappiness: 101 } }, v1, "linux.resources.memory.swappiness: expected an integer from 0 to 100, got 101");
@@ -178,6 +194,10 @@ describe("cpu", () => {
 
 describe("pids", () => {
   test("a number", () => expect(limits({ pids: { limit: 5 } }, v1)).toEqual(["pids.limit: /pids/pids.max < 5"]));
+  test("zero leaves room for the first process alone", () => {
+    expect(limits({ pids: { limit: 0 } }, v1)).toEqual(["pids.limit: /pids/pids.max < 1"]);
+    expect(limits({ pids: { limit: 0 } }, v2)).toEqual(["pids.limit: /v2/pids.max < 1"]);
+  });
   test("none", () => expect(limits({ pids: { limit: -1 } }, v2)).toEqual(["pids.limit: /v2/pids.max < max"]));
 });
 
@@ -192,7 +212,7 @@ describe("blockIO", () => {
   test("v2: BFQ's weight, else the usual one in its own range", () =>
     expect(limits(weights, v2)).toEqual([
       "blockIO.weight: /v2/io.bfq.weight < 100 ENOENT: or io.weight < 910",
-      "blockIO.weightDevice[0]: /v2/io.bfq.weight < 8:16 200",
+      "blockIO.weightDevice[0]: /v2/io.bfq.weight < 8:16 200 ENOENT: or io.weight < 8:16 1920",
     ]));
   const leaves: Resources = { blockIO: { leafWeight: 30, weightDevice: [{ ...disk, leafWeight: 40 }] } };
   test("v1: leaf weights", () =>
@@ -313,6 +333,14 @@ describe("network, rdma, unified", () => {
     );
   });
 });
+
+test("unified: what is no limit", () =>
+  refused(
+    { unified: { "cgroup.freeze": "1", "cgroup.procs": "1" } },
+    v2,
+    'linux.resources.unified["cgroup.freeze"]: would move, hold or end processes, and is no limit',
+    'linux.resources.unified["cgroup.procs"]: would move, hold or end processes, and is no limit',
+  ));
 
 describe("a controller that is missing", () => {
   const asked: Resources = {

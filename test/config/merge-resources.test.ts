@@ -28,7 +28,7 @@ merges(
   { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 8, idle: 1 }, pids: { limit: 9 }, blockIO: { weight: 10 } },
   { memory: { limit: 0, swap: 0 }, cpu: { shares: 0, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 0 } },
   { memory: { limit: 0, swap: 0 }, cpu: { shares: 0, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 0 } },
-  { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 0, idle: 0 }, pids: { limit: 9 }, blockIO: { weight: 10 } },
+  { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 10 } },
 );
 merges(
   "memory beside the swap that there is",
