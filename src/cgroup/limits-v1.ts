@@ -50,6 +50,8 @@ const [leastShares, mostShares] = [2, 262144] as const;
 
 export function cpuOfV1({ writes, refuse }: Asked, cpu: CpuLimits): void {
   const { shares = 0, quota = 0, period = 0, burst, idle, realtimePeriod = 0, realtimeRuntime = 0 } = cpu;
+  // An idle cgroup takes no shares, and one that no longer is gets the usual ones.
+  if (idle === 0) writes.push(limitWrite("cpu.idle", "cpu.idle", "0", "run it as usual"));
   if (shares !== 0 && (shares < leastShares || shares > mostShares))
     refuse("cpu.shares", `expected an integer from ${leastShares} to ${mostShares}, got ${decimal(shares)}`);
   else if (shares !== 0)
@@ -70,8 +72,8 @@ export function cpuOfV1({ writes, refuse }: Asked, cpu: CpuLimits): void {
   writes.push(...before);
   if (quota !== 0) writes.push(limitWrite("cpu.quota", "cpu.cfs_quota_us", decimal(quota), time));
   writes.push(...after);
-  if (idle !== undefined)
-    writes.push(limitWrite("cpu.idle", "cpu.idle", decimal(idle), idle === 0 ? "run it as usual" : "run it only when nothing else runs"));
+  if (idle !== undefined && idle !== 0)
+    writes.push(limitWrite("cpu.idle", "cpu.idle", decimal(idle), "run it only when nothing else runs"));
   limitRealtime(writes, realtimePeriod, realtimeRuntime);
 }
 

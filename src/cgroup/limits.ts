@@ -3,6 +3,7 @@
 
 import type { Resources } from "../config/spec.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
+import type { Read } from "./counters.ts";
 import type { Asked, LimitWrite } from "./limit-write.ts";
 import { blockIoOfV1, cpuOfV1, memoryOfV1, netClassOf, netPrioritiesOf } from "./limits-v1.ts";
 import { blockIoOfV2, cpuOfV2, cpusetOf, hugepagesOf, memoryOfV2, pidsOf, rdmaOf, unifiedOf } from "./limits-v2.ts";
@@ -30,6 +31,24 @@ export type LimitsOptions = {
   /** For an ordinary user, who has only the controllers that were delegated: what no cgroup can limit is left out. */
   readonly delegated?: boolean;
 };
+
+/**
+ * Without those that their files have already: a write costs more than a look, and the container too, whose memory is
+ * reclaimed or whose processors are shared out anew. What follows a change of the same controller stays, since one file
+ * can change another: cpu.idle sets cpu.weight.
+ */
+export function changesIn(writes: readonly PlacedLimit[], read: Read): PlacedLimit[] {
+  const changed = new Set<string>();
+  const changes: PlacedLimit[] = [];
+  for (const write of writes) {
+    const { cgroup, file, value } = write;
+    const controller = `${cgroup.path}/${file.slice(0, file.indexOf("."))}`;
+    if (!changed.has(controller) && read(`${cgroup.path}/${file}`)?.trim() === value.trim()) continue;
+    changed.add(controller);
+    changes.push(write);
+  }
+  return changes;
+}
 
 type Placing = {
   readonly cgroups: readonly LimitedCgroup[];

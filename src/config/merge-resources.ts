@@ -3,7 +3,7 @@
 import type { BlockIo, HugepageLimit, Resources } from "./spec.ts";
 
 export type Update = {
-  /** What goes into the cgroups' files. */
+  /** What goes into the cgroups' files; devices are no files on v2. */
   readonly write: Resources;
   /** The container's resources once that is done. */
   readonly kept: Resources;
@@ -13,12 +13,12 @@ export type Update = {
 const zeroCounts: readonly string[] = ["cpu.burst", "cpu.idle", "memory.swappiness", "pids.limit"];
 
 /**
- * As runc: what is not named stays; devices stay always, since clients send those of the beginning with every update; and
+ * As runc: what is not named stays; and
  * where memory and swap depend on one another, the one that is not named is what the container has.
  */
 export function mergeResources(present: Resources, asked: Resources): Update {
-  const { devices: _, ...write } = asked;
-  const kept: Resources = { ...present };
+  const { devices = [], ...write } = asked;
+  const kept: Resources = devices.length === 0 ? { ...present } : { ...present, devices };
   for (const part of ["memory", "cpu", "pids", "network"] as const) {
     const fields = askedFields(part, asked[part]);
     if (fields !== undefined) kept[part] = { ...present[part], ...fields };

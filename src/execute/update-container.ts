@@ -2,9 +2,9 @@
 // Two updates at once come one after the other. There is no way back: what was written before a failure stays.
 
 import { renameSync, writeFileSync } from "node:fs";
-import { type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
+import { changesIn, type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
 import { mergeResources } from "../config/merge-resources.ts";
-import type { Resources, Spec } from "../config/spec.ts";
+import type { DeviceRule, Resources, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { controllersOf, readCgroups } from "../host/read-facts.ts";
 import { writeLimits } from "../plan/limits.ts";
@@ -14,6 +14,7 @@ import { newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
 import { liveStatus } from "./live-status.ts";
 import { isStateOf, lockState } from "./lock-state.ts";
+import { devicesDiffer, replaceDevices } from "./replace-devices.ts";
 import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
 
@@ -31,11 +32,24 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources)
   if (v2 !== undefined && asked.memory?.checkBeforeUpdate === true) checkUsage(v2.path, asked.memory);
   const variables = newVariables();
   const steps: Step[] = [];
-  writeLimits(steps, writes, variables, "");
+  writeLimits(steps, changesIn(writes, hostReader.read), variables, "");
   runSteps(steps, variables);
+  updateDevices(state, cgroups, spec, asked.devices ?? []);
   // Another container may have its id and folder by now.
   if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, { ...spec, linux: { ...spec.linux, resources: kept } });
   return notes;
+}
+
+/** Clients send the rules of the beginning with every update, and those change nothing, whatever others made of them since. */
+function updateDevices(state: State, cgroups: readonly LimitedCgroup[], spec: Spec | undefined, asked: readonly DeviceRule[]): void {
+  if (asked.length === 0) return;
+  if (spec === undefined)
+    throw new BoxError({
+      what: "the container's configuration was not kept, so that its present devices are not known",
+      origin: "devices",
+    });
+  const present = spec.linux?.resources?.devices ?? [];
+  if (devicesDiffer(present, asked)) replaceDevices(state, cgroups, present, asked);
 }
 
 function living(stateRoot: string, id: string): Found & { readonly state: State } {

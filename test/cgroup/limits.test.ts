@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { LimitWrite } from "../../src/cgroup/limit-write.ts";
-import { type LimitedCgroup, limitsOf } from "../../src/cgroup/limits.ts";
+import { changesIn, type LimitedCgroup, limitsOf } from "../../src/cgroup/limits.ts";
 import type { Resources } from "../../src/config/spec.ts";
 import { faultLines } from "../config/print-faults.ts";
 
@@ -134,13 +134,13 @@ describe("cpu", () => {
   const all: Resources = { cpu: { shares: 512, quota: 50000, period: 100000, burst: 7, idle: 0, cpus: "0-1", mems: "0" } };
   test("v1: period and burst before the quota if they can be, and after it", () =>
     expect(limits(all, v1)).toEqual([
+      "cpu.idle: /cpu,cpuacct/cpu.idle < 0",
       "cpu.shares: /cpu,cpuacct/cpu.shares < 512",
       "cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 100000 EINVAL: -",
       "cpu.burst: /cpu,cpuacct/cpu.cfs_burst_us < 7 ENOENT: - EINVAL: -",
       "cpu.quota: /cpu,cpuacct/cpu.cfs_quota_us < 50000",
       "cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 100000",
       "cpu.burst: /cpu,cpuacct/cpu.cfs_burst_us < 7 ENOENT: -",
-      "cpu.idle: /cpu,cpuacct/cpu.idle < 0",
       "cpu.cpus: /cpuset/cpuset.cpus < 0-1",
       "cpu.mems: /cpuset/cpuset.mems < 0",
     ]));
@@ -153,6 +153,11 @@ describe("cpu", () => {
       "cpu.burst: /v2/cpu.max.burst < 7",
       "cpu.cpus: /v2/cpuset.cpus < 0-1",
       "cpu.mems: /v2/cpuset.mems < 0",
+    ]));
+  test("v1: idle after the shares, which an idle cgroup does not take", () =>
+    expect(limits({ cpu: { idle: 1, shares: 5 } }, v1)).toEqual([
+      "cpu.shares: /cpu,cpuacct/cpu.shares < 5",
+      "cpu.idle: /cpu,cpuacct/cpu.idle < 1",
     ]));
   test("v1: one by itself", () => {
     expect(limits({ cpu: { period: 5000 } }, v1)).toEqual(["cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 5000"]);
@@ -401,4 +406,24 @@ describe("for an ordinary user", () => {
     expect(faultLines(() => limitsOf({ unified: { memory: "2" } }, [one(2)], ofUser))).toEqual([
       'linux.resources.unified["memory"]: is no file of cgroup v2: their names are like "memory.max"',
     ]));
+});
+
+describe("only what differs is written", () => {
+  const files: Record<string, string> = {
+    "/v2/pids.max": "5\n",
+    "/v2/memory.max": "100\n",
+    "/v2/memory.low": "7\n",
+    "/v2/cpu.weight": "1\n",
+  };
+  const changes = (resources: Resources): string[] =>
+    changesIn(limitsOf(resources, v2, options).writes, (path) => files[path]).map(({ file, value }) => `${file} < ${value}`);
+  test("of all", () =>
+    expect(
+      changes({ pids: { limit: 5 }, memory: { limit: 100, reservation: 8 }, hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }),
+    ).toEqual(["memory.low < 8", "hugetlb.2MB.max < 0", "hugetlb.2MB.rsvd.max < 0"]));
+  test("and what it may change", () => {
+    expect(changes({ cpu: { shares: 2 } })).toEqual([]);
+    expect(changes({ cpu: { shares: 2, idle: 0 } })).toEqual(["cpu.idle < 0", "cpu.weight < 1"]);
+    expect(changes({ memory: { limit: 99, reservation: 7 } })).toEqual(["memory.max < 99", "memory.low < 7"]);
+  });
 });

@@ -17,9 +17,16 @@ merges(
   },
 );
 merges(
-  "devices stay",
+  "other devices",
   { devices: [{ allow: false, access: "rwm" }] },
   { devices: [{ allow: true, access: "rwm" }] },
+  {},
+  { devices: [{ allow: true, access: "rwm" }] },
+);
+merges(
+  "no devices",
+  { devices: [{ allow: false, access: "rwm" }] },
+  { devices: [] },
   {},
   { devices: [{ allow: false, access: "rwm" }] },
 );
