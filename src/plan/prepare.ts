@@ -6,7 +6,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, type ErrorTable, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { blockSignals, cloneStage, openLines, openMore, sealStage, writeState } from "./box.ts";
 import type { Building } from "./builder.ts";
-import { makeCgroups, refuseUsedCgroups, v2Of } from "./cgroups.ts";
+import { giveCgroup, makeCgroups, refuseUsedCgroups, v2Of } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
@@ -140,7 +140,7 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
   const cgroup = slotIn("fd", clone, structFields.clone_args.fields.cgroup?.offset as number, "the container's cgroup");
   const why = helper ? "make the helper that makes init" : "make the container's first process in new namespaces";
   return {
-    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables)],
+    before: [...makeCgroups(cgroups, box.variables, cgroup), ...limitResources(building, box.variables), ...giveCgroup(building)],
     limits: limitDevices(building, box, cgroup),
     clone: cloneStage(building, box, clone, why),
   };
