@@ -23,13 +23,7 @@ merges(
   {},
   { devices: [{ allow: true, access: "rwm" }] },
 );
-merges(
-  "no devices",
-  { devices: [{ allow: false, access: "rwm" }] },
-  { devices: [] },
-  {},
-  { devices: [{ allow: false, access: "rwm" }] },
-);
+merges("no devices", { devices: [{ allow: false, access: "rwm" }] }, { devices: [] }, {}, { devices: [{ allow: false, access: "rwm" }] });
 merges(
   "zeros ask for nothing, where they are no values",
   { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 8, idle: 1 }, pids: { limit: 9 }, blockIO: { weight: 10 } },
