@@ -179,7 +179,9 @@ export function readCgroups(reader: HostReader, limits = false, user = false): C
 function cgroupsFor(reader: HostReader, { cgroups, delegation, limits }: FactsWanted, ofUser: boolean): CgroupFacts {
   const facts = cgroups === false ? noCgroups : readCgroups(reader, limits, ofUser);
   // One of v1 cannot be given away safely.
-  return delegation === true && facts.v1.length === 0 && facts.v2 !== undefined ? { ...facts, delegatedFiles: delegatedFiles(reader) } : facts;
+  return delegation === true && facts.v1.length === 0 && facts.v2 !== undefined
+    ? { ...facts, delegatedFiles: delegatedFiles(reader) }
+    : facts;
 }
 
 /** The kernel's list, cgroups(7), and what is on it at least (runtime-spec, "Cgroup ownership"). */

@@ -105,7 +105,11 @@ describe("a cgroup that the container may write to", () => {
   const delegatedFiles = ["cgroup.procs", "memory.oom.group"];
   const user = { type: "user" } as const;
   const given = (linux: Partial<Linux>, facts: Partial<HostFacts> = {}, uid = 0) => {
-    const plan = planWith({ facts: { cgroups: { ...cgroupLayouts.v2, delegatedFiles }, ...facts }, linux, process: { user: { uid, gid: 0 } } });
+    const plan = planWith({
+      facts: { cgroups: { ...cgroupLayouts.v2, delegatedFiles }, ...facts },
+      linux,
+      process: { user: { uid, gid: 0 } },
+    });
     const lines = section(plan, "box: state, cgroups and the child").split("\n");
     return [
       ...lines.filter((line) => line.startsWith("fchownat") && line.includes("/sys/fs/cgroup")),
