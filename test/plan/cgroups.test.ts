@@ -127,6 +127,8 @@ describe("a cgroup that the container may write to", () => {
       'fchownat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.procs", 5007, 4294967295, AT_SYMLINK_NOFOLLOW)',
       'fchownat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/memory.oom.group", 5007, 4294967295, AT_SYMLINK_NOFOLLOW)',
     ]));
+  const own = [{ containerID: 0, hostID: 1000, size: 1 }];
+  const ownIds = { uidMappings: own, gidMappings: own };
   const cannot = ["the container cannot write to its cgroup: only root gives one away, and to a user that the host knows"];
   for (const [title, linux, facts, uid, expected] of [
     ["nor from root to root", {}, {}, 0, []],
@@ -138,8 +140,8 @@ describe("a cgroup that the container may write to", () => {
       0,
       cannot,
     ],
-    ["nor by a user", { ...mapped, uidMappings: [{ containerID: 0, hostID: 100000, size: 1 }] }, { uid: 1000, gid: 1000 }, 0, cannot],
-    ["nor by a user who has it", { ...mapped, uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }] }, { uid: 1000, gid: 1000 }, 0, []],
+    ["nor by a user", { ...mapped, ...ownIds }, { uid: 1000, gid: 1000 }, 5, cannot],
+    ["nor by a user who has it", { ...mapped, ...ownIds }, { uid: 1000, gid: 1000 }, 0, []],
   ] as const)
     test(title, () => expect(given(linux as Partial<Linux>, facts, uid)).toEqual([...expected]));
 });
