@@ -4,6 +4,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { installPackages } from "./debian-packages.ts";
+import { readReport, type Tally } from "./junit-report.ts";
 
 const root = resolve(import.meta.dir, "..");
 
@@ -17,8 +19,6 @@ const packages = [
   ...(process.arch === "arm64" ? [] : ["libc6-dev-arm64-cross", "linux-libc-dev-arm64-cross"]),
   "linux-libc-dev-armhf-cross",
 ];
-
-type Tally = { readonly passed: number; readonly failed: number; readonly skipped: readonly string[] };
 
 let running: Bun.Subprocess | undefined;
 let stoppedBy: NodeJS.Signals | undefined;
@@ -35,32 +35,9 @@ async function succeeds(argv: readonly string[], env: Readonly<Record<string, st
   return (await running.exited) === 0;
 }
 
-function missingPackages(): string[] {
-  const query = Bun.spawnSync(["dpkg-query", "--show", `--showformat=\${Package} \${db:Status-Status}\n`, ...packages]);
-  const installed = new Set(query.stdout.toString().split("\n"));
-  return packages.filter((name) => !installed.has(`${name} installed`));
-}
-
-async function installPackages(): Promise<void> {
-  const mayInstall = process.getuid?.() === 0 && Bun.which("apt-get") !== null;
+async function preparePackages(): Promise<void> {
   if (Bun.which("dpkg-query") === null) return console.log("SKIPPED: Debian packages: this machine lacks dpkg; tests say what they miss");
-  const wanted = missingPackages();
-  if (wanted.length > 0 && mayInstall) {
-    const quiet = { DEBIAN_FRONTEND: "noninteractive" };
-    const install = [
-      "apt-get",
-      "install",
-      "--quiet=2",
-      "--no-install-recommends",
-      "--option=DPkg::Lock::Timeout=60",
-      "--option=Dpkg::Use-Pty=0",
-    ];
-    console.log(`installing Debian packages: ${wanted.join(", ")}`);
-    await succeeds(["apt-get", "update", "--quiet=2"], quiet);
-    // One that this release of Debian does not have must not keep the others out.
-    if (!(await succeeds([...install, ...wanted], quiet))) for (const one of missingPackages()) await succeeds([...install, one], quiet);
-  }
-  const missing = missingPackages();
+  const missing = await installPackages(packages, succeeds);
   if (missing.length > 0)
     console.log(`SKIPPED: tests with ${missing.join(", ")}: this machine lacks them (as root, npm test installs them)`);
   if (process.getuid?.() !== 0) console.log("SKIPPED: tests that need root: run npm test as root for everything");
@@ -85,30 +62,13 @@ async function bunTest(): Promise<Tally> {
   try {
     const report = join(folder, "report.xml");
     const succeeded = await succeeds([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`]);
+    const all = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })];
     // Without a report Bun crashed or was stopped.
-    return existsSync(report) ? readReport(readFileSync(report, "utf8"), succeeded) : { passed: 0, failed: 1, skipped: [] };
+    return existsSync(report) ? readReport(readFileSync(report, "utf8"), all, succeeded) : { passed: 0, failed: 1, skipped: [] };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
-
-/** Counts Bun's JUnit report. What it leaves out fails too: files that did not load, errors outside of tests, a crash. */
-function readReport(report: string, succeeded: boolean): Tally {
-  const count = (name: string): number => Number(new RegExp(`<testsuites [^>]*\\b${name}="(\\d+)"`).exec(report)?.[1] ?? 0);
-  const reported = new Set([...report.matchAll(/<testsuite [^>]*\bfile="([^"]+)"/g)].map(([, file]) => file));
-  const lost = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })].filter((file) => !reported.has(file));
-  for (const file of lost) console.log(`${file}: no test of it ran`);
-  const skips = report.matchAll(/<testcase name="([^"]*)"[^>]*\bfile="([^"]+)"[^>]*>\s*<skipped/g);
-  const failed = count("failures") + lost.length;
-  return {
-    passed: count("tests") - count("failures") - count("skipped"),
-    failed: failed === 0 && !succeeded ? 1 : failed,
-    skipped: [...skips].map(([, name = "", file]) => `${file} ${unescapeXml(name)}`),
-  };
-}
-
-const entities: Readonly<Record<string, string>> = { "&quot;": '"', "&apos;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&" };
-const unescapeXml = (text: string): string => text.replace(/&\w+;/g, (entity) => entities[entity] ?? entity);
 
 const steps: Readonly<Record<string, () => Promise<Tally>>> = {
   "types (tsc)": () => check(["tsc"]),
@@ -119,7 +79,7 @@ const steps: Readonly<Record<string, () => Promise<Tally>>> = {
 };
 
 process.env.PATH = `${join(root, "node_modules/.bin")}:${process.env.PATH}`;
-await installPackages();
+await preparePackages();
 const tallies: Tally[] = [];
 for (const [title, work] of Object.entries(steps)) if (stoppedBy === undefined) tallies.push(await step(title, work));
 

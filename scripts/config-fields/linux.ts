@@ -126,7 +126,7 @@ export const linuxNotes: Notes<LinuxPath> = {
     wrong: [{ "kernel.panic": "1" }, '["kernel.panic"]: is not of a namespace: it would change the host'],
   },
   "linux.cgroupsPath": {
-    does: "An absolute one begins at the root of every hierarchy, a relative one at box's own cgroup, on v2 at its parent. The last part is removed at the end.",
+    does: "An absolute one begins at the root of every hierarchy, a relative one at box's own cgroup, on v2 at its parent. The last part is removed at the end. One of v2 that is mounted to be written to goes to the container's user.",
     shown: ["integration/cgroups", "v2: cgroupsPath absolute"],
     wrong: ["/a/../../b", ': expected a path without "..", got "/a/../../b"'],
   },

@@ -31,7 +31,7 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: [[], ": expected an object, got []"],
   },
   "linux.resources.devices": {
-    does: "v1 as lines, v2 as an eBPF program, both made of one table, in which the last rule wins. Without rules none but the usual devices.",
+    does: "v1 as lines, v2 as an eBPF program, both made of one table, in which the last rule wins. Without rules none but the usual devices. `update` takes others without a moment in which less is allowed.",
     shown: [rules, "v2: the last rule wins"],
     wrong: [{}, ": expected an array of objects, got an object"],
   },
@@ -102,8 +102,8 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: [1, ": expected true or false, got 1"],
   },
   "linux.resources.memory.useHierarchy": {
-    does: "Passed over: every kernel that box runs on counts so.",
-    shown: ["config/check-spec", "old memory fields"],
+    does: "memory.use_hierarchy, in which kernels since 5.11 refuse false; v2 counts so always, and false is refused.",
+    shown: ["integration/limits", "memory of cgroups below, which kernels of today always count"],
     wrong: ["yes", ': expected true or false, got "yes"'],
   },
   "linux.resources.memory.checkBeforeUpdate": {
@@ -158,7 +158,7 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: [0, ": expected a string, got 0"],
   },
   "linux.resources.cpu.idle": {
-    does: "cpu.idle, which is written before the weight, since an idle cgroup takes none.",
+    does: "cpu.idle. Where it becomes 0 it is written before the weight, since an idle cgroup takes none.",
     shown: [units, "v2"],
     wrong: [true, ": expected an integer of 64 bits, got true"],
   },
@@ -169,8 +169,8 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: [10, ": expected an object, got 10"],
   },
   "linux.resources.pids.limit": {
-    does: "Below 0 is no limit.",
-    shown: ["integration/limits", "one process more than the limit cannot be made"],
+    does: "Below 0 is no limit. 0 is one: the first process can start no other, as with runc.",
+    shown: ["integration/limits", "zero processes leave room for the first alone"],
     wrong: [0.5, ": expected an integer of 64 bits, got 0.5"],
   },
 
@@ -205,7 +205,7 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: ["0", ': expected an integer of 64 bits, got "0"'],
   },
   "linux.resources.blockIO.weightDevice[].weight": {
-    does: "blkio.weight_device or blkio.bfq.weight_device; io.bfq.weight.",
+    does: "blkio.weight_device or blkio.bfq.weight_device; io.bfq.weight, else io.weight in its own range.",
     shown: [units, "v1: weights under either name"],
     wrong: [65536, ": expected an integer from 0 to 65535, got 65536"],
   },
@@ -277,7 +277,7 @@ export const resourceNotes: Notes<FieldsOf<"linux.resources">> = {
     wrong: ["max", ': expected an integer from 0 to 4294967295, got "max"'],
   },
   "linux.resources.unified": {
-    does: "Any file of v2, written last, so that it wins. On a host of v1 alone it is refused, as by runc.",
+    does: "Any file of v2, written last, so that it wins, but for those that move, hold or end processes. On a host of v1 alone it is refused, as by runc.",
     shown: ["integration/limits", "v2: any file by its name, and in a folder that is made for it"],
     wrong: [{ "../memory.max": "1" }, '["../memory.max"]: expected the name of a cgroup file, got "../memory.max"'],
   },

@@ -3,10 +3,13 @@
 import type { BlockIo, CpuLimits, MemoryLimits, NetworkLimits } from "../config/spec.ts";
 import { decimal } from "./convert-limits.ts";
 import { type Asked, type LimitWrite, limitWrite } from "./limit-write.ts";
-import { amount, isUnset, throttle, throttles } from "./limits-v2.ts";
+import { amount, isUnset, refuseNegative, throttle, throttles } from "./limits-v2.ts";
 
 export function memoryOfV1(asked: Asked, memory: MemoryLimits): void {
-  const { limit = 0, reservation = 0, swappiness } = memory;
+  const { limit = 0, reservation = 0, swappiness, useHierarchy } = memory;
+  if (refuseNegative(asked, memory)) return;
+  if (useHierarchy !== undefined)
+    asked.writes.push(limitWrite("memory.useHierarchy", "memory.use_hierarchy", useHierarchy ? "1" : "0", hierarchyWhy(useHierarchy)));
   limitMemory(asked.writes, limit, memory.swap ?? 0);
   const { writes, refuse } = asked;
   if (reservation !== 0) {
@@ -19,6 +22,9 @@ export function memoryOfV1(asked: Asked, memory: MemoryLimits): void {
   if (swappiness > 100) refuse("memory.swappiness", `expected an integer from 0 to 100, got ${decimal(swappiness)}`);
   else writes.push(limitWrite("memory.swappiness", "memory.swappiness", String(swappiness), `set its swappiness to ${swappiness}`));
 }
+
+const hierarchyWhy = (counted: boolean): string =>
+  counted ? "count what cgroups below it use as its own" : "leave out what cgroups below it use";
 
 /**
  * The limit on memory is never above that on both together, at any moment. So where the kernel finds it above, the one
@@ -44,6 +50,8 @@ const [leastShares, mostShares] = [2, 262144] as const;
 
 export function cpuOfV1({ writes, refuse }: Asked, cpu: CpuLimits): void {
   const { shares = 0, quota = 0, period = 0, burst, idle, realtimePeriod = 0, realtimeRuntime = 0 } = cpu;
+  // An idle cgroup takes no shares, and one that no longer is gets the usual ones.
+  if (idle === 0) writes.push(limitWrite("cpu.idle", "cpu.idle", "0", "run it as usual"));
   if (shares !== 0 && (shares < leastShares || shares > mostShares))
     refuse("cpu.shares", `expected an integer from ${leastShares} to ${mostShares}, got ${decimal(shares)}`);
   else if (shares !== 0)
@@ -64,8 +72,8 @@ export function cpuOfV1({ writes, refuse }: Asked, cpu: CpuLimits): void {
   writes.push(...before);
   if (quota !== 0) writes.push(limitWrite("cpu.quota", "cpu.cfs_quota_us", decimal(quota), time));
   writes.push(...after);
-  if (idle !== undefined)
-    writes.push(limitWrite("cpu.idle", "cpu.idle", decimal(idle), idle === 0 ? "run it as usual" : "run it only when nothing else runs"));
+  if (idle !== undefined && idle !== 0)
+    writes.push(limitWrite("cpu.idle", "cpu.idle", decimal(idle), "run it only when nothing else runs"));
   limitRealtime(writes, realtimePeriod, realtimeRuntime);
 }
 

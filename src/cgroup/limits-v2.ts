@@ -3,11 +3,12 @@
 
 import type { BlockIo, CpuLimits, HugepageLimit, MemoryLimits, RdmaLimit, ThrottleDevice } from "../config/spec.ts";
 import { decimal, decimalOrMax, ioWeightOf, swapAlone, weightOfShares } from "./convert-limits.ts";
-import { type Asked, limitWrite } from "./limit-write.ts";
+import { type Asked, type LimitWrite, limitWrite } from "./limit-write.ts";
 
 export function memoryOfV2(asked: Asked, memory: MemoryLimits): void {
   const { writes, refuse } = asked;
   const { limit = 0, reservation = 0, swap } = memory;
+  if (refuseNegative(asked, memory)) return;
   const alone = swapAlone(limit, swap);
   if (typeof alone === "object") refuse("memory.swap", alone.problem);
   else if (alone !== undefined) {
@@ -22,7 +23,22 @@ export function memoryOfV2(asked: Asked, memory: MemoryLimits): void {
   const { swappiness } = memory;
   if (swappiness !== undefined && !isUnset(swappiness)) refuse("memory.swappiness", noSuch);
   if (memory.disableOOMKiller === true) refuse("memory.disableOOMKiller", noSuch);
+  if (memory.useHierarchy === false) refuse("memory.useHierarchy", "cgroup v2 always counts what cgroups below use");
 }
+
+/** Bytes of a limit: only -1 stands for none, and the kernel would say no more than EINVAL to others. */
+export function refuseNegative({ refuse }: Asked, memory: MemoryLimits): boolean {
+  let refused = false;
+  for (const field of memoryFields) {
+    const value = memory[field] ?? 0;
+    if (value >= -1) continue;
+    refuse(`memory.${field}`, `expected a number of bytes, or -1 for no limit, got ${decimal(value)}`);
+    refused = true;
+  }
+  return refused;
+}
+
+const memoryFields = ["limit", "reservation", "swap"] as const;
 
 const noSuch = "cgroup v2 has nothing like it";
 
@@ -31,9 +47,12 @@ export const amount = (bytes: number): string => (bytes === -1 ? "all there is" 
 /** Go writes the -1 of "not set" into a field without a sign. */
 export const isUnset = (swappiness: number): boolean => swappiness >= 2 ** 63;
 
+/**
+ * Zero is a limit too (runtime-spec, "PIDs"). The kernel would let no process be made into such a cgroup, not even the first
+ * one; with one, as runc has it, that one can start none.
+ */
 export function pidsOf(asked: Asked, limit: number): void {
-  if (limit === 0) return;
-  const value = limit < 0 ? "max" : decimal(limit);
+  const value = limit < 0 ? "max" : limit === 0 ? "1" : decimal(limit);
   asked.writes.push(
     limitWrite("pids.limit", "pids.max", value, limit < 0 ? "lift the limit on processes" : `limit it to ${value} processes`),
   );
@@ -78,26 +97,28 @@ export function cpusetOf(asked: Asked, { cpus = "", mems = "" }: CpuLimits): voi
 
 export function blockIoOfV2({ writes, refuse }: Asked, blockIO: BlockIo): void {
   const { weight = 0, leafWeight = 0, weightDevice = [] } = blockIO;
-  if (weight !== 0) {
-    const [own, usual] = [decimal(weight), decimal(ioWeightOf(weight))];
-    const field = "blockIO.weight";
-    // With the scheduler BFQ that file counts, and it is there; else there is the one of the iocost controller.
-    const other = limitWrite(field, "io.weight", usual, `give it a weight of ${usual} for its disks`);
-    const otherwise = [{ errno: "ENOENT", writes: [other], sameLimit: true }] as const;
-    writes.push(limitWrite(field, "io.bfq.weight", own, `give it a weight of ${own} for its disks`, otherwise));
-  }
+  if (weight !== 0) writes.push(weightOfV2("blockIO.weight", undefined, weight));
   if (leafWeight !== 0) refuse("blockIO.leafWeight", noSuch);
   for (let index = 0; index < weightDevice.length; index++) {
     const { major, minor, weight: own = 0, leafWeight: leaf = 0 } = weightDevice[index] as (typeof weightDevice)[number];
     const field = `blockIO.weightDevice[${index}]`;
-    const line = `${major}:${minor} ${own}`;
-    if (own !== 0) writes.push(limitWrite(field, "io.bfq.weight", line, `give it a weight of ${own} for the disk ${major}:${minor}`));
+    const disk = `${major}:${minor}`;
+    if (own !== 0) writes.push(weightOfV2(field, disk, own));
     if (leaf !== 0) refuse(`${field}.leafWeight`, noSuch);
   }
   for (const name in throttles) {
     const field = name as keyof typeof throttles;
     throttle(writes, field, "io.max", `${throttles[field]}=`, blockIO[field]);
   }
+}
+
+/** With the scheduler BFQ its own file counts, and it is there; else there is the one of the iocost controller, in its own range. */
+function weightOfV2(field: string, disk: string | undefined, weight: number): LimitWrite {
+  const [before, where] = disk === undefined ? ["", "its disks"] : [`${disk} `, `the disk ${disk}`];
+  const usual = decimal(ioWeightOf(weight));
+  const other = limitWrite(field, "io.weight", before + usual, `give it a weight of ${usual} for ${where}`);
+  const why = `give it a weight of ${weight} for ${where}`;
+  return limitWrite(field, "io.bfq.weight", before + decimal(weight), why, [{ errno: "ENOENT", writes: [other], sameLimit: true }]);
 }
 
 /** Keys of io.max. */

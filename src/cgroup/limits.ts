@@ -3,6 +3,7 @@
 
 import type { Resources } from "../config/spec.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
+import type { Read } from "./counters.ts";
 import type { Asked, LimitWrite } from "./limit-write.ts";
 import { blockIoOfV1, cpuOfV1, memoryOfV1, netClassOf, netPrioritiesOf } from "./limits-v1.ts";
 import { blockIoOfV2, cpuOfV2, cpusetOf, hugepagesOf, memoryOfV2, pidsOf, rdmaOf, unifiedOf } from "./limits-v2.ts";
@@ -30,6 +31,24 @@ export type LimitsOptions = {
   /** For an ordinary user, who has only the controllers that were delegated: what no cgroup can limit is left out. */
   readonly delegated?: boolean;
 };
+
+/**
+ * Without those that their files have already: a write costs more than a look, and the container too, whose memory is
+ * reclaimed or whose processors are shared out anew. What follows a change of the same controller stays, since one file
+ * can change another: cpu.idle sets cpu.weight.
+ */
+export function changesIn(writes: readonly PlacedLimit[], read: Read): PlacedLimit[] {
+  const changed = new Set<string>();
+  const changes: PlacedLimit[] = [];
+  for (const write of writes) {
+    const { cgroup, file, value } = write;
+    const controller = `${cgroup.path}/${file.slice(0, file.indexOf("."))}`;
+    if (!changed.has(controller) && read(`${cgroup.path}/${file}`)?.trim() === value.trim()) continue;
+    changed.add(controller);
+    changes.push(write);
+  }
+  return changes;
+}
 
 type Placing = {
   readonly cgroups: readonly LimitedCgroup[];
@@ -123,6 +142,8 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
     const controller = file.slice(0, Math.max(file.indexOf("."), 0));
     if (cgroup === undefined) {
       missing.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
+    } else if (movesOrHolds.includes(file)) {
+      faults.push({ path, problem: "would move, hold or end processes, and is no limit" });
     } else if (controller === "") {
       faults.push({ path, problem: 'is no file of cgroup v2: their names are like "memory.max"' });
     } else if (controller !== "cgroup" && !cgroup.controllers.includes(controller)) {
@@ -134,6 +155,9 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
     }
   }
 }
+
+/** What box itself does with the container's processes, or would never get to do. */
+const movesOrHolds: readonly string[] = ["cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.threads"];
 
 /** Fields that no kernel of today heeds; runc ignores them too. */
 function notesOn({ memory }: Resources, prefix: string): string[] {

@@ -21,6 +21,8 @@ export type FactsAsked = {
   readonly idMaps?: IdMapsWanted;
   /** The root folder, and what is mounted in it other than in its usual places, a line each. */
   readonly places?: string;
+  /** The container has a cgroup namespace and its cgroup mounted to be written to. */
+  readonly delegation?: boolean;
   readonly cgroups?: false;
 };
 
@@ -34,7 +36,8 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
   const places = placesIn(spec, root);
-  const more = { limits, ...idMaps, ...(places === undefined ? {} : { places }) };
+  const delegation = writesToCgroup(spec) ? { delegation: true } : {};
+  const more = { limits, ...idMaps, ...delegation, ...(places === undefined ? {} : { places }) };
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
   if (knowsHome) return { openFiles, home: undefined, ...more };
@@ -54,6 +57,16 @@ function placesIn({ mounts, process }: Spec, root: string): string | undefined {
   return root.includes("\n") ? undefined : lines;
 }
 
+/** As the specification has it: "Runtimes SHOULD change the cgroup ownership if and only if the cgroup filesystem is to be mounted read/write". */
+function writesToCgroup({ linux, mounts = [] }: Spec): boolean {
+  let ownNamespace = false;
+  for (const { type, path } of linux?.namespaces ?? []) if (type === "cgroup" && path === undefined) ownNamespace = true;
+  if (!ownNamespace) return false;
+  for (const { type, destination, options = [] } of mounts)
+    if ((type === "cgroup" || type === "cgroup2") && destination === "/sys/fs/cgroup" && !options.includes("ro")) return true;
+  return false;
+}
+
 export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
   readFacts(reader, {
     machine,
@@ -64,6 +77,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     limits: asked.limits,
     idMaps: asked.idMaps,
     places: asked.places,
+    ...(asked.delegation === undefined ? {} : { delegation: asked.delegation }),
     ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 

@@ -3,24 +3,24 @@
 import type { BlockIo, HugepageLimit, Resources } from "./spec.ts";
 
 export type Update = {
-  /** What goes into the cgroups' files. */
+  /** What goes into the cgroups' files; devices are no files on v2. */
   readonly write: Resources;
   /** The container's resources once that is done. */
   readonly kept: Resources;
 };
 
 /** Fields in which zero is a value; in all others it asks for nothing. */
-const zeroCounts: readonly string[] = ["burst", "idle", "swappiness"];
+const zeroCounts: readonly string[] = ["cpu.burst", "cpu.idle", "memory.swappiness", "pids.limit"];
 
 /**
- * As runc: what is not named stays; devices stay always, since clients send those of the beginning with every update; and
+ * As runc: what is not named stays; and
  * where memory and swap depend on one another, the one that is not named is what the container has.
  */
 export function mergeResources(present: Resources, asked: Resources): Update {
-  const { devices: _, ...write } = asked;
-  const kept: Resources = { ...present };
+  const { devices = [], ...write } = asked;
+  const kept: Resources = devices.length === 0 ? { ...present } : { ...present, devices };
   for (const part of ["memory", "cpu", "pids", "network"] as const) {
-    const fields = askedFields(asked[part]);
+    const fields = askedFields(part, asked[part]);
     if (fields !== undefined) kept[part] = { ...present[part], ...fields };
   }
   for (const part of ["rdma", "unified"] as const)
@@ -42,9 +42,9 @@ const pair = (limit: number | undefined, swap: number | undefined): { limit?: nu
   ...(swap === undefined ? {} : { swap }),
 });
 
-function askedFields<T extends object>(part: T | undefined): T | undefined {
+function askedFields<T extends object>(name: string, part: T | undefined): T | undefined {
   if (part === undefined) return undefined;
-  return Object.fromEntries(Object.entries(part).filter(([name, value]) => value !== 0 || zeroCounts.includes(name))) as T;
+  return Object.fromEntries(Object.entries(part).filter(([field, value]) => value !== 0 || zeroCounts.includes(`${name}.${field}`))) as T;
 }
 
 function mergeBlockIo(present: BlockIo, asked: BlockIo): BlockIo {

@@ -118,6 +118,7 @@ function limitHint({ call, args }: Step, errno: string): string | undefined {
   if (call !== "write" || !file.startsWith("memory.")) return undefined;
   if (errno === "EBUSY") return "the container uses more than that now";
   if (errno !== "EINVAL") return undefined;
+  if (file === "memory.use_hierarchy") return "since Linux 5.11 it is always counted";
   if (file === "memory.limit_in_bytes") return "the limit on memory and swap together, memory.swap, is lower than that";
   return file === "memory.memsw.limit_in_bytes" ? "it counts memory and swap together, so it is at least memory.limit" : undefined;
 }

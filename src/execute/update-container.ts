@@ -2,9 +2,9 @@
 // Two updates at once come one after the other. There is no way back: what was written before a failure stays.
 
 import { renameSync, writeFileSync } from "node:fs";
-import { type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
+import { changesIn, type LimitedCgroup, limitsOf } from "../cgroup/limits.ts";
 import { mergeResources } from "../config/merge-resources.ts";
-import type { IntelRdt, Resources, Spec } from "../config/spec.ts";
+import type { DeviceRule, IntelRdt, Resources, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { controllersOf, readCgroups } from "../host/read-facts.ts";
 import { writeSchemata } from "../plan/intel-rdt.ts";
@@ -15,6 +15,7 @@ import { newBuffer, newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
 import { liveStatus } from "./live-status.ts";
 import { isStateOf, lockState } from "./lock-state.ts";
+import { devicesDiffer, replaceDevices } from "./replace-devices.ts";
 import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
 
@@ -32,10 +33,11 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources,
   if (v2 !== undefined && asked.memory?.checkBeforeUpdate === true) checkUsage(v2.path, asked.memory);
   const variables = newVariables();
   const steps: Step[] = [];
-  writeLimits(steps, writes, variables, "");
+  writeLimits(steps, changesIn(writes, hostReader.read), variables, "");
   const reasons = newBuffer(variables, "the kernel's reasons", 2048);
   steps.push(...limitClass(state, schema, { variables, verifierLog: reasons }));
   runSteps(steps, variables, reasons);
+  updateDevices(state, cgroups, spec, asked.devices ?? []);
   // Another container may have its id and folder by now.
   if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, withLimits(spec, kept, schema));
   return notes;
@@ -57,6 +59,18 @@ const withLimits = (spec: Spec, resources: Resources, schema: Schema): Spec => (
   ...spec,
   linux: { ...spec.linux, resources, ...(spec.linux?.intelRdt === undefined ? {} : { intelRdt: { ...spec.linux.intelRdt, ...schema } }) },
 });
+
+/** Clients send the rules of the beginning with every update, and those change nothing, whatever others made of them since. */
+function updateDevices(state: State, cgroups: readonly LimitedCgroup[], spec: Spec | undefined, asked: readonly DeviceRule[]): void {
+  if (asked.length === 0) return;
+  if (spec === undefined)
+    throw new BoxError({
+      what: "the container's configuration was not kept, so that its present devices are not known",
+      origin: "devices",
+    });
+  const present = spec.linux?.resources?.devices ?? [];
+  if (devicesDiffer(present, asked)) replaceDevices(state, cgroups, present, asked);
+}
 
 function living(stateRoot: string, id: string): Found & { readonly state: State } {
   const found = findContainer(stateRoot, id);

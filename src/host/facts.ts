@@ -17,6 +17,8 @@ export type CgroupFacts = {
   readonly v2: CgroupHierarchy | undefined;
   /** Whether this process may make cgroups there; false for most ordinary users. */
   readonly writable: boolean;
+  /** Files of a v2 cgroup that its user may have; left out where the container is not to write to its cgroup. */
+  readonly delegatedFiles?: readonly string[];
 };
 
 /** Paths, undefined for one that is in no folder of PATH. */

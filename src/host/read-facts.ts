@@ -34,6 +34,8 @@ export type FactsWanted = {
   readonly idMaps?: IdMapsWanted | undefined;
   /** The root folder and paths in it that are to be made where they are missing, a line each. */
   readonly places?: string | undefined;
+  /** Whether the container has its cgroup mounted to be written to. */
+  readonly delegation?: boolean;
   /** Left out where a process only joins what a container has already. */
   readonly cgroups?: false;
 };
@@ -61,7 +63,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     ignoredSignals: ignoredSignals(field(status, "SigIgn")),
     boundingSet: bits(field(status, "CapBnd")),
     inUserNamespace,
-    cgroups: wanted.cgroups === false ? noCgroups : readCgroups(reader, wanted.limits, uid !== 0 || inUserNamespace),
+    cgroups: cgroupsFor(reader, wanted, uid !== 0 || inUserNamespace),
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
@@ -172,6 +174,21 @@ export function readCgroups(reader: HostReader, limits = false, user = false): C
   const offered = mounted === undefined || !limits ? [] : controllersOf(reader, user ? mounted.mount + mounted.own : mounted.mount);
   const v2 = mounted === undefined || !limits ? mounted : { ...mounted, controllers: offered };
   return { v1, v2, writable: first !== undefined && reader.mayWrite(first.mount + first.own) };
+}
+
+function cgroupsFor(reader: HostReader, { cgroups, delegation, limits }: FactsWanted, ofUser: boolean): CgroupFacts {
+  const facts = cgroups === false ? noCgroups : readCgroups(reader, limits, ofUser);
+  // One of v1 cannot be given away safely.
+  return delegation === true && facts.v1.length === 0 && facts.v2 !== undefined
+    ? { ...facts, delegatedFiles: delegatedFiles(reader) }
+    : facts;
+}
+
+/** The kernel's list, cgroups(7), and what is on it at least (runtime-spec, "Cgroup ownership"). */
+function delegatedFiles(reader: HostReader): string[] {
+  const text = (reader.read("/sys/kernel/cgroup/delegate") ?? "").trim();
+  const names = text === "" ? ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] : text.split("\n");
+  return names.filter((name) => !name.includes("/"));
 }
 
 /** What can be enabled for the cgroups below one of v2: `cpuset cpu io memory hugetlb pids`. */

@@ -42,7 +42,10 @@ export type StructName =
   | "sock_fprog"
   | "sched_attr"
   | "bpf_prog_load"
-  | "bpf_prog_attach";
+  | "bpf_prog_attach"
+  | "bpf_prog_replace"
+  | "bpf_prog_query"
+  | "bpf_prog_by_id";
 
 export const structFields: Readonly<Record<StructName, Layout>> = {
   open_how: {
@@ -246,7 +249,7 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
     },
   },
   sock_fprog: { bytes: 16, fields: { len: { offset: 0, bytes: 2 }, filter: { offset: 8, bytes: 8 } } },
-  // The beginnings of two variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
+  // The beginnings of variants of union bpf_attr; what is not passed is 0 to the kernel (bpf(2)).
   bpf_prog_load: {
     bytes: 40,
     fields: {
@@ -268,4 +271,24 @@ export const structFields: Readonly<Record<StructName, Layout>> = {
       attach_flags: { offset: 12, bytes: 4 },
     },
   },
+  bpf_prog_replace: {
+    bytes: 20,
+    fields: {
+      target_fd: { offset: 0, bytes: 4 },
+      attach_bpf_fd: { offset: 4, bytes: 4 },
+      attach_type: { offset: 8, bytes: 4 },
+      attach_flags: { offset: 12, bytes: 4 },
+      replace_bpf_fd: { offset: 16, bytes: 4 },
+    },
+  },
+  bpf_prog_query: {
+    bytes: 28,
+    fields: {
+      target_fd: { offset: 0, bytes: 4 },
+      attach_type: { offset: 4, bytes: 4 },
+      prog_ids: { offset: 16, bytes: 8 },
+      prog_cnt: { offset: 24, bytes: 4 },
+    },
+  },
+  bpf_prog_by_id: { bytes: 4, fields: { prog_id: { offset: 0, bytes: 4 } } },
 };

@@ -6,6 +6,7 @@
 // (kernel/cgroup/cgroup.c, cgroup_procs_write_start), whose grace period costs 5 to 20 ms.
 
 import { type ContainerCgroup, containerCgroups as locate } from "../cgroup/paths.ts";
+import type { Spec } from "../config/spec.ts";
 import { structFields } from "../linux/structs.ts";
 import { newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
@@ -110,6 +111,49 @@ export function makeCgroups(cgroups: readonly ContainerCgroup[], variables: Vari
       );
   }
   return steps;
+}
+
+/**
+ * The v2 cgroup goes to the user that the container's program runs as, so that it can make cgroups of its own below: with the
+ * files that may be given away, and without its limits (runtime-spec, "Cgroup ownership"). None where the container may not
+ * write to its cgroup, and where that user has it already.
+ */
+export function giveCgroup({ cgroups, facts, notes, spec }: Building): Step[] {
+  const { delegatedFiles } = facts.cgroups;
+  const v2 = v2Of(cgroups);
+  if (delegatedFiles === undefined || v2 === undefined) return [];
+  const owner = hostUid(spec);
+  if (owner === facts.uid) return [];
+  if (owner === undefined || facts.uid !== 0) {
+    notes.push("the container cannot write to its cgroup: only root gives one away, and to a user that the host knows");
+    return [];
+  }
+  const why = `let the container's user ${owner} make cgroups below ${v2.path}`;
+  const steps = [step("fchownat", ["AT_FDCWD", v2.path, owner, SAME_GROUP, ["AT_SYMLINK_NOFOLLOW"]], origin, why)];
+  for (const name of delegatedFiles) {
+    const path = `${v2.path}/${name}`;
+    // The list has files of controllers that this cgroup need not have.
+    const onError = [["ENOENT", []]] as const;
+    steps.push(step("fchownat", ["AT_FDCWD", path, owner, SAME_GROUP, ["AT_SYMLINK_NOFOLLOW"]], origin, why, { onError }));
+  }
+  return steps;
+}
+
+const SAME_GROUP = 0xffffffff;
+
+/** undefined when it is one of a user namespace that somebody else has made. */
+function hostUid({ linux, process }: Spec): number | undefined {
+  const uid = process?.user.uid ?? 0;
+  let mapped = false;
+  for (const { type, path } of linux?.namespaces ?? [])
+    if (type === "user") {
+      if (path !== undefined) return undefined;
+      mapped = true;
+    }
+  if (!mapped) return uid;
+  for (const { containerID, hostID, size } of linux?.uidMappings ?? [])
+    if (uid >= containerID && uid < containerID + size) return hostID + uid - containerID;
+  return undefined;
 }
 
 /** A new v1 cpuset has no cpus and takes no process until it has: cpuset(7), "cpuset.cpus". */

@@ -6,7 +6,7 @@ import { structFields } from "../linux/structs.ts";
 import { address, compute, type ErrorTable, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { blockSignals, cloneStage, openLines, openMore, sealStage, writeState } from "./box.ts";
 import type { Building } from "./builder.ts";
-import { makeCgroups, refuseUsedCgroups, v2Of } from "./cgroups.ts";
+import { giveCgroup, makeCgroups, refuseUsedCgroups, v2Of } from "./cgroups.ts";
 import { limitDevices } from "./device-cgroup.ts";
 import { limitResources } from "./limits.ts";
 import { needsHelper, newNamespaceFlags } from "./namespaces.ts";
@@ -144,6 +144,7 @@ function makeChild(building: Building, box: BoxVariables): { before: Step[]; lim
     before: [
       ...makeCgroups(cgroups, box.variables, cgroup),
       ...limitResources(building, box.variables),
+      ...giveCgroup(building),
       ...(resctrl === undefined ? [] : resctrl.steps.makeGroups(resctrl.groups, box)),
     ],
     limits: limitDevices(building, box, cgroup),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { LimitWrite } from "../../src/cgroup/limit-write.ts";
-import { type LimitedCgroup, limitsOf } from "../../src/cgroup/limits.ts";
+import { changesIn, type LimitedCgroup, limitsOf } from "../../src/cgroup/limits.ts";
 import type { Resources } from "../../src/config/spec.ts";
 import { faultLines } from "../config/print-faults.ts";
 
@@ -32,9 +32,9 @@ const refused = (resources: Resources, cgroups: readonly LimitedCgroup[], ...exp
 
 describe("zero asks for nothing", () => {
   const zeros: Resources = {
-    memory: { limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0, disableOOMKiller: false, useHierarchy: true },
+    memory: { limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0, disableOOMKiller: false },
     cpu: { shares: 0, quota: 0, period: 0, realtimeRuntime: 0, realtimePeriod: 0, cpus: "", mems: "" },
-    pids: { limit: 0 },
+    pids: {},
     blockIO: { weight: 0, leafWeight: 0, weightDevice: [{ major: 8, minor: 0, weight: 0, leafWeight: 0 }], throttleReadBpsDevice: [] },
     network: { classID: 0, priorities: [] },
     hugepageLimits: [],
@@ -80,6 +80,22 @@ describe("memory", () => {
       "memory.disableOOMKiller: /memory/memory.oom_control < 1",
       "memory.swappiness: /memory/memory.swappiness < 0",
     ]));
+  test("the memory of cgroups below", () => {
+    expect(limits({ memory: { useHierarchy: true } }, v1)).toEqual(["memory.useHierarchy: /memory/memory.use_hierarchy < 1"]);
+    expect(limits({ memory: { useHierarchy: false } }, v1)).toEqual(["memory.useHierarchy: /memory/memory.use_hierarchy < 0"]);
+    expect(limits({ memory: { useHierarchy: true } }, v2)).toEqual([]);
+    refused({ memory: { useHierarchy: false } }, v2, "linux.resources.memory.useHierarchy: cgroup v2 always counts what cgroups below use");
+  });
+  test("less than nothing", () => {
+    for (const cgroups of [v1, v2])
+      refused(
+        { memory: { limit: -2, reservation: -3, swap: -(2 ** 63) } },
+        cgroups,
+        "linux.resources.memory.limit: expected a number of bytes, or -1 for no limit, got -2",
+        "linux.resources.memory.reservation: expected a number of bytes, or -1 for no limit, got -3",
+        "linux.resources.memory.swap: expected a number of bytes, or -1 for no limit, got -9223372036854775808",
+      );
+  });
   test("v1: swappiness", () => {
     expect(limits({ memory: { swappiness: 2 ** 64 } }, v1)).toEqual([]);
     refused({ memory: { swappiness: 101 } }, v1, "linux.resources.memory.swappiness: expected an integer from 0 to 100, got 101");
@@ -118,13 +134,13 @@ describe("cpu", () => {
   const all: Resources = { cpu: { shares: 512, quota: 50000, period: 100000, burst: 7, idle: 0, cpus: "0-1", mems: "0" } };
   test("v1: period and burst before the quota if they can be, and after it", () =>
     expect(limits(all, v1)).toEqual([
+      "cpu.idle: /cpu,cpuacct/cpu.idle < 0",
       "cpu.shares: /cpu,cpuacct/cpu.shares < 512",
       "cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 100000 EINVAL: -",
       "cpu.burst: /cpu,cpuacct/cpu.cfs_burst_us < 7 ENOENT: - EINVAL: -",
       "cpu.quota: /cpu,cpuacct/cpu.cfs_quota_us < 50000",
       "cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 100000",
       "cpu.burst: /cpu,cpuacct/cpu.cfs_burst_us < 7 ENOENT: -",
-      "cpu.idle: /cpu,cpuacct/cpu.idle < 0",
       "cpu.cpus: /cpuset/cpuset.cpus < 0-1",
       "cpu.mems: /cpuset/cpuset.mems < 0",
     ]));
@@ -137,6 +153,11 @@ describe("cpu", () => {
       "cpu.burst: /v2/cpu.max.burst < 7",
       "cpu.cpus: /v2/cpuset.cpus < 0-1",
       "cpu.mems: /v2/cpuset.mems < 0",
+    ]));
+  test("v1: idle after the shares, which an idle cgroup does not take", () =>
+    expect(limits({ cpu: { idle: 1, shares: 5 } }, v1)).toEqual([
+      "cpu.shares: /cpu,cpuacct/cpu.shares < 5",
+      "cpu.idle: /cpu,cpuacct/cpu.idle < 1",
     ]));
   test("v1: one by itself", () => {
     expect(limits({ cpu: { period: 5000 } }, v1)).toEqual(["cpu.period: /cpu,cpuacct/cpu.cfs_period_us < 5000"]);
@@ -178,6 +199,10 @@ describe("cpu", () => {
 
 describe("pids", () => {
   test("a number", () => expect(limits({ pids: { limit: 5 } }, v1)).toEqual(["pids.limit: /pids/pids.max < 5"]));
+  test("zero leaves room for the first process alone", () => {
+    expect(limits({ pids: { limit: 0 } }, v1)).toEqual(["pids.limit: /pids/pids.max < 1"]);
+    expect(limits({ pids: { limit: 0 } }, v2)).toEqual(["pids.limit: /v2/pids.max < 1"]);
+  });
   test("none", () => expect(limits({ pids: { limit: -1 } }, v2)).toEqual(["pids.limit: /v2/pids.max < max"]));
 });
 
@@ -192,7 +217,7 @@ describe("blockIO", () => {
   test("v2: BFQ's weight, else the usual one in its own range", () =>
     expect(limits(weights, v2)).toEqual([
       "blockIO.weight: /v2/io.bfq.weight < 100 ENOENT: or io.weight < 910",
-      "blockIO.weightDevice[0]: /v2/io.bfq.weight < 8:16 200",
+      "blockIO.weightDevice[0]: /v2/io.bfq.weight < 8:16 200 ENOENT: or io.weight < 8:16 1920",
     ]));
   const leaves: Resources = { blockIO: { leafWeight: 30, weightDevice: [{ ...disk, leafWeight: 40 }] } };
   test("v1: leaf weights", () =>
@@ -314,6 +339,14 @@ describe("network, rdma, unified", () => {
   });
 });
 
+test("unified: what is no limit", () =>
+  refused(
+    { unified: { "cgroup.freeze": "1", "cgroup.procs": "1" } },
+    v2,
+    'linux.resources.unified["cgroup.freeze"]: would move, hold or end processes, and is no limit',
+    'linux.resources.unified["cgroup.procs"]: would move, hold or end processes, and is no limit',
+  ));
+
 describe("a controller that is missing", () => {
   const asked: Resources = {
     memory: { limit: 5 },
@@ -373,4 +406,24 @@ describe("for an ordinary user", () => {
     expect(faultLines(() => limitsOf({ unified: { memory: "2" } }, [one(2)], ofUser))).toEqual([
       'linux.resources.unified["memory"]: is no file of cgroup v2: their names are like "memory.max"',
     ]));
+});
+
+describe("only what differs is written", () => {
+  const files: Record<string, string> = {
+    "/v2/pids.max": "5\n",
+    "/v2/memory.max": "100\n",
+    "/v2/memory.low": "7\n",
+    "/v2/cpu.weight": "1\n",
+  };
+  const changes = (resources: Resources): string[] =>
+    changesIn(limitsOf(resources, v2, options).writes, (path) => files[path]).map(({ file, value }) => `${file} < ${value}`);
+  test("of all", () =>
+    expect(
+      changes({ pids: { limit: 5 }, memory: { limit: 100, reservation: 8 }, hugepageLimits: [{ pageSize: "2MB", limit: 0 }] }),
+    ).toEqual(["memory.low < 8", "hugetlb.2MB.max < 0", "hugetlb.2MB.rsvd.max < 0"]));
+  test("and what it may change", () => {
+    expect(changes({ cpu: { shares: 2 } })).toEqual([]);
+    expect(changes({ cpu: { shares: 2, idle: 0 } })).toEqual(["cpu.idle < 0", "cpu.weight < 1"]);
+    expect(changes({ memory: { limit: 99, reservation: 7 } })).toEqual(["memory.max < 99", "memory.low < 7"]);
+  });
 });

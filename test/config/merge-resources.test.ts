@@ -17,18 +17,19 @@ merges(
   },
 );
 merges(
-  "devices stay",
+  "other devices",
   { devices: [{ allow: false, access: "rwm" }] },
   { devices: [{ allow: true, access: "rwm" }] },
   {},
-  { devices: [{ allow: false, access: "rwm" }] },
+  { devices: [{ allow: true, access: "rwm" }] },
 );
+merges("no devices", { devices: [{ allow: false, access: "rwm" }] }, { devices: [] }, {}, { devices: [{ allow: false, access: "rwm" }] });
 merges(
   "zeros ask for nothing, where they are no values",
   { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 8, idle: 1 }, pids: { limit: 9 }, blockIO: { weight: 10 } },
   { memory: { limit: 0, swap: 0 }, cpu: { shares: 0, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 0 } },
   { memory: { limit: 0, swap: 0 }, cpu: { shares: 0, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 0 } },
-  { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 0, idle: 0 }, pids: { limit: 9 }, blockIO: { weight: 10 } },
+  { memory: { limit: 5, swap: 6 }, cpu: { shares: 7, burst: 0, idle: 0 }, pids: { limit: 0 }, blockIO: { weight: 10 } },
 );
 merges(
   "memory beside the swap that there is",

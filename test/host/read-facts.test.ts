@@ -101,6 +101,14 @@ describe("facts", () => {
       openFiles: { soft: 1024, hard: 4096 },
     });
   });
+  test("of a container that may write to its cgroup: v2's files for it, by the kernel's list or the specification's", () => {
+    const delegated = (files: Readonly<Record<string, string>>, cgroups: number) =>
+      readFacts(reader({ files: { "/proc/self/status": status, ...files }, cgroups }), { ...wanted, stateRoot: "/s", delegation: true })
+        .cgroups.delegatedFiles;
+    expect(delegated({ "/sys/kernel/cgroup/delegate": "cgroup.procs\nmemory.reclaim\n" }, v2)).toEqual(["cgroup.procs", "memory.reclaim"]);
+    expect(delegated({}, v2)).toEqual(["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]);
+    expect(delegated({}, 0)).toBe(undefined);
+  });
   test("without files that may be missing", () => {
     const facts = readFacts(reader({ files: { "/proc/self/status": status } }), { ...wanted, stateRoot: "/tmp/states" });
     expect(facts.cgroups).toEqual({ v1: [], v2: undefined, writable: false });

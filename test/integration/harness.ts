@@ -97,6 +97,10 @@ const needs = {
     (readOrEmpty("/sys/fs/cgroup/unified/cgroup.controllers").includes("hugetlb") &&
       existsSync("/sys/kernel/mm/hugepages/hugepages-2048kB")) ||
     "the hugetlb controller in a cgroup v2 beside v1, and huge pages of 2 MB",
+  "all of cgroup v2": () =>
+    ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"].every((name) =>
+      readOrEmpty("/sys/fs/cgroup/cgroup.controllers").split(/\s/).includes(name),
+    ) || "a pure cgroup v2 with all controllers (npm run test:vm has it)",
   "cgroup v1": () => existsSync("/sys/fs/cgroup/memory/memory.limit_in_bytes") || "controllers in cgroup v1",
   "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
 } as const;
@@ -147,7 +151,9 @@ export type RunOptions = {
   readonly limitMs?: number;
 };
 
-const LIMIT_MS = 10_000;
+/** A machine that is emulated takes longer for everything. */
+const PATIENCE = Number(process.env.BOX_TEST_PATIENCE ?? 1);
+const LIMIT_MS = 10_000 * PATIENCE;
 
 /** A process under way whose output goes to files. */
 export class Running implements Disposable {
@@ -157,7 +163,7 @@ export class Running implements Disposable {
 
   constructor(argv: readonly string[], options: RunOptions) {
     this.#folder = mkdtempSync(`${tmpdir()}/box-output-`);
-    this.#limitMs = options.limitMs ?? LIMIT_MS;
+    this.#limitMs = options.limitMs === undefined ? LIMIT_MS : options.limitMs * PATIENCE;
     const files = ["stdout", "stderr"].map((name) => openSync(`${this.#folder}/${name}`, "w"));
     this.child = Bun.spawn([...(options.before ?? []), ...argv], {
       stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),

@@ -66,7 +66,6 @@ for (const layout of ["as is", "v1"] as CgroupLayout[]) {
       memory: { limit: 0, swap: 0, reservation: 0, kernel: 0, disableOOMKiller: false },
       cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "" },
       blockIO: { weight: 0 },
-      pids: { limit: 0 },
       network: {},
     });
     expect(await bundle.sh(show("cpu/cpu.shares", "cpu/cpu.cfs_quota_us", "pids/pids.max"), { before })).toEqual([
@@ -93,6 +92,12 @@ test("one process more than the limit cannot be made", async () => {
   using bundle = withLimits({ pids: { limit: 3 } });
   const { exitCode, stderr } = await bundle.run(["sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000"]);
   expect([exitCode, stderr]).toEqual([2, "sh: can't fork: Resource temporarily unavailable\n"]);
+});
+
+test("zero processes leave room for the first alone", async () => {
+  using bundle = withLimits({ pids: { limit: 0 } });
+  const { exitCode, stdout, stderr } = await bundle.run(["sh", "-c", "echo alone; sleep 0; true"]);
+  expect([exitCode, stdout, stderr]).toEqual([2, "alone\n", "sh: can't fork: Resource temporarily unavailable\n"]);
 });
 
 test("processors", async () => {
@@ -170,6 +175,31 @@ test("v1 has no files of v2", () =>
     { unified: { "memory.high": "1" } },
     () => 'box: linux.resources.unified["memory.high"]: needs cgroup v2, and this host has cgroup v1\n',
     { before: inLayout("v1") },
+  ));
+
+test("memory of cgroups below, which kernels of today always count", async () => {
+  using bundle = withLimits({ memory: { useHierarchy: true } });
+  expect(await bundle.sh(show("memory/memory.use_hierarchy"))).toEqual(["memory/memory.use_hierarchy 1"]);
+  await refused(
+    { memory: { useHierarchy: false } },
+    ({ id }) =>
+      `box: linux.resources.memory.useHierarchy: cannot leave out what cgroups below it use: write(${memoryOf(id)}/memory.use_hierarchy, "0", 1): EINVAL (invalid argument)\nhint: since Linux 5.11 it is always counted\n`,
+  );
+});
+
+test("less than nothing", () =>
+  refused(
+    { memory: { limit: -2, swap: -3 } },
+    () =>
+      "box: linux.resources.memory.limit: expected a number of bytes, or -1 for no limit, got -2\n" +
+      "box: linux.resources.memory.swap: expected a number of bytes, or -1 for no limit, got -3\n",
+  ));
+
+test("v2: what is no limit", () =>
+  refused(
+    { unified: { "cgroup.freeze": "1" } },
+    () => 'box: linux.resources.unified["cgroup.freeze"]: would move, hold or end processes, and is no limit\n',
+    { before: inLayout("v2") },
   ));
 
 test("a processor that is not there", () =>

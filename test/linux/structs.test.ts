@@ -55,6 +55,13 @@ const inC: Readonly<Record<StructName, InC>> = {
   sched_attr: { type: "struct sched_attr" },
   bpf_prog_load: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, kern_version)" },
   bpf_prog_attach: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, replace_bpf_fd)" },
+  bpf_prog_replace: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, replace_bpf_fd) + sizeof(__u32)" },
+  bpf_prog_query: {
+    type: "union bpf_attr",
+    prefix: "query.",
+    bytes: "__builtin_offsetof(union bpf_attr, query.prog_cnt) + sizeof(__u32)",
+  },
+  bpf_prog_by_id: { type: "union bpf_attr", bytes: "__builtin_offsetof(union bpf_attr, next_id)" },
 };
 
 function questions(libc: boolean): Record<string, Question> {

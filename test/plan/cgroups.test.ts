@@ -1,4 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import type { Linux } from "../../src/config/spec.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
 import { calls, cgroupLayouts, planWith, section } from "./plan-for.ts";
 
 const made = (cgroups: keyof typeof cgroupLayouts, cgroupsPath?: string): string =>
@@ -97,4 +99,49 @@ test("v1 is entered by the process itself, before its cgroup namespace is made",
     sched_setaffinity(0, 1024, 1024 bytes)
     unshare(CLONE_NEWCGROUP)"
   `);
+});
+
+describe("a cgroup that the container may write to", () => {
+  const delegatedFiles = ["cgroup.procs", "memory.oom.group"];
+  const user = { type: "user" } as const;
+  const given = (linux: Partial<Linux>, facts: Partial<HostFacts> = {}, uid = 0) => {
+    const plan = planWith({
+      facts: { cgroups: { ...cgroupLayouts.v2, delegatedFiles }, ...facts },
+      linux,
+      process: { user: { uid, gid: 0 } },
+    });
+    const lines = section(plan, "box: state, cgroups and the child").split("\n");
+    return [
+      ...lines.filter((line) => line.startsWith("fchownat") && line.includes("/sys/fs/cgroup")),
+      ...plan.notes.filter((note) => note.includes("its cgroup")),
+    ];
+  };
+  const mapped: Partial<Linux> = {
+    namespaces: [{ type: "mount" }, user],
+    uidMappings: [{ containerID: 0, hostID: 5000, size: 100 }],
+    gidMappings: [],
+  };
+  test("goes to the user of its program, with what the kernel lists", () =>
+    expect(given(mapped, {}, 7)).toEqual([
+      'fchownat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web", 5007, 4294967295, AT_SYMLINK_NOFOLLOW)',
+      'fchownat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/cgroup.procs", 5007, 4294967295, AT_SYMLINK_NOFOLLOW)',
+      'fchownat(AT_FDCWD, "/sys/fs/cgroup/user.slice/web/memory.oom.group", 5007, 4294967295, AT_SYMLINK_NOFOLLOW)',
+    ]));
+  const own = [{ containerID: 0, hostID: 1000, size: 1 }];
+  const ownIds = { uidMappings: own, gidMappings: own };
+  const cannot = ["the container cannot write to its cgroup: only root gives one away, and to a user that the host knows"];
+  for (const [title, linux, facts, uid, expected] of [
+    ["nor from root to root", {}, {}, 0, []],
+    ["nor to an id that no map has", mapped, {}, 100, cannot],
+    [
+      "nor to the user of a namespace that is joined",
+      { namespaces: [{ type: "mount" }, { ...user, path: "/proc/7/ns/user" }] },
+      {},
+      0,
+      cannot,
+    ],
+    ["nor by a user", { ...mapped, ...ownIds }, { uid: 1000, gid: 1000 }, 5, cannot],
+    ["nor by a user who has it", { ...mapped, ...ownIds }, { uid: 1000, gid: 1000 }, 0, []],
+  ] as const)
+    test(title, () => expect(given(linux as Partial<Linux>, facts, uid)).toEqual([...expected]));
 });

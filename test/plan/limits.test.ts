@@ -163,7 +163,7 @@ test("what an ordinary user cannot have is left out, with the reason", () => {
     "linux.resources.pids.limit: dropped: needs a cgroup, and this user may make none here",
     "linux.resources.cpu.quota: dropped: needs a cgroup, and this user may make none here",
   ]);
-  expect(fates({ pids: { limit: 0 } }, userFacts)).toEqual([]);
+  expect(fates({ pids: {} }, userFacts)).toEqual([]);
   const own = { ...cgroupLayouts.fullV2.v2, controllers: ["memory", "pids"] };
   expect(fates(resources, { ...userFacts, cgroups: { ...cgroupLayouts.fullV2, v2: own } })).toEqual([
     "linux.resources.pids.limit: delegated: set in this user's /sys/fs/cgroup/user.slice/web",
