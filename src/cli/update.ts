@@ -2,6 +2,7 @@
 
 import { checkResources } from "../config/check-spec.ts";
 import { checkContainerId } from "../config/container-id.ts";
+import type { Resources } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readDescriptor, readText } from "../execute/files.ts";
 import { updateContainer } from "../execute/update-container.ts";
@@ -9,6 +10,8 @@ import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
+import { lenientFlag } from "./launch-flags.ts";
+import { parseJson } from "./parse-json.ts";
 import { resourceFlags, resourcesFromFlags } from "./resources-from-flags.ts";
 
 /** Taken as runc takes them, and refused by name. */
@@ -17,6 +20,7 @@ const later = ["l3-cache-schema", "mem-bw-schema"] as const;
 export const flags: readonly FlagRow[] = [
   { name: "resources", short: "r", value: "FILE|-", help: "linux.resources as JSON, from a file or stdin; then no flag below counts" },
   ...resourceFlags,
+  lenientFlag,
   ...later.map((name) => ({ name, value: "SCHEMA", help: "not supported yet" })),
   { name: "help", short: "h", help: "show this help" },
 ];
@@ -29,21 +33,23 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint });
   if (more.length > 0) throw new BoxError({ what: `update takes one container id, and here is ${JSON.stringify(more[0])} too`, hint });
   for (const name of later) if ((parsed.values[name] ?? "") !== "") throw new BoxError({ origin: `--${name}`, what: "not supported yet" });
-  const resources = checkResources(resourcesOf(parsed));
+  const resources = await resourcesOf(parsed);
   const notes = updateContainer(globals.root ?? rootOfStates(), checkContainerId(id), resources);
   for (const note of notes) console.error(`box: ${note}`);
   return 0;
 }
 
-function resourcesOf(parsed: Parsed): unknown {
+async function resourcesOf(parsed: Parsed): Promise<Resources> {
   const from = parsed.values.resources ?? "";
-  if (from === "") return resourcesFromFlags(parsed);
+  if (from === "") return checkResources(resourcesFromFlags(parsed));
   const text = from === "-" ? readDescriptor(0, 1024 * 1024) : readText(from, 1024 * 1024);
   const name = from === "-" ? "stdin" : from;
   if (typeof text === "number") throw new BoxError({ origin: "--resources", what: "cannot read", object: name, errno: errnoName(-text) });
   try {
-    return JSON.parse(text);
+    return checkResources(parseJson(text, name));
   } catch (error) {
-    throw new BoxError({ origin: "--resources", what: `${name} is not JSON: ${(error as Error).message}` });
+    const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "resources", text, name, parsed);
+    (await import("./leniency.ts")).warnOfIgnored(ignored);
+    return value;
   }
 }
