@@ -52,9 +52,6 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
   const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading);
-  // Of two boxes that start one container the first has told.
-  if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
-    (await import("./leniency.ts")).warnOfIgnored(source.ignored);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
@@ -63,6 +60,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const log = logs ? (await import("./log-request.ts")).logRequest(parsed) : undefined;
   const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
   const { container, plugins, stdio } = await withPlugins(before, named, loading);
+  // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
+  if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
+    (await import("./leniency.ts")).warnOfIgnored(source.ignored);
   await checkItsSupported(container.spec, source, file);
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);

@@ -77,10 +77,10 @@ function checkMapped(user: JsonObject, { uidMappings, gidMappings }: JsonObject,
 
 /** True as well where it cannot be told. */
 function isMapped(id: unknown, mappings: unknown): boolean {
-  if (typeof id !== "number" || !Array.isArray(mappings) || mappings.length === 0) return true;
+  if (typeof id !== "number" || id < 0 || !Array.isArray(mappings) || mappings.length === 0) return true;
   for (let at = 0; at < mappings.length; at++) {
     const { containerID, size } = (mappings[at] ?? {}) as JsonObject;
-    if (typeof containerID !== "number" || typeof size !== "number") return true;
+    if (typeof containerID !== "number" || typeof size !== "number" || size < 1) return true;
     if (id >= containerID && id < containerID + size) return true;
   }
   return false;

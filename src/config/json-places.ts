@@ -8,7 +8,7 @@ import { splitPath } from "./spec-paths.ts";
 export type Place = { readonly line: number; readonly column: number };
 
 export type JsonPlaces = {
-  /** Of the value, or of the key that it stands behind; of the innermost part around it where it is missing. */
+  /** Of the value, or of the key that it stands behind; of the innermost part around it where it is missing. `path`: one of `paths`. */
   of(path: string, what: "value" | "key"): Place;
 };
 
@@ -20,9 +20,10 @@ const newPart = (): Part => ({ parts: new Map(), key: -1, value: -1 });
 /** Of a text that JSON.parse takes; of a key that stands there twice, the last, which is the one that it took. */
 export function jsonPlaces(text: string, paths: readonly string[]): JsonPlaces {
   const root = newPart();
-  for (const path of paths) {
+  const keysOf = new Map(paths.map((path) => [path, splitPath(path) ?? []] as const));
+  for (const keys of keysOf.values()) {
     let part = root;
-    for (const key of splitPath(path) ?? []) {
+    for (const key of keys) {
       const below = part.parts.get(key) ?? newPart();
       part.parts.set(key, below);
       part = below;
@@ -33,7 +34,7 @@ export function jsonPlaces(text: string, paths: readonly string[]): JsonPlaces {
   return {
     of(path, what) {
       let [part, at] = [root, root.value];
-      for (const key of splitPath(path) ?? []) {
+      for (const key of keysOf.get(path) ?? []) {
         const below = part.parts.get(key);
         if (below === undefined || below.value < 0) return placeIn(lines, part.value);
         at = what === "key" && below.key >= 0 ? below.key : below.value;

@@ -223,8 +223,11 @@ const scheduler: LaterRule = {
       if (priority !== 0 && !isRealTime)
         faults.push({ path: joinPath(path, "priority"), problem: "goes with SCHED_FIFO and SCHED_RR only" });
       // sched(7): the kernel refuses any other.
-      if (isRealTime && (priority < 1 || priority > 99))
-        faults.push({ path: joinPath(path, "priority"), expected: `a number from 1 to 99 with ${policy}`, got: show(scheduler.priority) });
+      if (isRealTime && (priority < 1 || priority > 99)) {
+        const expected = `a number from 1 to 99 with ${policy}`;
+        const got = scheduler.priority === undefined ? { problem: `missing, expected ${expected}` } : { expected, got: show(priority) };
+        faults.push({ path: joinPath(path, "priority"), ...got });
+      }
       if (policy === "SCHED_DEADLINE") return checkDeadline(scheduler, path, faults);
       for (const field of ["runtime", "deadline", "period"] as const)
         if ((scheduler[field] ?? 0) !== 0) faults.push({ path: joinPath(path, field), problem: "goes with SCHED_DEADLINE only" });

@@ -60,10 +60,10 @@ function partFaults(spec: Spec, isRight: (path: string) => boolean, machine: Mac
   if (typeof cgroupsPath === "string")
     check("linux.cgroupsPath", () => containerCgroups({ v1: [], v2: undefined, writable: true }, cgroupsPath, "box"));
   if (seccomp !== undefined) check("linux.seccomp", () => compileSeccomp(seccomp, machine));
-  if (!isRight("linux.namespaces")) return faults;
+  const known: readonly unknown[] = Array.isArray(namespaces) ? namespaces : [];
   // There the container's root is that of somebody else, and what is said of it here does not apply.
-  if (namespaces?.some(({ type, path }) => type === "mount" && path !== undefined)) return faults;
-  const mapped = namespaces?.some(({ type }) => type === "user") === true;
+  if (known.some((one) => isObject(one) && one.type === "mount" && one.path !== undefined)) return faults;
+  const mapped = !isRight("linux.namespaces") || known.some((one) => isObject(one) && one.type === "user");
   each<Mount>(mounts, "mounts", (mount, origin) => {
     checkMount(mount, origin, isBind(mount));
     if (isMapped(mount)) checkMapped(mount, origin, mapped, 0);

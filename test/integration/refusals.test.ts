@@ -10,13 +10,14 @@ const FAILED = 125;
 const CANNOT_EXECUTE = 126;
 const NOT_FOUND = 127;
 
-/** `FOLDER` and `ID` in the message stand for the bundle's. */
+/** `FOLDER` and `ID` in the message stand for the bundle's; the places are told one by one in validate.test.ts. */
 function refused(title: string, attempt: (bundle: Bundle) => Promise<Outcome>, exitCode: number, ...message: readonly string[]): void {
   test(title, async () => {
     using bundle = new Bundle();
     const before = machine(bundle);
     const outcome = await attempt(bundle);
-    const text = outcome.stderr.replaceAll(bundle.folder, "FOLDER").replaceAll(bundle.id, "ID");
+    const named = outcome.stderr.replaceAll(bundle.folder, "FOLDER").replaceAll(bundle.id, "ID");
+    const text = named.replaceAll(/^box: config\.json:[1-9]\d*:[1-9]\d*: /gm, "box: config.json:LINE:COLUMN: ");
     expect({ ...outcome, stderr: text }).toEqual({ exitCode, stdout: "", stderr: message.map((line) => `${line}\n`).join("") });
     expect(machine(bundle)).toEqual(before);
   });
@@ -41,40 +42,40 @@ refused(
     Object.assign(spec.linux, { zzz: 1 });
   }),
   FAILED,
-  'box: process.cwdd: unknown key, did you mean "cwd"?',
-  "box: linux.zzz: unknown key",
-  'box: hostnam: unknown key, did you mean "hostname"?',
+  'box: config.json:LINE:COLUMN: process.cwdd: unknown key, did you mean "cwd"?',
+  "box: config.json:LINE:COLUMN: linux.zzz: unknown key",
+  'box: config.json:LINE:COLUMN: hostnam: unknown key, did you mean "hostname"?',
 );
 refused(
   "args that are a string",
   changed((spec) => Object.assign(spec.process, { args: "sh -c true" })),
   FAILED,
-  'box: process.args: expected an array of strings, got "sh -c true"',
+  'box: config.json:LINE:COLUMN: process.args: expected an array of strings, got "sh -c true"',
 );
 refused(
   "no args",
   changed((spec) => (spec.process.args = [])),
   FAILED,
-  "box: process.args: expected at least one entry, got []",
+  "box: config.json:LINE:COLUMN: process.args: expected at least one entry, got []",
 );
 refused(
   "a relative cwd",
   changed((spec) => (spec.process.cwd = "srv")),
   FAILED,
-  'box: process.cwd: expected an absolute path, got "srv"',
+  'box: config.json:LINE:COLUMN: process.cwd: expected an absolute path, got "srv"',
 );
 refused(
   "a user namespace without maps",
   changed((spec) => spec.linux.namespaces.push({ type: "user" })),
   FAILED,
-  "box: linux.uidMappings: missing: a new user namespace needs a map of ids",
-  "box: linux.gidMappings: missing: a new user namespace needs a map of ids",
+  "box: config.json:LINE:COLUMN: linux.uidMappings: missing: a new user namespace needs a map of ids",
+  "box: config.json:LINE:COLUMN: linux.gidMappings: missing: a new user namespace needs a map of ids",
 );
 refused(
   "the host's mount namespace",
   changed((spec) => (spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "mount"))),
   FAILED,
-  "box: linux.namespaces: has no mount namespace, and box makes no container without",
+  "box: config.json:LINE:COLUMN: linux.namespaces: has no mount namespace, and box makes no container without",
 );
 
 refused(
@@ -191,7 +192,7 @@ refused(
 );
 refused(
   "a host name that is too long for the kernel",
-  changed((spec) => (spec.hostname = "é".repeat(33))),
+  (bundle) => bundle.box(["run", "--hostname", "é".repeat(33), bundle.id, "true"]),
   FAILED,
   `box: hostname: cannot set the host name to ${"é".repeat(33)}: sethostname("${"é".repeat(33)}", 66): EINVAL (invalid argument)`,
   "hint: the kernel takes 64 bytes at most",
@@ -271,7 +272,7 @@ const withConfig =
     make(`${bundle.folder}/config.json`);
     return await bundle.box(["run", bundle.id]);
   };
-const notJson = "box: FOLDER/config.json is not JSON: JSON Parse error:";
+const notJson = "box: config.json:LINE:COLUMN: not JSON: JSON Parse error:";
 const unreadable = "box: bundle: cannot read FOLDER/config.json:";
 refused(
   "an empty config.json",
@@ -295,14 +296,14 @@ refused(
   "a config.json that says null",
   withConfig((path) => writeFileSync(path, "null")),
   FAILED,
-  "box: the configuration is not valid: expected an object, got null",
+  "box: config.json:LINE:COLUMN: expected an object, got null",
 );
 refused(
   "a config.json that says nothing",
   withConfig((path) => writeFileSync(path, "{}")),
   FAILED,
-  "box: ociVersion: missing, expected a version of the runtime spec from 1.0.0 to 1.3",
-  "box: root: missing, expected an object",
+  "box: config.json:LINE:COLUMN: ociVersion: missing, expected a version of the runtime spec from 1.0.0 to 1.3",
+  "box: config.json:LINE:COLUMN: root: missing, expected an object",
 );
 refused(
   "no config.json",
