@@ -19,12 +19,12 @@ import { type ReadLeniently, readAgain } from "./read-again.ts";
 import { reportWarning } from "./report-error.ts";
 
 /** Prints the config.json that a box.yaml expands to. */
-export function printExpanded(file: string, parsed: Parsed, globals: Globals): void {
+export async function printExpanded(file: string, parsed: Parsed, globals: Globals): Promise<void> {
   const path = absolute(file);
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
   const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder, lenient: isLenient(parsed) };
   const loaded = loadYaml(source, checkContainerId(parsed.rest[0] ?? "box"), globals.root ?? rootOfStates());
-  warnOfIgnored(loaded.ignored);
+  await warnOfIgnored(loaded.ignored);
   for (const what of lost(loaded)) reportWarning(new BoxError({ what }));
   console.log(JSON.stringify(loaded.spec, null, "\t"));
 }
@@ -39,9 +39,9 @@ function lost({ notes, hostRoot, plugins }: LoadedYaml): string[] {
 }
 
 /** Prints the box.yaml that expands to a bundle's config.json; whoever runs box expands it. */
-export function printShortened(bundle: string, parsed: Parsed): void {
+export async function printShortened(bundle: string, parsed: Parsed): Promise<void> {
   const { value: spec, ignored } = readConfig(readTextOrThrow(`${bundle}/config.json`, "cannot read", "bundle"), parsed);
-  warnOfIgnored(ignored);
+  await warnOfIgnored(ignored);
   const uid = process.getuid?.() ?? 0;
   const rootless = uid === 0 ? undefined : { uid, gid: process.getgid?.() ?? 0 };
   const text = printYaml(shortenSpec(spec, { machine, rootless }));

@@ -40,7 +40,7 @@ async function checkedProcess(text: string, path: string, parsed: Parsed): Promi
     return checkProcess(parseJson(text, path));
   } catch (error) {
     const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "process", text, path, parsed);
-    (await import("./leniency.ts")).warnOfIgnored(ignored);
+    await (await import("./leniency.ts")).warnOfIgnored(ignored);
     return value;
   }
 }

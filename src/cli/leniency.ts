@@ -3,7 +3,6 @@
 
 import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Parsed } from "./arguments.ts";
-import { reportWarning } from "./report-error.ts";
 
 /** Throws a BoxError when the environment says neither yes nor no. */
 export function isLenient({ switches }: Pick<Parsed, "switches">): boolean {
@@ -15,6 +14,8 @@ export function isLenient({ switches }: Pick<Parsed, "switches">): boolean {
 }
 
 /** What is left out of a configuration is told once, by whoever reads it. */
-export function warnOfIgnored(faults: readonly ConfigFault[]): void {
-  if (faults.length > 0) reportWarning(new BoxError({ what: "the configuration has keys that box does not know", faults }));
+export async function warnOfIgnored(faults: readonly ConfigFault[]): Promise<void> {
+  if (faults.length === 0) return;
+  const { reportWarning } = await import("./report-error.ts");
+  reportWarning(new BoxError({ what: "the configuration has keys that box does not know", faults }));
 }

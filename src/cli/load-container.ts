@@ -62,7 +62,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const { container, plugins, stdio } = await withPlugins(before, named, loading);
   // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
   if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
-    (await import("./leniency.ts")).warnOfIgnored(source.ignored);
+    await (await import("./leniency.ts")).warnOfIgnored(source.ignored);
   await checkItsSupported(container.spec, source, file);
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);

@@ -32,10 +32,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const bundle = absolute(parsed.values.bundle ?? ".");
   switch (oneWay(parsed)) {
     case "from":
-      (await import("./convert-spec.ts")).printExpanded(parsed.values.from ?? "", parsed, globals);
+      await (await import("./convert-spec.ts")).printExpanded(parsed.values.from ?? "", parsed, globals);
       break;
     case "yaml":
-      (await import("./convert-spec.ts")).printShortened(bundle, parsed);
+      await (await import("./convert-spec.ts")).printShortened(bundle, parsed);
       break;
     case "schema":
       console.log(JSON.stringify((await import("../config/yaml-schema.ts")).yamlSchema(), null, 2));

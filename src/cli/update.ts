@@ -49,7 +49,7 @@ async function resourcesOf(parsed: Parsed): Promise<Resources> {
     return checkResources(parseJson(text, name));
   } catch (error) {
     const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "resources", text, name, parsed);
-    (await import("./leniency.ts")).warnOfIgnored(ignored);
+    await (await import("./leniency.ts")).warnOfIgnored(ignored);
     return value;
   }
 }

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const description = readDescription(parsed, bundle);
   const { ignored, faults } =
     description.format === "json" ? ofJson(description, parsed) : await ofYaml(description, bundle, parsed, globals);
-  warnOfIgnored(ignored);
+  await warnOfIgnored(ignored);
   if (faults.length > 0) throw new BoxError({ what: `${description.name} is not valid`, faults });
   console.log(`${description.name} is valid`);
   return 0;

@@ -75,7 +75,7 @@ describe("a config.json", () => {
   test("with a key as long as a file", async () => {
     const key = `${"a".repeat(400)} ${"b".repeat(400)}`;
     using bundle = withText(`{"ociVersion": "1.0.2", "root": {"path": "r"}, "linux": {"namespaces": [{"type": "mount"}], "${key}": 1}}`);
-    const short = `linux["${"a".repeat(193)}…${"b".repeat(98)}"]`;
+    const short = `linux["${"a".repeat(175)}…${"b".repeat(98)}"]`;
     expect(await bundle.box(["validate"])).toEqual(invalid(`box: config.json:1:93: ${short}: unknown key`));
   });
 
