@@ -215,7 +215,7 @@ function readBoxYaml(path: string): string | undefined {
 }
 
 /** What messages call the file of a bundle. */
-export const configName = "config.json";
+const configName = "config.json";
 
 export type Description = {
   readonly format: "json" | "yaml";

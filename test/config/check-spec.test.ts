@@ -620,7 +620,7 @@ describe("any JSON value", () => {
       }),
       { numRuns: 2000 },
     );
-  });
+  }, 60_000);
 
   test("deeper than the stack", () => {
     const deep = JSON.parse(`${"[".repeat(200_000)}${"]".repeat(200_000)}`);

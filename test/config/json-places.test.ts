@@ -78,7 +78,7 @@ test("every part of every document is where its text begins", () => {
     }),
     { numRuns: 500 },
   );
-});
+}, 60_000);
 
 describe("where a text stops being JSON", () => {
   const check = (given: string, place: Place): void => test(JSON.stringify(given), () => expect(faultyPlace(given)).toEqual(place));
@@ -152,4 +152,4 @@ test("what JSON.parse takes it takes to the end, and nothing that JSON.parse ref
     ),
     { numRuns: 2000 },
   );
-});
+}, 60_000);
