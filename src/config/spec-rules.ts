@@ -454,11 +454,6 @@ const memory: LaterRule = {
       checkBeforeUpdate: boolean,
     } satisfies Fields<spec.MemoryLimits>,
     required: [],
-    // It is memory and swap together; less than the one alone is refused by cgroup v1, and cannot be said to v2.
-    also({ limit = 0, swap = 0 }: spec.MemoryLimits, path: string, faults: Faults) {
-      if (limit <= 0 || swap <= 0 || swap >= limit) return;
-      faults.push({ path: joinPath(path, "swap"), expected: `at least the limit of ${limit}, which it includes`, got: show(swap) });
-    },
   }),
 };
 

@@ -455,8 +455,6 @@ describe("the rest of linux", () => {
       '.memory.swapp: unknown key, did you mean "swap"?',
     ));
   test("old memory fields", () => wrong("resources", { memory: { kernel: 1, kernelTCP: 1, disableOOMKiller: false, useHierarchy: true } }));
-  test("swap, which includes memory", () =>
-    wrong("resources", { memory: { limit: 10, swap: 9 } }, ".memory.swap: expected at least the limit of 10, which it includes, got 9"));
   test("burst above the quota", () =>
     wrong("resources", { cpu: { quota: 5, burst: 6 } }, ".cpu.burst: expected at most the quota of 5, got 6"));
   test("burst without a quota", () => wrong("resources", { cpu: { quota: -1, burst: 6 } }));

@@ -2,14 +2,14 @@
 
 import { expect } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
-import { Bundle, type RichSpec, testWith } from "./harness.ts";
+import { Bundle, type RichSpec, testWith, withoutPlaces } from "./harness.ts";
 
 const test = testWith();
 
 /** The whole outcome of a container that does not come to be. */
 const refused = async (change: (spec: RichSpec) => void): Promise<unknown> => {
   using bundle = new Bundle(change);
-  return await bundle.run(["true"]);
+  return withoutPlaces(await bundle.run(["true"]));
 };
 const failedWith = (...lines: string[]) => ({ exitCode: 125, stdout: "", stderr: lines.map((line) => `${line}\n`).join("") });
 
