@@ -67,12 +67,12 @@ export const bundleNotes: Notes<
   hostname: {
     does: "Needs a uts namespace, new or joined.",
     shown: ["integration/names", "both are set"],
-    wrong: ["h".repeat(65), `: expected a name of at most 64 characters, got "${"h".repeat(60)}"… (65 characters)`],
+    wrong: ["h".repeat(65), `: expected a name of at most 64 bytes, got "${"h".repeat(60)}"… (65 characters)`],
   },
   domainname: {
     does: "The NIS domain. Needs a uts namespace, new or joined.",
     shown: ["integration/names", "both are set"],
-    wrong: [7, ": expected a name of at most 64 characters, got 7"],
+    wrong: [7, ": expected a name of at most 64 bytes, got 7"],
   },
   annotations: {
     does: "Any keys, handed on in the state and to hooks and plugins. `box.plugins` names plugins, where the host allows it.",

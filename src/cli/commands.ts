@@ -53,6 +53,11 @@ export const commands: Readonly<Record<string, Command>> = {
     endsAsProgram: true,
     load: () => import("./plan.ts"),
   },
+  validate: {
+    synopsis: "validate [flags]",
+    help: "say all that is wrong with a config.json or box.yaml, or that it is valid, and do nothing else",
+    load: () => import("./validate.ts"),
+  },
   state: { synopsis: "state ID", help: "show a container's state as JSON", load: () => import("./state.ts") },
   list: { synopsis: "list [flags]", help: "list the containers", load: () => import("./list.ts") },
   ps: { synopsis: "ps [flags] [ID [PS-OPTION…]]", help: "list the processes of one container or of all", load: () => import("./ps.ts") },

@@ -9,17 +9,22 @@ import { inOrder, shortenSpec } from "../config/yaml-shorten.ts";
 import { BoxError } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { absolute, rootOfStates } from "./invocation.ts";
+import { isLenient, warnOfIgnored } from "./leniency.ts";
 import { type LoadedYaml, loadYaml } from "./load-yaml.ts";
 import { parseJson } from "./parse-json.ts";
+import { type ReadLeniently, readAgain } from "./read-again.ts";
 import { reportWarning } from "./report-error.ts";
 
 /** Prints the config.json that a box.yaml expands to. */
-export function printExpanded(file: string, id: string | undefined, globals: Globals): void {
+export async function printExpanded(file: string, parsed: Parsed, globals: Globals): Promise<void> {
   const path = absolute(file);
-  const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder: path.slice(0, path.lastIndexOf("/")) || "/" };
-  const loaded = loadYaml(source, checkContainerId(id ?? "box"), globals.root ?? rootOfStates());
+  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder, lenient: isLenient(parsed) };
+  const loaded = loadYaml(source, checkContainerId(parsed.rest[0] ?? "box"), globals.root ?? rootOfStates());
+  await warnOfIgnored(loaded.ignored);
   for (const what of lost(loaded)) reportWarning(new BoxError({ what }));
   console.log(JSON.stringify(loaded.spec, null, "\t"));
 }
@@ -34,14 +39,22 @@ function lost({ notes, hostRoot, plugins }: LoadedYaml): string[] {
 }
 
 /** Prints the box.yaml that expands to a bundle's config.json; whoever runs box expands it. */
-export function printShortened(bundle: string): void {
-  const path = `${bundle}/config.json`;
-  const spec = checkSpec(parseJson(readTextOrThrow(path, "cannot read", "bundle"), path));
+export async function printShortened(bundle: string, parsed: Parsed): Promise<void> {
+  const { value: spec, ignored } = readConfig(readTextOrThrow(`${bundle}/config.json`, "cannot read", "bundle"), parsed);
+  await warnOfIgnored(ignored);
   const uid = process.getuid?.() ?? 0;
   const rootless = uid === 0 ? undefined : { uid, gid: process.getgid?.() ?? 0 };
   const text = printYaml(shortenSpec(spec, { machine, rootless }));
   checkAgain(text, spec, bundle);
   console.log(text.trimEnd());
+}
+
+function readConfig(text: string, parsed: Parsed): ReadLeniently<Spec> {
+  try {
+    return { value: checkSpec(parseJson(text, "config.json")), ignored: [] };
+  } catch (error) {
+    return readAgain(error, "config", text, "config.json", parsed);
+  }
 }
 
 /** Some names cannot be keys of box.yaml. Better no file than another container. */

@@ -4,10 +4,10 @@ import { blockSignals } from "../execute/libc.ts";
 import { parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { checkStdio, launchFlags } from "./launch-flags.ts";
+import { checkStdio, launchFlags, lenientFlag } from "./launch-flags.ts";
 import { startPlanned } from "./start-planned.ts";
 
-export const flags = [...containerFlags, ...launchFlags];
+export const flags = [...containerFlags, ...launchFlags, lenientFlag];
 
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "create", true);

@@ -5,10 +5,11 @@ import { BoxError, type ConfigFault } from "../errors.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import { capabilities } from "../linux/capabilities.ts";
 import type { Parsed } from "./arguments.ts";
+import { parseJson } from "./parse-json.ts";
 
 export async function processOf(spec: Spec, parsed: Parsed, command: readonly string[]): Promise<Process> {
   const file = parsed.values.process;
-  if (file !== undefined) return fromFile(file);
+  if (file !== undefined) return fromFile(file, parsed);
   if (command.length === 0) throw new BoxError({ what: "process args cannot be empty", hint: "box exec ID COMMAND…" });
   const base = spec.process;
   if (base === undefined)
@@ -29,16 +30,19 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
   };
 }
 
-async function fromFile(path: string): Promise<Process> {
-  const text = readTextOrThrow(path, "cannot read", "--process");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new BoxError({ origin: "--process", what: `${path} is not JSON: ${(error as Error).message}` });
-  }
+async function fromFile(path: string, parsed: Parsed): Promise<Process> {
+  return refuseLabels(await checkedProcess(readTextOrThrow(path, "cannot read", "--process"), path, parsed), path);
+}
+
+async function checkedProcess(text: string, path: string, parsed: Parsed): Promise<Process> {
   const { checkProcess } = await import("../config/check-spec.ts");
-  return refuseLabels(checkProcess(value), path);
+  try {
+    return checkProcess(parseJson(text, path));
+  } catch (error) {
+    const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "process", text, path, parsed);
+    await (await import("./leniency.ts")).warnOfIgnored(ignored);
+    return value;
+  }
 }
 
 /** What exec cannot apply is refused; `what` names the source. */

@@ -21,7 +21,7 @@ import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf, refuseLabels } from "./exec-process.ts";
 import { type FactsAsked, factsFor } from "./host-facts.ts";
 import { isHostConfigured, rootOfStates } from "./invocation.ts";
-import { checkStdio, handOnFlags, launchOf } from "./launch-flags.ts";
+import { checkStdio, handOnFlags, launchOf, lenientFlag } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
 
 export const flags: readonly FlagRow[] = [
@@ -39,6 +39,7 @@ export const flags: readonly FlagRow[] = [
   { name: "cgroup", value: "[CONTROLLERS:]PATH", repeats: true, help: "run in this cgroup below the container's" },
   { name: "ignore-paused", help: "do it in a paused container too" },
   ...handOnFlags,
+  lenientFlag,
   { name: "help", short: "h", help: "show this help" },
 ];
 

@@ -57,7 +57,7 @@ const launches = [
   "report-fd",
 ];
 /** Flags that say where the description is or what to do with it, and nothing about what it says. */
-const notChanges = ["bundle", "file", "plugin", "rm", "json", "interactive", "diff", "explain", "trace", "log-opt", ...launches];
+const notChanges = ["bundle", "file", "plugin", "rm", "json", "interactive", "lenient", "diff", "explain", "trace", "log-opt", ...launches];
 
 /** Whether a container is started as without any flag: in the foreground, and with nothing handed on. */
 export function launchesPlainly({ values, switches }: Parsed): boolean {

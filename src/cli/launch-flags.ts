@@ -18,6 +18,12 @@ export const handOnFlags: readonly FlagRow[] = [
   { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on, to the container" },
 ];
 
+/** Of every command that reads a configuration. */
+export const lenientFlag: FlagRow = {
+  name: "lenient",
+  help: "warn of keys that box does not know, and leave them out, instead of refusing them (as with BOX_LENIENT=1)",
+};
+
 export const launchFlags: readonly FlagRow[] = [
   ...handOnFlags,
   { name: "no-pivot", help: "use chroot instead of pivot_root, for a root on a ramdisk; less safe" },

@@ -4,7 +4,7 @@ import { checkContainerId } from "../config/container-id.ts";
 import type { NamespaceType, Spec } from "../config/spec.ts";
 import type { Stdio } from "../config/stdio-choice.ts";
 import { checkSupported } from "../config/unsupported.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, type ConfigFault } from "../errors.ts";
 import { hostReader, readText } from "../execute/files.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
@@ -38,7 +38,7 @@ export type Loaded = {
   readonly notes: readonly string[];
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
-  /** The text of config.json, when that is where it all came from. */
+  /** The text of config.json, when that is where it all came from, and all of it was taken. */
   readonly config: string | undefined;
 };
 
@@ -52,7 +52,7 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(bundle, file, id, loading);
+  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading);
   const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
@@ -61,7 +61,10 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const log = logs ? (await import("./log-request.ts")).logRequest(parsed) : undefined;
   const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
   const { container, plugins, stdio } = await withPlugins(before, named, loading);
-  checkSupported(container.spec);
+  // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
+  if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
+    await (await import("./leniency.ts")).warnOfIgnored(source.ignored);
+  await checkItsSupported(container.spec, source, file);
   const locate = locator(source, container.spec, references, plugins);
   const joins = await joinsOf(container.spec, references, locate);
   const seccomp = await compiledFilter(container.spec, locate);
@@ -88,6 +91,16 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
     locate,
     config: source.config,
   };
+}
+
+/** With places where the text of config.json says all that there is. */
+async function checkItsSupported(spec: Spec, source: Source, name = configName): Promise<void> {
+  try {
+    checkSupported(spec);
+  } catch (error) {
+    if (source.config === undefined || spec !== source.spec) throw error;
+    throw (await import("./read-again.ts")).withPlaces(error, source.config, name);
+  }
 }
 
 /** A flag, a plugin, or a place in box.yaml; undefined where everything is from config.json. */
@@ -174,6 +187,8 @@ type Source = {
   readonly locate?: ((origin: string) => string) | undefined;
   /** What was left out of it, and why. */
   readonly notes?: readonly string[];
+  /** Unknown keys that were left out. */
+  readonly ignored?: readonly ConfigFault[];
   /** The text of config.json. */
   readonly config?: string;
 };
@@ -211,7 +226,7 @@ async function applyFlags(
 }
 
 /** A file of any name makes its folder the bundle. */
-function folderOf(file: string, { values }: Parsed): string {
+export function folderOf(file: string, { values }: Pick<Parsed, "values">): string {
   if (values.bundle !== undefined)
     throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
   const path = absolute(file);
@@ -227,20 +242,44 @@ function readBoxYaml(path: string): string | undefined {
   return text === -ENOENT ? undefined : readTextOrThrow(path, "cannot read", "bundle");
 }
 
-async function bundleSource(bundle: string, file: string | undefined, id: string, { stateRoot, references }: Loading): Promise<Source> {
+/** What messages call the file of a bundle. */
+const configName = "config.json";
+
+export type Description = {
+  readonly format: "json" | "yaml";
+  readonly text: string;
+  /** What messages call it. */
+  readonly name: string;
+};
+
+/** The file that describes a container: `--file`, or the only one of its bundle. */
+export function readDescription({ values }: Pick<Parsed, "values">, bundle: string): Description {
+  const { file } = values;
   if (file !== undefined) {
     const text = readTextOrThrow(absolute(file), "cannot read", "--file");
-    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name: file, folder: bundle }, id, stateRoot, references);
+    return { format: file.endsWith(".json") ? "json" : "yaml", text, name: file };
   }
-  const path = `${bundle}/config.json`;
+  const path = `${bundle}/${configName}`;
   const yaml = readBoxYaml(`${bundle}/box.yaml`);
-  if (yaml !== undefined) {
-    // Whichever of two won, somebody would edit the other and wonder.
-    if (hostReader.read(path) !== undefined)
-      throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-    return (await import("./load-yaml.ts")).loadRunnableYaml({ text: yaml, name: "box.yaml", folder: bundle }, id, stateRoot, references);
+  if (yaml === undefined) return { format: "json", text: readTextOrThrow(path, "cannot read", "bundle"), name: configName };
+  // Whichever of two won, somebody would edit the other and wonder.
+  if (hostReader.read(path) !== undefined)
+    throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
+  return { format: "yaml", text: yaml, name: "box.yaml" };
+}
+
+async function bundleSource(parsed: Parsed, bundle: string, id: string, { stateRoot, references }: Loading): Promise<Source> {
+  const { format, text, name } = readDescription(parsed, bundle);
+  if (format === "yaml") {
+    const lenient = (await import("./leniency.ts")).isLenient(parsed);
+    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name, folder: bundle, lenient }, id, stateRoot, references);
   }
-  const text = readTextOrThrow(path, "cannot read", "bundle");
   const { checkSpec } = await import("../config/check-spec.ts");
-  return { spec: checkSpec(parseJson(text, path)), hostRoot: false, plugins: [], config: text };
+  try {
+    return { spec: checkSpec(parseJson(text, name)), hostRoot: false, plugins: [], config: text };
+  } catch (error) {
+    // Without the text: what is made of it without some of its keys is not kept for a start that would refuse it.
+    const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "config", text, name, parsed);
+    return { spec: value, hostRoot: false, plugins: [], ignored };
+  }
 }

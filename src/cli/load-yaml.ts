@@ -8,7 +8,7 @@ import { checkSupported } from "../config/unsupported.ts";
 import { expandYaml, type HostDevice, type YamlContext } from "../config/yaml-expand.ts";
 import { readYaml } from "../config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
-import { BoxError } from "../errors.ts";
+import { BoxError, type ConfigFault } from "../errors.ts";
 import { exists } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
@@ -25,6 +25,8 @@ export type YamlSource = {
   readonly name: string;
   /** The file's own, which is the bundle. */
   readonly folder: string;
+  /** Unknown keys are warnings. */
+  readonly lenient?: boolean;
 };
 
 export type LoadedYaml = {
@@ -33,6 +35,8 @@ export type LoadedYaml = {
   readonly plugins: readonly PluginRequest[];
   /** What was left out, and why, with its place. */
   readonly notes: readonly string[];
+  /** Unknown keys that were left out, each with its place. */
+  readonly ignored: readonly ConfigFault[];
   /** `mounts[7]` of the Spec → `box.yaml:3:5: mounts[0]`, for errors that come later. */
   readonly locate: (origin: string) => string;
 };
@@ -40,27 +44,37 @@ export type LoadedYaml = {
 type PlaceOf = (path: string) => string;
 
 /** `references` takes the namespaces that it joins. A Spec that may ask for what this version of box cannot do. */
-export function loadYaml({ text, name, folder }: YamlSource, id: string, stateRoot: string, references: Reference[] = []): LoadedYaml {
-  const { value, placeOf } = readYaml(text, name, boxYamlRule);
+export function loadYaml(
+  { text, name, folder, lenient = false }: YamlSource,
+  id: string,
+  stateRoot: string,
+  references: Reference[] = [],
+): LoadedYaml {
+  const { value, placeOf, ignored } = readYaml(text, name, boxYamlRule, lenient);
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
   const context = contextFor(
     hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`,
-    { id, root, folder },
+    { id, root, folder, lenient },
     stateRoot,
     references,
   );
-  const { spec, notes, originOf } = locating(
-    (path) => `${placeOf(path)}: ${path}`,
-    () => expandYaml(yaml, context),
-  );
+  const inFile = (path: string): string => `${placeOf(path)}: ${path}`;
+  const { spec, notes, dropped, originOf } = locating(inFile, () => expandYaml(yaml, context));
   const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, folder, placeOf));
   const locate = (origin: string): string => {
     const path = originOf(origin);
     return path === undefined ? origin : `${placeOf(path)}: ${path}`;
   };
-  return { spec, hostRoot, plugins, notes: notes.map((note) => `${placeOf(note.slice(0, note.indexOf(" ")))}: ${note}`), locate };
+  return {
+    spec,
+    hostRoot,
+    plugins,
+    notes: notes.map((note) => `${placeOf(note.slice(0, note.indexOf(" ")))}: ${note}`),
+    ignored: [...ignored, ...dropped.map((fault) => ({ ...fault, path: inFile(fault.path) }))],
+    locate,
+  };
 }
 
 /** The same, refused with its places when this version of box cannot do it. */
@@ -73,7 +87,7 @@ export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: stri
 /** `usersRoot`: where the passwd and group files are. */
 function contextFor(
   usersRoot: string,
-  given: Pick<YamlContext, "id" | "root" | "folder">,
+  given: Pick<YamlContext, "id" | "root" | "folder" | "lenient">,
   stateRoot: string,
   references: Reference[],
 ): YamlContext {

@@ -12,13 +12,14 @@ import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { checkDropped } from "./dropped-limits.ts";
-import { logFlags } from "./launch-flags.ts";
+import { lenientFlag, logFlags } from "./launch-flags.ts";
 import { type Loaded, loadContainer } from "./load-container.ts";
 import { locating } from "./located.ts";
 
 export const flags: readonly FlagRow[] = [
   ...containerFlags,
   ...logFlags,
+  lenientFlag,
   { name: "json", help: "print it as JSON" },
   { name: "explain", value: "N", help: "print step N alone, in full" },
   { name: "diff", help: "compare two configurations, which stand in place of ID; ends with 1 when they differ" },

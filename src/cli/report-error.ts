@@ -33,6 +33,11 @@ function wordsOf(error: BoxError): string[] {
 /** A fault of the whole document has no path: `what` says which document. */
 function faultLines({ path, expected, got, problem, hint }: ConfigFault, what: string | undefined): string[] {
   const words = problem ?? `expected ${expected}${got === undefined ? "" : `, got ${got}`}`;
-  const place = path === "" ? what : path;
+  const place = path === "" ? what : shortened(path);
   return [`box: ${place === undefined ? "" : `${place}: `}${words}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
 }
+
+/** A key may be as long as its file. Of such a path the beginning and the end are told. */
+const longestPath = 300;
+
+const shortened = (path: string): string => (path.length <= longestPath ? path : `${path.slice(0, longestPath - 100)}…${path.slice(-100)}`);

@@ -10,7 +10,7 @@ import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
-import { checkStdio, launchFlags, logFlags } from "./launch-flags.ts";
+import { checkStdio, launchFlags, lenientFlag, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
@@ -18,6 +18,7 @@ export const flags: readonly FlagRow[] = [
   ...containerFlags,
   ...launchFlags,
   ...logFlags,
+  lenientFlag,
   { name: "report-fd", value: "FD", hidden: true, help: "where to say that the container runs, for the box that started this one" },
   { name: "detach", short: "d", help: "leave the container running by itself" },
   { name: "keep", help: "keep what there is of the container after its end, for box delete" },

@@ -9,6 +9,7 @@ import { readCgroups } from "../host/read-facts.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { absolute } from "./invocation.ts";
+import { lenientFlag } from "./launch-flags.ts";
 
 export const flags: readonly FlagRow[] = [
   {
@@ -20,6 +21,7 @@ export const flags: readonly FlagRow[] = [
   { name: "rootless", help: "for a user without root: with a user namespace" },
   { name: "from", value: "FILE", help: "print the config.json that this box.yaml expands to, for the container ID or box" },
   { name: "yaml", help: "print the box.yaml that expands to the bundle's config.json" },
+  lenientFlag,
   { name: "schema", help: "print the JSON Schema of box.yaml" },
   { name: "help", short: "h", help: "show this help" },
 ];
@@ -30,10 +32,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const bundle = absolute(parsed.values.bundle ?? ".");
   switch (oneWay(parsed)) {
     case "from":
-      (await import("./convert-spec.ts")).printExpanded(parsed.values.from ?? "", parsed.rest[0], globals);
+      await (await import("./convert-spec.ts")).printExpanded(parsed.values.from ?? "", parsed, globals);
       break;
     case "yaml":
-      (await import("./convert-spec.ts")).printShortened(bundle);
+      await (await import("./convert-spec.ts")).printShortened(bundle, parsed);
       break;
     case "schema":
       console.log(JSON.stringify((await import("../config/yaml-schema.ts")).yamlSchema(), null, 2));

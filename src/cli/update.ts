@@ -2,7 +2,7 @@
 
 import { checkResources } from "../config/check-spec.ts";
 import { checkContainerId } from "../config/container-id.ts";
-import type { IntelRdt } from "../config/spec.ts";
+import type { IntelRdt, Resources } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { readDescriptor, readText } from "../execute/files.ts";
 import { updateContainer } from "../execute/update-container.ts";
@@ -10,6 +10,8 @@ import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
+import { lenientFlag } from "./launch-flags.ts";
+import { parseJson } from "./parse-json.ts";
 import { resourceFlags, resourcesFromFlags } from "./resources-from-flags.ts";
 
 export const flags: readonly FlagRow[] = [
@@ -17,6 +19,7 @@ export const flags: readonly FlagRow[] = [
   ...resourceFlags,
   { name: "l3-cache-schema", value: "LINE", help: "share of the cache, such as L3:0=f;1=ff, for all of the container's class" },
   { name: "mem-bw-schema", value: "LINE", help: "share of memory bandwidth, such as MB:0=20;1=70, for all of its class" },
+  lenientFlag,
   { name: "help", short: "h", help: "show this help" },
 ];
 
@@ -27,7 +30,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const hint = "box update [flags] ID";
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint });
   if (more.length > 0) throw new BoxError({ what: `update takes one container id, and here is ${JSON.stringify(more[0])} too`, hint });
-  const resources = checkResources(resourcesOf(parsed));
+  const resources = await resourcesOf(parsed);
   const notes = updateContainer(globals.root ?? rootOfStates(), checkContainerId(id), resources, schemaOf(parsed));
   for (const note of notes) console.error(`box: ${note}`);
   return 0;
@@ -41,15 +44,17 @@ function schemaOf({ values }: Parsed): Pick<IntelRdt, "l3CacheSchema" | "memBwSc
   return { ...(l3CacheSchema === "" ? {} : { l3CacheSchema }), ...(memBwSchema === "" ? {} : { memBwSchema }) };
 }
 
-function resourcesOf(parsed: Parsed): unknown {
+async function resourcesOf(parsed: Parsed): Promise<Resources> {
   const from = parsed.values.resources ?? "";
-  if (from === "") return resourcesFromFlags(parsed);
+  if (from === "") return checkResources(resourcesFromFlags(parsed));
   const text = from === "-" ? readDescriptor(0, 1024 * 1024) : readText(from, 1024 * 1024);
   const name = from === "-" ? "stdin" : from;
   if (typeof text === "number") throw new BoxError({ origin: "--resources", what: "cannot read", object: name, errno: errnoName(-text) });
   try {
-    return JSON.parse(text);
+    return checkResources(parseJson(text, name));
   } catch (error) {
-    throw new BoxError({ origin: "--resources", what: `${name} is not JSON: ${(error as Error).message}` });
+    const { value, ignored } = (await import("./read-again.ts")).readAgain(error, "resources", text, name, parsed);
+    await (await import("./leniency.ts")).warnOfIgnored(ignored);
+    return value;
   }
 }

@@ -3,15 +3,15 @@
 // What is right but not applied by this version of box is unsupported.ts's to refuse. Nothing here looks at the host.
 
 import { BoxError } from "../errors.ts";
-import { joinPath } from "./faults.ts";
+import { joinPath, someOf } from "./faults.ts";
 import { checkDocument, type Faults, isObject } from "./rule.ts";
 import type { NamespaceType, Process, Resources, Spec } from "./spec.ts";
 import { namespaceTypes, processRule, resourcesRule, specRule } from "./spec-rules.ts";
 import { sysctlPath } from "./sysctl-path.ts";
 
 /**
- * Checks the value of a config.json. The value becomes the Spec: fields that are null or empty strings are removed,
- * and relative mount destinations get their slash, in place. Throws a BoxError with all faults.
+ * Checks the value of a config.json. The value becomes the Spec: fields that are null or empty strings are removed, as are
+ * keys that begin with `x-`, and relative mount destinations get their slash, in place. Throws a BoxError with all faults.
  */
 export function checkSpec(value: unknown): Spec {
   const faults: Faults = [];
@@ -39,7 +39,7 @@ export function checkResources(value: unknown): Resources {
 }
 
 function refuse(faults: Faults, what = "the configuration is not valid"): void {
-  if (faults.length > 0) throw new BoxError({ what, faults });
+  if (faults.length > 0) throw new BoxError({ what, faults: someOf(faults) });
 }
 
 type JsonObject = Record<string, unknown>;
@@ -49,7 +49,7 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
   if (spec.linux !== undefined && !isObject(spec.linux)) return;
   const linux = spec.linux ?? {};
   if (!areNamespaces(linux.namespaces)) return;
-  const { namespaces } = linux;
+  const namespaces = firstOfEach(linux.namespaces);
   if (typeof spec.hostname === "string") need("uts", "hostname", namespaces, faults);
   if (typeof spec.domainname === "string") need("uts", "domainname", namespaces, faults);
   if (isFilled(linux.uidMappings)) need("user", "linux.uidMappings", namespaces, faults);
@@ -67,8 +67,26 @@ function checkAcross(spec: JsonObject, faults: Faults): void {
     const problem = "missing: a new user namespace needs a map of ids";
     if (!isFilled(linux.uidMappings)) faults.push({ path: "linux.uidMappings", problem });
     if (!isFilled(linux.gidMappings)) faults.push({ path: "linux.gidMappings", problem });
+    if (isObject(spec.process) && isObject(spec.process.user)) checkMapped(spec.process.user, linux, faults);
   }
-  if (isObject(linux.sysctl)) checkSysctls(linux.sysctl, namespaces, faults);
+  if (isObject(linux.sysctl)) checkSysctls(linux.sysctl, namespaces, typeof spec.domainname === "string", faults);
+}
+
+/** The kernel lets nobody become an id that his user namespace has no map for. */
+function checkMapped(user: JsonObject, { uidMappings, gidMappings }: JsonObject, faults: Faults): void {
+  if (!isMapped(user.uid, uidMappings)) faults.push({ path: "process.user.uid", problem: "is in none of the ranges of linux.uidMappings" });
+  if (!isMapped(user.gid, gidMappings)) faults.push({ path: "process.user.gid", problem: "is in none of the ranges of linux.gidMappings" });
+}
+
+/** True as well where it cannot be told. */
+function isMapped(id: unknown, mappings: unknown): boolean {
+  if (typeof id !== "number" || id < 0 || !Array.isArray(mappings) || mappings.length === 0) return true;
+  for (let at = 0; at < mappings.length; at++) {
+    const { containerID, size } = (mappings[at] ?? {}) as JsonObject;
+    if (typeof containerID !== "number" || typeof size !== "number" || size < 1) return true;
+    if (id >= containerID && id < containerID + size) return true;
+  }
+  return false;
 }
 
 /** Each is to have a name of its own in the container, besides the loopback device that every network namespace has. */
@@ -97,6 +115,17 @@ function areNamespaces(value: unknown): value is Namespaces {
     if (!isObject(entry) || !namespaceTypes.includes(entry.type as NamespaceType)) return false;
   }
   return true;
+}
+
+/** Of a list of any length one of each type, which are few. */
+function firstOfEach(list: Namespaces): Namespaces {
+  if (list === undefined || list.length <= namespaceTypes.length) return list;
+  const firsts: { readonly type?: unknown; readonly path?: unknown }[] = [];
+  for (let at = 0; at < list.length; at++) {
+    const entry = list[at];
+    if (entry !== undefined && find(entry.type as NamespaceType, firsts) === undefined) firsts.push(entry);
+  }
+  return firsts;
 }
 
 function find(type: NamespaceType, namespaces: Namespaces): { readonly path?: unknown } | undefined {
@@ -133,7 +162,8 @@ const ipcSysctls = [
   "kernel/shm_next_id",
 ];
 
-function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Faults): void {
+/** `named`: the field domainname is there. */
+function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, named: boolean, faults: Faults): void {
   for (const key in sysctls) {
     const path = joinPath("linux.sysctl", key);
     const file = sysctlPath(key);
@@ -144,6 +174,7 @@ function checkSysctls(sysctls: JsonObject, namespaces: Namespaces, faults: Fault
     } else if (file.startsWith("fs/mqueue/") || ipcSysctls.includes(file)) {
       need("ipc", path, namespaces, faults);
     } else if (file === "kernel/domainname") {
+      if (named) faults.push({ path, problem: "the field domainname says it already" });
       need("uts", path, namespaces, faults);
     } else if (file === "kernel/hostname") {
       faults.push({ path, problem: "the field hostname is the place for it" });

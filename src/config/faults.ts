@@ -4,10 +4,13 @@
 import type { ConfigFault } from "../errors.ts";
 import type { ObjectRule, Rule } from "./rule.ts";
 
-/** `mounts`, 3 → `mounts[3]`; `process`, "cwd" → `process.cwd`; a key that is no plain word is quoted. */
+/**
+ * `mounts`, 3 → `mounts[3]`; `process`, "cwd" → `process.cwd`; a key that is no plain word is quoted, and whole, so that the
+ * path can be followed: what is printed of a long one is for report-error.ts to say.
+ */
 export function joinPath(parent: string, key: string | number): string {
   if (typeof key === "number") return `${parent}[${key}]`;
-  if (!isPlainWord(key)) return `${parent}[${quote(key)}]`;
+  if (!isPlainWord(key)) return `${parent}[${JSON.stringify(key)}]`;
   return parent === "" ? key : `${parent}.${key}`;
 }
 
@@ -31,11 +34,25 @@ export function wrongValue(rule: Rule, value: unknown, path: string): ConfigFaul
 }
 
 export function unknownKey(rule: ObjectRule, parent: string, key: string): ConfigFault {
-  const meant = nearest(key, Object.keys(rule.fields));
-  return {
-    path: joinPath(parent, key),
-    problem: meant === undefined ? "unknown key" : `unknown key, did you mean ${quote(meant)}?`,
-  };
+  return { path: joinPath(parent, key), problem: unknownWords(nearest(key, Object.keys(rule.fields))) };
+}
+
+/** `meant`: the name that it may have been meant to be. */
+export const unknownWords = (meant: string | undefined): string =>
+  meant === undefined ? "unknown key" : `unknown key, did you mean ${quote(meant)}?`;
+
+/** More than anybody reads, of a file that is no configuration at all. */
+export const MOST_FAULTS = 50;
+
+/** The first of many faults, in the words of `tell`, and how many more there are, which is said of `path`. */
+export function someOf<Fault extends ConfigFault>(
+  faults: readonly Fault[],
+  path = "",
+  tell: (fault: Fault) => ConfigFault = (fault) => fault,
+): ConfigFault[] {
+  const told = faults.slice(0, MOST_FAULTS).map(tell);
+  if (faults.length > MOST_FAULTS) told.push({ path, problem: `${faults.length - MOST_FAULTS} more faults` });
+  return told;
 }
 
 const longestShown = 60;

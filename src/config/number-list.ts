@@ -6,7 +6,22 @@ const largest = 65_536;
 
 /** `0-3,7` → [0, 1, 2, 3, 7]; spaces and empty parts are passed over, as runc does. Undefined for what is no list. */
 export function numberList(text: string): number[] | undefined {
+  const ranges = rangesIn(text);
+  if (ranges === undefined) return undefined;
   const numbers: number[] = [];
+  // In order, so that each number comes once: the same range again and again would become a list without end.
+  let next = 0;
+  for (const { first, last } of ranges.sort((one, other) => one.first - other.first)) {
+    for (let number = first < next ? next : first; number <= last; number++) numbers.push(number);
+    if (last >= next) next = last + 1;
+  }
+  return numbers;
+}
+
+export const isNumberList = (text: string): boolean => rangesIn(text) !== undefined;
+
+function rangesIn(text: string): { readonly first: number; readonly last: number }[] | undefined {
+  const ranges: { readonly first: number; readonly last: number }[] = [];
   for (const part of text.split(",")) {
     const range = part.trim();
     if (range === "") continue;
@@ -14,9 +29,9 @@ export function numberList(text: string): number[] | undefined {
     const first = numberOf(dash < 0 ? range : range.slice(0, dash));
     const last = dash < 0 ? first : numberOf(range.slice(dash + 1));
     if (first === undefined || last === undefined || last < first) return undefined;
-    for (let number = first; number <= last; number++) numbers.push(number);
+    ranges.push({ first, last });
   }
-  return numbers.length === 0 ? undefined : numbers;
+  return ranges.length === 0 ? undefined : ranges;
 }
 
 /** Decimal digits alone: no sign, no space, nothing else that Number() would take. */

@@ -148,7 +148,7 @@ function checkObject(rule: ObjectRule, object: JsonObject, path: string, faults:
     const field = fields[key];
     // A key such as "constructor" finds what every object inherits, and that is no rule.
     if (field === undefined || typeof field.is !== "string") {
-      refuseKey(rule, value, path, key, faults);
+      refuseKey(rule, object, path, key, faults);
     } else if (value === null || (value === "" && (field.is === "text" || field.is === "name") && !required.includes(key))) {
       delete object[key];
     } else {
@@ -164,8 +164,17 @@ function checkObject(rule: ObjectRule, object: JsonObject, path: string, faults:
   if (rule.also !== undefined && faults.length === before) rule.also(object as never, path, faults);
 }
 
-function refuseKey(rule: ObjectRule, value: unknown, path: string, key: string, faults: Faults): void {
-  const problem = rule.foreign !== undefined && Object.hasOwn(rule.foreign, key) ? rule.foreign[key] : undefined;
+/** What begins with `x-` is somebody else's by its name, and as good as left out. */
+function refuseKey(rule: ObjectRule, object: JsonObject, path: string, key: string, faults: Faults): void {
+  if (key.startsWith("x-")) {
+    delete object[key];
+    return;
+  }
+  const problem = foreignProblem(rule, key);
   if (problem === undefined) faults.push(unknownKey(rule, path, key));
-  else if (value !== null) faults.push({ path: joinPath(path, key), problem });
+  else if (object[key] !== null) faults.push({ path: joinPath(path, key), problem });
 }
+
+/** Why a key that is known elsewhere has no place here. */
+export const foreignProblem = ({ foreign }: ObjectRule, key: string): string | undefined =>
+  foreign !== undefined && Object.hasOwn(foreign, key) ? foreign[key] : undefined;

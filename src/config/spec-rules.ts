@@ -6,7 +6,7 @@
 import { capabilities } from "../linux/capabilities.ts";
 import { flags } from "../linux/flags.ts";
 import { joinPath, show } from "./faults.ts";
-import { numberList } from "./number-list.ts";
+import { isNumberList } from "./number-list.ts";
 import type { BooleanRule, Faults, IntegerRule, LaterRule, ListRule, MapRule, NameRule, ObjectRule, Rule, TextRule } from "./rule.ts";
 import type * as spec from "./spec.ts";
 
@@ -59,13 +59,14 @@ const absolutePath: TextRule = { is: "text", expected: "an absolute path", form:
 const numbers: TextRule = {
   is: "text",
   expected: "a list of numbers, such as 0-3,7",
-  test: (value) => numberList(value) !== undefined,
+  test: isNumberList,
 };
 const assignment: TextRule = { is: "text", expected: "NAME=value", form: "assignment" };
 const hostName: TextRule = {
   is: "text",
-  expected: `a name of at most ${longestHostName} characters`,
-  test: (value) => value.length <= longestHostName,
+  expected: `a name of at most ${longestHostName} bytes`,
+  // No character of a string has more than three.
+  test: (value) => value.length * 3 <= longestHostName || new TextEncoder().encode(value).length <= longestHostName,
 };
 
 /** The last id, 2^32 − 1, is the kernel's "no id". */
@@ -137,21 +138,24 @@ const rlimits: ListRule = {
   also: (limits: readonly spec.Rlimit[], path: string, faults: Faults) => refuseTwice(limits, "type", path, faults),
 };
 
-/** Refuses a second entry with the same value in `field`. The lists are short, so each is compared with all before. */
+/** Refuses a second entry with the same value in `field`, which is one of few names: each is compared with the first of each. */
 function refuseTwice<Field extends string>(
   entries: readonly { readonly [field in Field]: string }[],
   field: Field,
   path: string,
   faults: Faults,
 ): void {
-  for (let index = 1; index < entries.length; index++) {
+  const firsts: number[] = [];
+  for (let index = 0; index < entries.length; index++) {
     const value = entries[index]?.[field];
-    for (let earlier = 0; earlier < index; earlier++) {
-      if (entries[earlier]?.[field] !== value) continue;
-      const problem = `${show(value)} stands already in ${joinPath(path, earlier)}`;
-      faults.push({ path: joinPath(joinPath(path, index), field), problem });
-      break;
+    let at = 0;
+    while (at < firsts.length && entries[firsts[at] as number]?.[field] !== value) at++;
+    if (at === firsts.length) {
+      firsts.push(index);
+      continue;
     }
+    const problem = `${show(value)} stands already in ${joinPath(path, firsts[at] as number)}`;
+    faults.push({ path: joinPath(joinPath(path, index), field), problem });
   }
 }
 
@@ -214,15 +218,30 @@ const scheduler: LaterRule = {
     } satisfies Fields<spec.Scheduler>,
     required: ["policy"],
     also(scheduler: spec.Scheduler, path: string, faults: Faults) {
-      const { policy } = scheduler;
-      if ((scheduler.priority ?? 0) !== 0 && policy !== "SCHED_FIFO" && policy !== "SCHED_RR")
+      const { policy, priority = 0 } = scheduler;
+      const isRealTime = policy === "SCHED_FIFO" || policy === "SCHED_RR";
+      if (priority !== 0 && !isRealTime)
         faults.push({ path: joinPath(path, "priority"), problem: "goes with SCHED_FIFO and SCHED_RR only" });
-      if (policy === "SCHED_DEADLINE") return;
+      // sched(7): the kernel refuses any other.
+      if (isRealTime && (priority < 1 || priority > 99)) {
+        const expected = `a number from 1 to 99 with ${policy}`;
+        const got = scheduler.priority === undefined ? { problem: `missing, expected ${expected}` } : { expected, got: show(priority) };
+        faults.push({ path: joinPath(path, "priority"), ...got });
+      }
+      if (policy === "SCHED_DEADLINE") return checkDeadline(scheduler, path, faults);
       for (const field of ["runtime", "deadline", "period"] as const)
         if ((scheduler[field] ?? 0) !== 0) faults.push({ path: joinPath(path, field), problem: "goes with SCHED_DEADLINE only" });
     },
   }),
 };
+
+/** sched_setattr(2): runtime ≤ deadline ≤ period, the last of which is the deadline where it is not given. */
+function checkDeadline({ runtime = 0, deadline = 0, period = 0 }: spec.Scheduler, path: string, faults: Faults): void {
+  if (runtime > deadline)
+    faults.push({ path: joinPath(path, "runtime"), expected: `at most the deadline of ${deadline}`, got: show(runtime) });
+  if (period !== 0 && deadline > period)
+    faults.push({ path: joinPath(path, "deadline"), expected: `at most the period of ${period}`, got: show(deadline) });
+}
 
 const ioPriority: LaterRule = {
   is: "later",
@@ -359,6 +378,9 @@ const mount: ObjectRule = {
       const hint = 'a bind mount has "bind" in its options';
       faults.push({ path: joinPath(path, "type"), problem: "missing, expected a file system type", hint });
     }
+    // An empty map is none, as it is for the container.
+    if (mount.uidMappings?.length === 0) delete mount.uidMappings;
+    if (mount.gidMappings?.length === 0) delete mount.gidMappings;
     if ((mount.uidMappings === undefined) !== (mount.gidMappings === undefined)) {
       const [has, lacks] = mount.uidMappings === undefined ? ["gidMappings", "uidMappings"] : ["uidMappings", "gidMappings"];
       faults.push({ path: joinPath(path, lacks), problem: `missing: ${has} needs it beside itself` });
@@ -453,6 +475,11 @@ const cpu: LaterRule = {
       idle: int64,
     } satisfies Fields<spec.CpuLimits>,
     required: [],
+    // "MUST be no larger than any positive quota" (config-linux.md, CPU).
+    also({ quota = 0, burst = 0 }: spec.CpuLimits, path: string, faults: Faults) {
+      if (quota <= 0 || burst <= quota) return;
+      faults.push({ path: joinPath(path, "burst"), expected: `at most the quota of ${quota}`, got: show(burst) });
+    },
   }),
 };
 
@@ -484,6 +511,9 @@ const blockIO: LaterRule = {
           expected: "an object",
           fields: { major: int64, minor: int64, weight: uint16, leafWeight: uint16 } satisfies Fields<spec.WeightDevice>,
           required: ["major", "minor"],
+          also({ weight, leafWeight }: spec.WeightDevice, path: string, faults: Faults) {
+            if (weight === undefined && leafWeight === undefined) faults.push({ path, problem: "needs a weight or a leafWeight" });
+          },
         },
       },
       throttleReadBpsDevice: throttles,
@@ -550,6 +580,9 @@ export const resourcesRule: ObjectRule = {
         expected: "an object",
         fields: { hcaHandles: uint32, hcaObjects: uint32 } satisfies Fields<spec.RdmaLimit>,
         required: [],
+        also({ hcaHandles, hcaObjects }: spec.RdmaLimit, path: string, faults: Faults) {
+          if (hcaHandles === undefined && hcaObjects === undefined) faults.push({ path, problem: "needs hcaHandles or hcaObjects" });
+        },
       },
     },
     unified: {
@@ -645,6 +678,12 @@ const seccompArgument: ObjectRule = {
   required: ["index", "value", "op"],
 };
 
+/** "When the action doesn't support an errno, the runtime MUST … fail" (config-linux.md, Seccomp). */
+function checkErrno(action: spec.SeccompAction, path: string, faults: Faults): void {
+  if (action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE") return;
+  faults.push({ path, problem: `goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE only, and the action is ${action}` });
+}
+
 const seccompRule: ObjectRule = {
   is: "object",
   expected: "an object",
@@ -655,6 +694,9 @@ const seccompRule: ObjectRule = {
     args: { is: "list", expected: "an array of objects", items: seccompArgument },
   } satisfies Fields<spec.SeccompRule>,
   required: ["names", "action"],
+  also({ action, errnoRet }: spec.SeccompRule, path: string, faults: Faults) {
+    if (errnoRet !== undefined) checkErrno(action, joinPath(path, "errnoRet"), faults);
+  },
 };
 
 const seccomp: LaterRule = {
@@ -673,6 +715,11 @@ const seccomp: LaterRule = {
       syscalls: { is: "list", expected: "an array of objects", items: seccompRule },
     } satisfies Fields<spec.Seccomp>,
     required: ["defaultAction"],
+    also({ defaultAction, defaultErrnoRet, listenerPath, listenerMetadata }: spec.Seccomp, path: string, faults: Faults) {
+      if (defaultErrnoRet !== undefined) checkErrno(defaultAction, joinPath(path, "defaultErrnoRet"), faults);
+      if (listenerMetadata !== undefined && listenerPath === undefined)
+        faults.push({ path: joinPath(path, "listenerMetadata"), problem: "needs a listenerPath, to whose agent it is told" });
+    },
   }),
 };
 
@@ -733,8 +780,11 @@ const memoryPolicy: LaterRule = {
       },
     } satisfies Fields<spec.MemoryPolicy>,
     required: ["mode"],
-    also({ mode, nodes }: spec.MemoryPolicy, path: string, faults: Faults) {
+    also({ mode, nodes, flags: given = [] }: spec.MemoryPolicy, path: string, faults: Faults) {
       const place = joinPath(path, "nodes");
+      // set_mempolicy(2): the kernel refuses both.
+      if (given.includes("MPOL_F_STATIC_NODES") && given.includes("MPOL_F_RELATIVE_NODES"))
+        faults.push({ path: joinPath(path, "flags"), problem: "nodes cannot be both MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES" });
       if (mode === "MPOL_DEFAULT" || mode === "MPOL_LOCAL") {
         if (nodes !== undefined) faults.push({ path: place, problem: `${mode} goes without nodes` });
       } else if (nodes === undefined && mode !== "MPOL_PREFERRED") faults.push({ path: place, problem: `missing: ${mode} needs nodes` });
@@ -810,10 +860,11 @@ const linux: ObjectRule = {
       required: ["domain"],
     },
     timeOffsets: {
-      is: "map",
+      is: "object",
       expected: "an object",
-      keys: { is: "name", expected: "monotonic or boottime", among: ["monotonic", "boottime"] },
-      values: timeOffset,
+      fields: { monotonic: timeOffset, boottime: timeOffset } satisfies Fields<NonNullable<spec.Linux["timeOffsets"]>>,
+      required: [],
+      foreign: { realtime: "has no offset: only monotonic and boottime have one" },
     },
   } satisfies Fields<spec.Linux>,
   required: [],

@@ -25,16 +25,24 @@ const refusals: Refusals<Spec> = {
 
 /** Throws a BoxError that names every field of a checked Spec which box would have to ignore. */
 export function checkSupported(spec: Spec): void {
-  const faults: ConfigFault[] = [];
-  refuseIn(refusals, spec, "", faults);
-  refuseNamespaces(spec.linux?.namespaces ?? [], faults);
+  const faults = unsupportedIn(spec);
   if (faults.length > 0) throw new BoxError({ what: "the configuration asks for what this version of box cannot do", faults });
 }
 
-function refuseNamespaces(namespaces: readonly Namespace[], faults: ConfigFault[]): void {
+/** The same of any value, whatever else is wrong with it. */
+export function unsupportedIn(spec: unknown): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  if (!isObject(spec)) return faults;
+  refuseIn(refusals, spec, "", faults);
+  const linux = isObject(spec.linux) ? spec.linux : {};
+  if (linux.namespaces === undefined || Array.isArray(linux.namespaces)) refuseNamespaces(linux.namespaces ?? [], faults);
+  return faults;
+}
+
+function refuseNamespaces(namespaces: readonly unknown[], faults: ConfigFault[]): void {
   let ownMounts = false;
   for (let index = 0; index < namespaces.length; index++) {
-    const type = namespaces[index]?.type;
+    const type = (namespaces[index] as Partial<Namespace> | null)?.type;
     if (type === "mount") ownMounts = true;
   }
   // This one is for good: box never mounts anything in the host's mount namespace.
@@ -59,12 +67,13 @@ function refuseIn(table: Readonly<Record<string, unknown>>, value: unknown, path
   }
 }
 
+/** Deeper than anything here goes. */
+const DEEPEST = 8;
+
 /** Clients write `{}`, `[]` and `false` for what they leave alone. A number asks for something, and 0 is one. */
-function asksForSomething(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(asksForSomething);
-  if (isObject(value)) {
-    for (const key in value) if (asksForSomething(value[key])) return true;
-    return false;
-  }
-  return value !== false;
+function asksForSomething(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return value !== false;
+  if (depth === DEEPEST) return true;
+  for (const key in value) if (asksForSomething((value as Record<string, unknown>)[key], depth + 1)) return true;
+  return false;
 }

@@ -7,11 +7,13 @@ import type { Machine } from "../linux/syscalls.ts";
 import { checkSpec } from "./check-spec.ts";
 import { fromClientProfile } from "./client-profile.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
+import { dropUnknown } from "./drop-unknown.ts";
 import { embeddedSpec } from "./embedded-spec.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { isObject } from "./rule.ts";
 import { misplaced, setNamespace } from "./set-namespace.ts";
 import type { Device, Linux, Mount, NamespaceType, Process, Resources, Rlimit, Spec, User } from "./spec.ts";
+import { specRule } from "./spec-rules.ts";
 import { expandCapabilities } from "./yaml-capabilities.ts";
 import { splitCommand } from "./yaml-command.ts";
 import { expandHooks, inFolder } from "./yaml-hooks.ts";
@@ -38,6 +40,8 @@ export type YamlContext = {
   readonly root: string;
   /** The file's own, where relative paths begin. */
   readonly folder: string;
+  /** Keys of `oci` that nobody knows are left out. */
+  readonly lenient?: boolean;
   readonly term: string | undefined;
   readonly rootless: { readonly uid: number; readonly gid: number } | undefined;
   /** `USER[:GROUP]` as ids. */
@@ -53,6 +57,8 @@ export type ExpandedYaml = {
   readonly spec: Spec;
   /** What was left out, and why. */
   readonly notes: readonly string[];
+  /** Keys that were left out because nobody knows them; their paths as in box.yaml. */
+  readonly dropped: readonly ConfigFault[];
   /** The part of box.yaml behind a part of the Spec; undefined for what is not from there. */
   readonly originOf: (path: string) => string | undefined;
 };
@@ -73,9 +79,11 @@ export function expandYaml(yaml: BoxYaml, context: YamlContext): ExpandedYaml {
     faults.push({ path: "oci.root.path", problem: "there is no choice, since rootfs is host" });
   const originOf = (path: string): string | undefined => originIn(origins, yaml.oci, path);
   const merged = structuredClone(mergePatch(base, yaml.oci ?? {}));
+  const dropped = context.lenient === true ? dropUnknown(specRule, merged) : [];
   if (faults.length === 0) collect(faults, originOf, () => checkSpec(merged));
   if (faults.length > 0) throw new BoxError({ what: "box.yaml is not valid", faults });
-  return { spec: merged as Spec, notes, originOf };
+  const inFile = dropped.map((fault) => ({ ...fault, path: originOf(fault.path) ?? fault.path }));
+  return { spec: merged as Spec, notes, dropped: inFile, originOf };
 }
 
 /** Faults of the Spec, told of the part of box.yaml that they came from. */

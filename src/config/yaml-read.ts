@@ -17,7 +17,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 import { BoxError, type ConfigFault } from "../errors.ts";
-import { nearest, show } from "./faults.ts";
+import { nearest, show, someOf, unknownWords } from "./faults.ts";
 import { keyPath } from "./spec-paths.ts";
 import type { YamlObject, YamlRule } from "./yaml-rules.ts";
 
@@ -25,48 +25,47 @@ export type YamlRead = {
   readonly value: unknown;
   /** `box.yaml:3:5` for `mounts[0]`: where a value, or what is around it, stands; only the file when it stands nowhere. */
   readonly placeOf: (path: string) => string;
+  /** The unknown keys that lenient reading has left out, each with its place. */
+  readonly ignored: readonly ConfigFault[];
 };
 
 const LARGEST_FILE = 256 * 1024;
 /** Values that aliases may multiply into, and how deep they may lie. */
 const MOST_VALUES = 20_000;
 const DEEPEST = 32;
-const MOST_FAULTS = 50;
 
 type Located = ConfigFault & { readonly at: number };
 type Anchored = Node & { readonly anchor?: string; readonly tag?: string };
 
 type Walk = {
   readonly faults: Located[];
+  /** Unknown keys; undefined where they are faults. */
+  readonly ignored: Located[] | undefined;
   /** Offset of each value by its path. */
   readonly places: Map<string, number>;
   readonly anchors: Map<string, Node>;
   values: number;
 };
 
-/** Throws a BoxError with all faults, each with `file`, line and column. */
-export function readYaml(text: string, file: string, rule: YamlRule): YamlRead {
+/** Throws a BoxError with all faults, each with `file`, line and column. `lenient`: unknown keys are left out, and told of. */
+export function readYaml(text: string, file: string, rule: YamlRule, lenient = false): YamlRead {
   const lines = new LineCounter();
-  const walk: Walk = { faults: [], places: new Map(), anchors: new Map(), values: 0 };
+  const walk: Walk = { faults: [], ignored: lenient ? [] : undefined, places: new Map(), anchors: new Map(), values: 0 };
   const place = (at: number): string => {
     const { line, col } = lines.linePos(at);
     return line === 0 ? `${file}:1:1` : `${file}:${line}:${col}`;
   };
+  const tell = (fault: Located): ConfigFault => withPlace(fault, place);
   const value = readDocument(text, lines, rule, walk);
-  if (walk.faults.length > 0) throw new BoxError({ what: `${file} is not valid`, faults: shownFaults(walk.faults, file, place) });
+  if (walk.faults.length > 0) throw new BoxError({ what: `${file} is not valid`, faults: someOf(walk.faults, file, tell) });
   return {
     value,
     placeOf: (path) => {
       const at = nearestPlace(walk.places, path);
       return at === undefined ? file : place(at);
     },
+    ignored: someOf(walk.ignored ?? [], file, tell),
   };
-}
-
-function shownFaults(faults: readonly Located[], file: string, place: (at: number) => string): ConfigFault[] {
-  const shown = faults.slice(0, MOST_FAULTS).map((one) => withPlace(one, place));
-  if (faults.length > MOST_FAULTS) shown.push({ path: file, problem: `${faults.length - MOST_FAULTS} more faults` });
-  return shown;
 }
 
 const withPlace = ({ at, path, ...rest }: Located, place: (at: number) => string): ConfigFault => ({
@@ -213,6 +212,8 @@ function pairsOf(map: YAMLMap, path: string, walk: Walk): { key: string; at: Nod
   return pairs;
 }
 
+const anything: YamlRule = { expected: "any value", any: true };
+
 /** Keys without a value are as good as left out: people comment the lines below them out. */
 function readObject(map: YAMLMap, { fields, required, elsewhere = {} }: YamlObject, path: string, depth: number, walk: Walk): unknown {
   const out: Record<string, unknown> = {};
@@ -220,8 +221,11 @@ function readObject(map: YAMLMap, { fields, required, elsewhere = {} }: YamlObje
     const place = keyPath(path, key);
     const rule = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (rule === undefined) {
+      // Left out, but read for its anchors: `x-common: &common …` is where people keep what they repeat.
+      const isOthers = key.startsWith("x-");
+      if (isOthers || walk.ignored !== undefined) readValue(value, anything, place, depth + 1, walk);
       const meant = Object.hasOwn(elsewhere, key) ? elsewhere[key] : nearest(key, Object.keys(fields));
-      fault(walk, at, place, { problem: meant === undefined ? "unknown key" : `unknown key, did you mean ${JSON.stringify(meant)}?` });
+      if (!isOthers) (walk.ignored ?? walk.faults).push({ path: place, problem: unknownWords(meant), at: startOf(at) });
     } else if (!isEmpty(value)) out[key] = readValue(value, rule, place, depth + 1, walk);
   }
   for (const key of required)

@@ -54,6 +54,7 @@ const objectWay = ({ fields, required }: YamlObject): JsonSchema => ({
     Object.entries(fields).map(([key, rule]) => [key, required.includes(key) ? schemaOf(rule) : orNothing(rule)]),
   ),
   ...(required.length === 0 ? {} : { required: [...required] }),
+  patternProperties: { "^x-": {} },
   additionalProperties: false,
 });
 

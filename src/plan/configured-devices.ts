@@ -41,7 +41,8 @@ export function makeConfigured(building: Building, devices: readonly Device[], d
   return steps;
 }
 
-function refuseRoot(device: Device, origin: string): never {
+/** For a device whose path names nothing below the root. */
+export function refuseRoot(device: Device, origin: string): never {
   const faults = [{ path: `${origin}.path`, expected: "a path below /", got: JSON.stringify(device.path) }];
   throw new BoxError({ what: "the configuration is not valid", faults });
 }

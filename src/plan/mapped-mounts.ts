@@ -31,7 +31,8 @@ export function mapMounts(building: Building): MappedMounts {
     const mount = mounts[index] as Mount;
     if (!isMapped(mount) || building.namespaces.joined.has("mount")) continue;
     const origin = `mounts[${index}]`;
-    checkMapped(building, mount, origin);
+    const { made, joined } = building.namespaces;
+    checkMapped(mount, origin, made.has("user") || joined.has("user"), building.facts.uid);
     const key = JSON.stringify([mount.uidMappings, mount.gidMappings]);
     let namespace = known.get(key);
     if (namespace === undefined) {
@@ -47,18 +48,16 @@ export function mapMounts(building: Building): MappedMounts {
   return { steps, sources };
 }
 
-const isMapped = ({ options = [], uidMappings }: Mount): boolean =>
+export const isMapped = ({ options = [], uidMappings }: Mount): boolean =>
   uidMappings !== undefined || options.includes("idmap") || options.includes("ridmap");
 
-/** As runc has it: bind mounts only, with root's rights, and some map there must be. */
-function checkMapped(building: Building, mount: Mount, origin: string): void {
-  const binds = isBind(mount);
-  const { made, joined } = building.namespaces;
-  const problem = !binds
+/** As runc has it: bind mounts only, with root's rights, and some map there must be. `mapped`: the container's ids are. */
+export function checkMapped(mount: Mount, origin: string, mapped: boolean, uid: number): void {
+  const problem = !isBind(mount)
     ? "ids are mapped for bind mounts only"
-    : building.facts.uid !== 0
+    : uid !== 0
       ? "without root no ids of a mount can be mapped"
-      : mount.uidMappings === undefined && !made.has("user") && !joined.has("user")
+      : mount.uidMappings === undefined && !mapped
         ? "without a user namespace it needs uidMappings and gidMappings"
         : undefined;
   if (problem !== undefined) throw new BoxError({ what: "the configuration is not valid", faults: [{ path: origin, problem }] });

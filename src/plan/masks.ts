@@ -75,7 +75,7 @@ export function maskPaths(building: Building, nullFile: Slot<"fd">, empty: Slot<
 }
 
 /** The path from the root's descriptor. The root itself would be looked for by no name at all, and passed over as absent. */
-function belowRoot(path: string, origin: string): string {
+export function belowRoot(path: string, origin: string): string {
   const inside = components(path).join("/");
   if (inside !== "") return inside;
   const hint = "root.readonly makes the root read-only";

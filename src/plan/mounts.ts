@@ -38,24 +38,32 @@ export type PlannedMount = { readonly steps: readonly Step[]; readonly late: rea
 /** Everything for `mounts[index]`. `source` is given when it was opened earlier. */
 export function planMount(building: Building, mount: Mount, index: number, source: Slot<"fd"> | undefined): PlannedMount {
   const origin = `mounts[${index}]`;
-  // Whatever is mounted on the root itself would lie over everything and show nothing of it.
-  if (components(mount.destination).length === 0)
-    refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(mount.destination) });
   const sorted = sortOptions(mount.options ?? []);
   const binds = isBind(mount);
-  const copies = mount.options?.indexOf("tmpcopyup") ?? -1;
-  if (copies >= 0 && (binds || mount.type !== "tmpfs"))
-    refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
-  const onProc = takesProcfs(mount, origin, binds);
+  const onProc = checkMount(mount, origin, binds);
   if (binds) return { steps: planBind(building, mount, origin, sorted, source, onProc), late: [] };
-  // A bind mount keeps the flags that it does not change anyway; any other has nothing here to change.
-  const remount = mount.options?.indexOf("remount") ?? -1;
-  if (remount >= 0) refuse({ path: `${origin}.options[${remount}]`, problem: '"remount" goes with a bind mount only' });
   if (mount.type === "cgroup" || mount.type === "cgroup2") {
     const planned = planCgroupMount(building, mount, origin, sorted);
     if (planned !== undefined) return { steps: planned, late: [] };
   }
   return planFilesystem(building, mount, origin, sorted);
+}
+
+/** Throws a BoxError for what no host could mount. True for a bind mount whose source must be a procfs. */
+export function checkMount(mount: Mount, origin: string, binds: boolean): boolean {
+  const { destination, options = [], type } = mount;
+  // Whatever is mounted on the root itself would lie over everything and show nothing of it.
+  if (components(destination).length === 0)
+    refuse({ path: `${origin}.destination`, expected: "a path below /", got: JSON.stringify(destination) });
+  const copies = options.indexOf("tmpcopyup");
+  if (copies >= 0 && (binds || type !== "tmpfs"))
+    refuse({ path: `${origin}.options[${copies}]`, problem: '"tmpcopyup" goes with a tmpfs only' });
+  const onProc = takesProcfs(mount, origin, binds);
+  // A bind mount keeps the flags that it does not change anyway; any other has nothing here to change.
+  const remount = options.indexOf("remount");
+  if (binds) refuseUnknown(options, origin);
+  else if (remount >= 0) refuse({ path: `${origin}.options[${remount}]`, problem: '"remount" goes with a bind mount only' });
+  return onProc;
 }
 
 function refuse(...faults: ConfigFault[]): never {
@@ -153,7 +161,6 @@ function planBind(
   const source = opened ?? newFd(building, destination);
   const target = newFd(building, `place of ${destination}`);
   const mode = slotIn("int", building.statx, statxOffset("mode"), `mode of ${mount.source}`);
-  refuseUnknown(mount.options ?? [], origin);
   const before = opened === undefined ? [openBindSource(building, mount, origin, source)] : [];
   return [
     ...before,

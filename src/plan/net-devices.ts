@@ -56,15 +56,18 @@ type Device = {
   readonly origin: string;
 };
 
+/** Those that the kernel is to name come last, or it might give one of them a name that another is to have. */
 function devicesOf({ spec, id }: Building): Device[] {
   const devices: Device[] = [];
+  const named: Device[] = [];
   const wanted = spec.linux?.netDevices ?? {};
   for (const name in wanted) {
     const inside = wanted[name]?.name ?? name;
-    const moved = inside.includes("%") ? passingName(id, devices.length) : inside;
-    devices.push({ name, inside, moved, origin: joinPath(ALL, name) });
+    const origin = joinPath(ALL, name);
+    if (inside.includes("%")) devices.push({ name, inside, moved: passingName(id, devices.length), origin });
+    else named.push({ name, inside, moved: inside, origin });
   }
-  return devices;
+  return [...named, ...devices];
 }
 
 /** A name that no other device has, to be known by until the kernel has chosen one. */

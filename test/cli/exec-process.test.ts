@@ -144,14 +144,14 @@ describe("--process FILE", () => {
   test("is checked as that of config.json", async () =>
     expect(await fromFile('{"args":[],"cwd":"srv","user":{"uid":-1,"gid":0},"evn":[]}')).toMatchInlineSnapshot(`
       [
-        "box: args: expected at least one entry, got []",
-        "box: cwd: expected an absolute path, got "srv"",
-        "box: user.uid: expected an id from 0 to 4294967294, got -1",
-        "box: evn: unknown key, did you mean "env"?",
+        "box: FOLDER/process.json:1:9: args: expected at least one entry, got []",
+        "box: FOLDER/process.json:1:18: cwd: expected an absolute path, got "srv"",
+        "box: FOLDER/process.json:1:38: user.uid: expected an id from 0 to 4294967294, got -1",
+        "box: FOLDER/process.json:1:50: evn: unknown key, did you mean "env"?",
       ]
     `));
   test("is no JSON", async () =>
-    expect(await fromFile("{")).toEqual(["box: --process: FOLDER/process.json is not JSON: JSON Parse error: Expected '}'"]));
+    expect(await fromFile("{")).toEqual(["box: FOLDER/process.json:1:2: not JSON: JSON Parse error: Expected '}'"]));
   test("is not there", async () =>
     expect(await refusal(["-p", "/nonexistent/process.json", "web"])).toEqual([
       "box: --process: cannot read /nonexistent/process.json: ENOENT (no such file or directory)",

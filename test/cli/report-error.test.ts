@@ -28,6 +28,10 @@ const cases: [facts: BoxFacts, lines: string[]][] = [
       "box: root: expected an object",
     ],
   ],
+  [
+    { faults: [{ path: `linux["${"a".repeat(500)}"].x`, problem: "unknown key" }] },
+    [`box: linux["${"a".repeat(193)}…${"a".repeat(96)}"].x: unknown key`],
+  ],
   [{ what: "cannot read", object: "/\u001b[2J\nx\u202e" }, ["box: cannot read /\\u{1b}[2J\\nx\\u{202e}"]],
 ];
 for (const [facts, lines] of cases) test(lines[0] ?? "", () => expect(errorLines(new BoxError(facts))).toEqual(lines));

@@ -35,6 +35,7 @@ export function those<Client>(
  */
 export async function expectPlan(runtime: Runtime, run: (argv: readonly string[]) => Promise<string>, bundle: string): Promise<void> {
   if (runtime.name !== "box") return;
+  expect(await run([runtimePath(runtime.path), "validate", "--bundle", bundle])).toStartWith("config.json is valid");
   expect(await run([runtimePath(runtime.path), "plan", "--bundle", bundle])).toContain("\ninit: program\n");
   expect(await run([runtimePath(runtime.path), "spec", "--yaml", "--bundle", bundle])).toStartWith("rootfs: ");
   const { linux } = JSON.parse(await run(["cat", `${bundle}/config.json`])) as Spec;

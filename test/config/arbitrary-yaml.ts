@@ -43,7 +43,7 @@ function near(rule: YamlRule, depth = 0): fc.Arbitrary<string> {
       const known = fc
         .constantFrom(...keys)
         .chain((key) => near(object.fields[key] as YamlRule, depth + 1).map((value) => [key, value] as const));
-      const missing = fc.constantFrom(...keys, "other").map((key) => [key, "5"] as const);
+      const missing = fc.constantFrom(...keys, "other", "x-other").map((key) => [key, "5"] as const);
       ways.push(pairs(fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: missing })));
     }
   }

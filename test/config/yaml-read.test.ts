@@ -19,6 +19,54 @@ function linesFor(text: string): string[] {
 
 const check = (text: string, ...expected: string[]): void => expect(linesFor(text)).toEqual(expected);
 
+describe("keys that begin with x-", () => {
+  test("are left out, at every level", () =>
+    expect(read("x-a: {b: [1]}\nrootfs: r\nlimits: {pids: 1, x-b: 2}\nmounts: [{source: /a, destination: /b, x-c: null}]")).toEqual({
+      rootfs: "r",
+      limits: { pids: "1" },
+      mounts: [{ source: "/a", destination: "/b" }],
+    }));
+  test("are where people keep what they repeat", () =>
+    expect(read("x-common: &env {A: b}\nrootfs: r\nenv: *env")).toEqual({ rootfs: "r", env: { A: "b" } }));
+  test("where keys are free they are as others", () =>
+    expect(read("rootfs: r\nenv: {x-a: b}\nannotations: {x-c: d}")).toEqual({
+      rootfs: "r",
+      env: { "x-a": "b" },
+      annotations: { "x-c": "d" },
+    }));
+  test("are no way to more values than there may be", () =>
+    check(
+      `rootfs: r\nx-a: &a [${"1,".repeat(200)}]\nx-b: [${"*a,".repeat(100)}]`,
+      "box: box.yaml:3:301: x-b[98]: too many values (more than 20000, aliases counted as what they stand for)",
+    ));
+});
+
+describe("leniently", () => {
+  const leniently = (text: string) => {
+    const { value, ignored } = readYaml(text, "box.yaml", boxYamlRule, true);
+    return { value: value as BoxYaml, ignored: ignored.map(({ path, problem }) => `${path}: ${problem}`) };
+  };
+  test("unknown keys are left out, and told of", () =>
+    expect(leniently("rootfs: r\nhostnam: a\nlimits:\n  vendor: &v {deep: 1}\n  pids: 5\nannotations: {a: 1}")).toEqual({
+      value: { rootfs: "r", limits: { pids: "5" }, annotations: { a: "1" } },
+      ignored: ['box.yaml:2:1: hostnam: unknown key, did you mean "hostname"?', "box.yaml:4:3: limits.vendor: unknown key"],
+    }));
+  test("everything else is as strict as ever", () => {
+    const lines = (): string[] => {
+      try {
+        leniently("hostnam: a\nworkdir: srv");
+      } catch (error) {
+        return errorLines(error as BoxError);
+      }
+      return [];
+    };
+    expect(lines()).toEqual([
+      'box: box.yaml:2:10: workdir: expected an absolute path, got "srv"',
+      "box: box.yaml:1:1: rootfs: missing, expected a folder, or host",
+    ]);
+  });
+});
+
 describe("accepted", () => {
   test("all keys", () => {
     const text = `

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { Bundle, type CgroupLayout, cgroupsOf, execute, inLayout, linesOf, machine, testWith } from "./harness.ts";
+import { Bundle, type CgroupLayout, cgroupsOf, execute, inLayout, linesOf, machine, testWith, withoutPlaces } from "./harness.ts";
 
 const test = testWith();
 
@@ -159,7 +159,7 @@ for (const [path, expected] of [
 ] as const)
   test(`cgroupsPath ${path} is refused`, async () => {
     using bundle = new Bundle((spec) => (spec.linux.cgroupsPath = path));
-    expect(await bundle.run(["true"])).toEqual({
+    expect(withoutPlaces(await bundle.run(["true"]))).toEqual({
       exitCode: 125,
       stdout: "",
       stderr: `box: linux.cgroupsPath: expected ${expected}, got "${path}"\n`,

@@ -137,6 +137,12 @@ export function testWith(...more: readonly (keyof typeof needs)[]): typeof plain
 export const asUser = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
 export const userId = 65534;
 
+/** Messages without the line and column of a config.json, for what is about the words (validate.test.ts is about the places). */
+export const withoutPlaces = <T extends { readonly stderr: string }>(outcome: T): T => ({
+  ...outcome,
+  stderr: outcome.stderr.replaceAll(/^box: config\.json:[1-9]\d*:[1-9]\d*: /gm, "box: "),
+});
+
 export type Outcome = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 export type RunOptions = {

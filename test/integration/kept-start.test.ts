@@ -75,6 +75,23 @@ describe("the third start", () => {
     ]);
   });
 
+  test("reads leniently or strictly by its own environment", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `${howItBegan}
+      sed -i 's/^{/{"vendor":1,/' "$BUNDLE/config.json"
+      try() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$@" "$ID" 2>&1 && echo ran || echo "ended with $?"; }
+      try; BOX_LENIENT=1 try; BOX_LENIENT=0 try; try --lenient; try; list`,
+    );
+    const fault = "config.json:1:2: vendor: unknown key";
+    const [refused, warned] = [
+      [`box: ${fault}`, "ended with 125"],
+      [`box: warning: ${fault}`, "ran"],
+    ];
+    expect([stderr, linesOf(stdout)]).toEqual(["", [...refused, ...warned, ...refused, ...warned, ...refused, "kept"]]);
+  });
+
   test("of an ordinary user is a plain one", async () => {
     using bundle = new Bundle(nothing);
     const { stdout } = await inOwnRun(

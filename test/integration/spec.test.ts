@@ -91,7 +91,7 @@ test("what cannot be", async () => {
     `box: --from: cannot read ${bundle.folder}/gone.yaml: ENOENT (no such file or directory)\n`,
   );
   bundle.writeConfig("{");
-  expect(await refused("--yaml")).toStartWith(`box: ${bundle.folder}/config.json is not JSON: `);
+  expect(await refused("--yaml")).toStartWith("box: config.json:1:2: not JSON: ");
   bundle.writeConfig('{"ociVersion": "1.0.0"}');
-  expect(await refused("--yaml")).toBe("box: root: missing, expected an object\n");
+  expect(await refused("--yaml")).toBe("box: config.json:1:1: root: missing, expected an object\n");
 });

@@ -218,8 +218,8 @@ for (const [title, argv, stdin, stderr] of [
     "",
     'box: --mem-bw-schema: expected one line that begins with MB:, got "L3:0=20"\n',
   ],
-  ["a misspelt key", ["-r", "-", "a"], '{"memory":{"limt":1}}', 'box: memory.limt: unknown key, did you mean "limit"?\n'],
-  ["no object", ["-r", "-", "a"], "[]", "box: the resources are not valid: expected an object, got []\n"],
+  ["a misspelt key", ["-r", "-", "a"], '{"memory":{"limt":1}}', 'box: stdin:1:12: memory.limt: unknown key, did you mean "limit"?\n'],
+  ["no object", ["-r", "-", "a"], "[]", "box: stdin:1:1: expected an object, got []\n"],
   ["no file", ["-r", "/nope", "a"], "", "box: --resources: cannot read /nope: ENOENT (no such file or directory)\n"],
 ] as const)
   test(`refused: ${title}`, async () => {
@@ -230,7 +230,7 @@ for (const [title, argv, stdin, stderr] of [
 test("refused: no JSON", async () => {
   using bundle = new Bundle();
   const { exitCode, stderr } = await bundle.box(["update", "-r", "-", "a"], { stdin: "{" });
-  expect([exitCode, stderr.startsWith("box: --resources: stdin is not JSON: ")]).toEqual([1, true]);
+  expect([exitCode, stderr.startsWith("box: stdin:1:2: not JSON: ")]).toEqual([1, true]);
 });
 
 test("refused: shares that the kernel would change", async () => {

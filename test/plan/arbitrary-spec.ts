@@ -3,7 +3,9 @@
 
 import fc from "fast-check";
 import type {
+  BlockIo,
   Capabilities,
+  CpuAffinity,
   Device,
   DeviceRule,
   Hook,
@@ -13,14 +15,18 @@ import type {
   IoPriority,
   Linux,
   MemoryPolicy,
+  MemoryPolicyFlag,
   Mount,
   Namespace,
+  NetworkLimits,
   Process,
   Resources,
   Rlimit,
   Scheduler,
+  SchedulerFlag,
   Seccomp,
   Spec,
+  ThrottleDevice,
 } from "../../src/config/spec.ts";
 import type { Stdio } from "../../src/config/stdio-choice.ts";
 import type { HostFacts, ResctrlFacts } from "../../src/host/facts.ts";
@@ -120,6 +126,7 @@ const mount = fc.oneof(
   filesystem("cgroup", [], fc.constant("/sys/fs/cgroup")),
   filesystem("overlay", ["lowerdir=/a:/b", `upperdir=${longPath}`, "workdir=/c", ...oldOptions], outsideOfProc),
   filesystem("cgroup2", ["nsdelegate", "silent"], fc.constant("/sys/fs/cgroup")),
+  filesystem("mqueue", [], fc.constant("/dev/mqueue")),
   filesystem("ext4", ["sync", "data=ordered"], outsideOfProc),
 );
 
@@ -136,10 +143,40 @@ const rlimits: fc.Arbitrary<Rlimit[]> = some(Object.keys(flags.RLIMIT)).chain((t
   fc.tuple(...types.map((type) => fc.tuple(fc.nat(), fc.nat()).map(([soft, more]) => ({ type, soft, hard: soft + more })))),
 );
 
+const schedulerFlags = maybe(
+  some<SchedulerFlag>(["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_KEEP_POLICY", "SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"]),
+);
+const scheduler: fc.Arbitrary<Scheduler> = fc.oneof(
+  record<Scheduler>({
+    policy: fc.constantFrom("SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"),
+    nice: maybe(fc.integer({ min: -20, max: 19 })),
+    flags: schedulerFlags,
+  }),
+  record<Scheduler>({
+    policy: fc.constantFrom("SCHED_FIFO", "SCHED_RR"),
+    priority: fc.integer({ min: 1, max: 99 }),
+    flags: schedulerFlags,
+  }),
+  fc.tuple(fc.nat(), fc.nat(), fc.nat()).map(
+    ([runtime, more, most]): Scheduler => ({
+      policy: "SCHED_DEADLINE",
+      runtime,
+      deadline: runtime + more,
+      period: runtime + more + most,
+      flags: ["SCHED_FLAG_RECLAIM", "SCHED_FLAG_DL_OVERRUN"],
+    }),
+  ),
+);
+const ioPriority = record<IoPriority>({
+  class: fc.constantFrom("IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"),
+  priority: fc.integer({ min: 0, max: 7 }),
+});
+const numberList = fc.constantFrom("0", "0-3,7", "65536", " 1 ,,0-1");
+
 const id = fc.constantFrom(0, 1, 1000, 4294967294);
 const process: fc.Arbitrary<Process> = record<Process>({
   terminal: maybe(fc.boolean()),
-  consoleSize: maybe(fc.constant({ height: 24, width: 80 })),
+  consoleSize: maybe(fc.constantFrom({ height: 24, width: 80 }, { height: 0, width: 65535 })),
   user: record<Process["user"]>({ uid: id, gid: id, umask: maybe(fc.nat(0o777)), additionalGids: maybe(fc.array(id, { maxLength: 3 })) }),
   args: fc.constantFrom(["sh"], ["/bin/true"], ["./tool", "-v"], ["sh", "-c", "exit 3"]),
   env: maybe(some(["PATH=/bin:/usr/bin", "PATH=", "HOME=/root", "HOME=", "TERM=xterm", "A=b=c"])),
@@ -147,8 +184,9 @@ const process: fc.Arbitrary<Process> = record<Process>({
   capabilities: maybe(capabilitySets),
   rlimits: maybe(rlimits),
   noNewPrivileges: maybe(fc.boolean()),
-  scheduler: maybe(fc.constantFrom<Scheduler>({ policy: "SCHED_BATCH", nice: 5 }, { policy: "SCHED_FIFO", priority: 1 })),
-  ioPriority: maybe(fc.constant<IoPriority>({ class: "IOPRIO_CLASS_BE", priority: 7 })),
+  scheduler: maybe(scheduler),
+  ioPriority: maybe(ioPriority),
+  execCPUAffinity: maybe(record<CpuAffinity>({ initial: maybe(numberList), final: maybe(numberList) })),
   oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
 });
 
@@ -184,18 +222,67 @@ const resources = record<Resources>({
   pids: maybe(fc.constantFrom({}, { limit: 0 }, { limit: 7 }, { limit: -1 })),
   blockIO: maybe(fc.constantFrom({ weight: 0 }, { weight: 10, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] })),
   hugepageLimits: maybe(fc.constantFrom([], [{ pageSize: "2MB", limit: 0 }])),
-  rdma: maybe(fc.constantFrom({}, { "mlx ü": { hcaHandles: 1 } })),
+  rdma: maybe(fc.constantFrom({}, { "mlx ü": { hcaHandles: 1 } }, { mlx5_0: { hcaHandles: 0, hcaObjects: 4294967295 } })),
 });
 
+const disk = { major: 8, minor: 16 };
+const throttles = maybe(fc.constantFrom<ThrottleDevice[]>([], [{ ...disk, rate: 1 }]));
+
+/** What only one version of cgroups has. */
+const resourcesOfV1 = record<Resources>({
+  memory: maybe(fc.constantFrom({ swappiness: 60 }, { disableOOMKiller: true, kernelTCP: 5, useHierarchy: true })),
+  cpu: maybe(fc.constantFrom({ realtimeRuntime: 5, realtimePeriod: 100 })),
+  network: maybe(fc.constantFrom<NetworkLimits>({}, { classID: 5, priorities: [{ name: "eth0", priority: 3 }] })),
+  blockIO: maybe(
+    record<BlockIo>({
+      leafWeight: maybe(fc.constant(500)),
+      weightDevice: maybe(fc.constant([{ ...disk, weight: 10, leafWeight: 20 }])),
+      throttleWriteBpsDevice: throttles,
+      throttleReadIOPSDevice: throttles,
+      throttleWriteIOPSDevice: throttles,
+    }),
+  ),
+});
+const resourcesOfV2 = record<Resources>({
+  unified: maybe(
+    fc.constantFrom<Record<string, string>>({}, { "memory.high": "5", "cgroup.max.depth": "2" }, { "io.latency": "8:16 target=1" }),
+  ),
+  memory: maybe(fc.constantFrom({ limit: 5, checkBeforeUpdate: true })),
+  blockIO: maybe(
+    record<BlockIo>({
+      throttleWriteBpsDevice: throttles,
+      throttleReadIOPSDevice: throttles,
+      throttleWriteIOPSDevice: throttles,
+    }),
+  ),
+});
+
+type Drawn = Host & { readonly ofV1: Resources; readonly ofV2: Resources };
+
 /** Limits only where there is something to limit with. */
-function onItsHost(host: Host): Host {
+function onItsHost({ ofV1, ofV2, ...host }: Drawn): Host {
   const { spec, facts } = host;
   const { linux } = spec;
-  const v2 = facts.cgroups.v2?.controllers ?? [];
-  const full = facts.cgroups.v1.length > 5 || v2.length > 5;
-  if (linux?.resources === undefined || (full && facts.cgroups.writable)) return host;
+  if (linux?.resources === undefined) return host;
+  const { v1, v2, writable } = facts.cgroups;
   const { devices } = linux.resources;
-  return { ...host, spec: { ...spec, linux: { ...linux, resources: devices === undefined ? {} : { devices } } } };
+  const more = !writable ? undefined : v1.length > 5 ? ofV1 : (v2?.controllers ?? []).length > 5 ? ofV2 : undefined;
+  const resources = more === undefined ? { ...(devices === undefined ? {} : { devices }) } : { ...linux.resources, ...more };
+  return { ...host, spec: { ...spec, linux: { ...linux, resources } } };
+}
+
+/** A user that a new user namespace knows. */
+function inItsMap(spec: Spec): Spec {
+  const { process, linux } = spec;
+  const { uidMappings, gidMappings } = linux ?? {};
+  if (process === undefined || uidMappings === undefined || gidMappings === undefined) return spec;
+  const mapped = (wanted: number, mappings: readonly IdMapping[]): number => {
+    const isIn = ({ containerID, size }: IdMapping): boolean => wanted >= containerID && wanted < containerID + size;
+    return mappings.some(isIn) ? wanted : (mappings.at(-1)?.containerID ?? 0);
+  };
+  const { user } = process;
+  const ids = { uid: mapped(user.uid, uidMappings), gid: mapped(user.gid, gidMappings) };
+  return { ...spec, process: { ...process, user: { ...user, ...ids } } };
 }
 
 const devices: fc.Arbitrary<Device[]> = fc.array(
@@ -217,12 +304,29 @@ const sysctlsFor = (list: readonly Namespace[]): fc.Arbitrary<Record<string, str
     ["network", "net.ipv4.ping_group_range"],
     ["network", "net/ipv4/conf/eth0.1/rp_filter"],
     ["ipc", "kernel.shmmax"],
+    ["ipc", "fs.mqueue.msg_max"],
     ["uts", "kernel.domainname"],
     ["user", "user.max_user_namespaces"],
   ];
   const possible = names.filter(([type]) => list.some((one) => one.type === type));
   return some(possible).map((chosen) => Object.fromEntries(chosen.map(([, name]) => [name, "0 0"])));
 };
+
+/** Whether there is a filter, and which, is drawn apart: compiling one takes longer than the plan for it. */
+const seccompProfiles: readonly Seccomp[] = [
+  { defaultAction: "SCMP_ACT_ALLOW" },
+  {
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 38,
+    architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+    flags: ["SECCOMP_FILTER_FLAG_LOG"],
+    syscalls: [
+      { names: ["read", "no_such_call"], action: "SCMP_ACT_ALLOW" },
+      { names: ["personality"], action: "SCMP_ACT_TRACE", errnoRet: 5, args: [{ index: 0, value: 8, op: "SCMP_CMP_EQ" }] },
+      { names: ["clone"], action: "SCMP_ACT_KILL", args: [{ index: 1, value: 5, valueTwo: 4, op: "SCMP_CMP_MASKED_EQ" }] },
+    ],
+  },
+];
 
 const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
   const makesTime = list.some(({ type, path }) => type === "time" && path === undefined);
@@ -237,9 +341,17 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     resources: maybe(resources),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
     devices: maybe(devices),
-    personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32" })),
+    personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32", flags: [] })),
+    seccomp: maybe(fc.constantFrom<Seccomp>(...seccompProfiles)),
     memoryPolicy: maybe(
-      fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),
+      fc.oneof(
+        record<MemoryPolicy>({ mode: fc.constantFrom("MPOL_DEFAULT", "MPOL_LOCAL", "MPOL_PREFERRED") }),
+        record<MemoryPolicy>({
+          mode: fc.constantFrom("MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY"),
+          nodes: numberList,
+          flags: maybe(fc.constantFrom<MemoryPolicyFlag[]>(["MPOL_F_STATIC_NODES"], ["MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"])),
+        }),
+      ),
     ),
     netDevices: list.some(({ type }) => type === "network")
       ? maybe(fc.constantFrom({}, { eth0: {} }, { eth0: { name: "net0" }, "wlän.5": { name: "e%d" } }))
@@ -253,11 +365,14 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
       ),
     ),
     timeOffsets: makesTime
-      ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 } }))
+      ? maybe(fc.constantFrom({ monotonic: { secs: -5 } }, { boottime: { secs: 1, nanosecs: 7 }, monotonic: {} }))
       : fc.constant(undefined),
     sysctl: maybe(sysctlsFor(list)),
   });
 };
+
+const names = { hostname: maybe(fc.constantFrom("web", "höst")), domainname: maybe(fc.constantFrom("example.org", "(none)")) };
+const noNames = { hostname: fc.constant(undefined), domainname: fc.constant(undefined) };
 
 const hook = record<Hook>({
   path: fc.constantFrom("/bin/hook", "/usr/libexec/a b"),
@@ -275,17 +390,28 @@ const hooks = record<Hooks>({
   poststop: hooksOfPoint,
 });
 
-const spec: fc.Arbitrary<Spec> = namespaces.chain((list) =>
+const annotations = fc.dictionary(fc.constantFrom("a", "org.example/b c", "ü"), fc.constantFrom("", "x", "{}"));
+
+const specIn = (list: Namespace[]): fc.Arbitrary<Spec> =>
   record<Spec>({
-    ociVersion: fc.constant("1.2.0"),
+    ociVersion: fc.constantFrom("1.0.0", "1.2.0", "1.3.0"),
     process,
     root: record<Spec["root"]>({ path: fc.constantFrom("rootfs", "/srv/root", "deep/rootfs"), readonly: maybe(fc.boolean()) }),
-    hostname: list.some(({ type }) => type === "uts") ? maybe(fc.constantFrom("web", "höst")) : fc.constant(undefined),
+    ...(list.some(({ type }) => type === "uts") ? names : noNames),
+    annotations: maybe(annotations),
     mounts: maybe(fc.array(mount, { maxLength: 6 })),
     hooks: maybe(hooks),
     linux: linuxWith(list),
-  }),
-);
+  });
+
+/** No name is said by a field and by a sysctl too. */
+function saidOnce(spec: Spec): Spec {
+  if (spec.linux?.sysctl?.["kernel.domainname"] === undefined) return spec;
+  const { domainname: _, ...rest } = spec;
+  return rest;
+}
+
+const spec = namespaces.chain(specIn).map((one) => saidOnce(inItsMap(one)));
 
 const facts: fc.Arbitrary<HostFacts> = fc.record({
   machine: fc.constantFrom("x64" as const, "arm64" as const),
@@ -347,7 +473,10 @@ function onlyWhatIsPossible({ consoleSocket, ...rest }: Launch): Launch {
 }
 
 export const hosts: fc.Arbitrary<Host> = fc
-  .record({ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean(), asks: fc.boolean() })
+  .record({
+    ...{ spec, facts, hostRoot: fc.boolean(), launch, filtered: fc.boolean(), asks: fc.boolean() },
+    ...{ ofV1: resourcesOfV1, ofV2: resourcesOfV2 },
+  })
   .filter(isPossible)
   .map(onItsHost)
   .map(withAgent);

@@ -8,6 +8,7 @@ import { checkSupported } from "../../src/config/unsupported.ts";
 import { foreground } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Step, step } from "../../src/tape/step.ts";
+import { wholeRuns } from "../runs.ts";
 import { type Host, hosts } from "./arbitrary-spec.ts";
 import {
   allowAll,
@@ -45,9 +46,9 @@ test("every rule holds for every configuration", () => {
       checkSupported(checkSpec(structuredClone(host.spec)));
       expect(brokenBy(quick, planned(host), host)).toEqual([]);
     }),
-    { numRuns: 1500 },
+    { numRuns: wholeRuns(1500, 20_000) },
   );
-}, 120_000);
+}, 1_200_000);
 
 test("every descriptor exists when it is used", () => {
   fc.assert(

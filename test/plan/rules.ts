@@ -505,6 +505,7 @@ const hooksRunAsAsked: Rule = (plan, container) => {
   const wanted = hooksOf(plan, container);
   const programEnv = childSteps(plan).find(({ step }) => step.call === "execve" && step.origin === "process.args[0]")?.step.args[2];
   const all = [...boxSteps(plan), ...childSteps(plan)];
+  const hookOf = hooksBySteps(all);
   const { hookState, hookOutput } = handedIn(container);
   const faults: string[] = [];
   for (const actor of ["box", "init"] as const) {
@@ -513,7 +514,7 @@ const hooksRunAsAsked: Rule = (plan, container) => {
     if (!same(started, asked)) faults.push(`${actor}: runs the hooks [${started.join(", ")}] instead of [${asked.join(", ")}]`);
   }
   for (const { origin, hook, actor } of wanted) {
-    const own = all.filter((one) => one.hook && one.step.origin !== "box" && hookOf(all, one) === origin).map(({ step }) => step);
+    const own = all.filter((one) => one.hook && one.step.origin !== "box" && hookOf.get(one) === origin).map(({ step }) => step);
     const [state, output] = actor === "box" ? [plan.box.hookFiles.state, plan.box.hookFiles.output] : [hookState, hookOutput];
     const end = own.findIndex((one) => one.call === "execve");
     const takes = (from: Slot | number, to: number): boolean =>
@@ -543,10 +544,15 @@ const hooksRunAsAsked: Rule = (plan, container) => {
   return faults;
 };
 
-/** The hook that a step within a hook's process belongs to: the last clone before it. */
-function hookOf(all: readonly Placed[], one: Placed): string | undefined {
-  const at = all.indexOf(one);
-  return all.findLast(({ step }, index) => index < at && isHook(step))?.step.origin;
+/** The hook that each step within a hook's process belongs to: the last clone before it. */
+function hooksBySteps(all: readonly Placed[]): ReadonlyMap<Placed, string> {
+  const hooks = new Map<Placed, string>();
+  let last: string | undefined;
+  for (const one of all) {
+    if (last !== undefined) hooks.set(one, last);
+    if (isHook(one.step)) last = one.step.origin;
+  }
+  return hooks;
 }
 
 /** Hooks run when the runtime-spec says: those of the host's namespaces before the container's, all of these before its root is entered. */
