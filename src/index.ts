@@ -12,6 +12,7 @@ import { type BoxYaml, boxYamlRule } from "./config/yaml-rules.ts";
 import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
 import { agentSteps } from "./plan/agent.ts";
+import { labelSteps } from "./plan/labels.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
 import { listSteps as list, type PlannedStep } from "./plan/print-plan.ts";
@@ -48,6 +49,7 @@ export const plainHost: HostFacts = {
   stateRoot: "/run/box",
   home: undefined,
   openFiles: undefined,
+  labels: { apparmor: "unconfined", selinux: undefined },
 };
 
 export type PlanOptions = {
@@ -67,6 +69,9 @@ export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = pl
   const filter = compileSeccomp(profile, host.machine);
   const seccomp = { ...filter, early: allows(profile, callsOfInit), ...(filter.listens ? { agent: agentSteps } : {}) };
   return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
+  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot, labels: labelSteps }, host);
+  const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
+  return planContainer({ id, bundle, spec, hostRoot, seccomp, labels: labelSteps }, host);
 }
 
 /** Every step of a plan in order, those in alternatives included. */

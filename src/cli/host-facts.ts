@@ -1,11 +1,11 @@
 // Which facts of the host a container's plan needs, and those facts.
 
-import type { Spec } from "../config/spec.ts";
+import type { Process, Spec } from "../config/spec.ts";
 import { hostReader } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { field, type HostReader, type IdMapsWanted, readFacts } from "../host/read-facts.ts";
+import { field, type HostReader, type IdMapsWanted, type LabelsAsked, readFacts } from "../host/read-facts.ts";
 import { components } from "../linux/components.ts";
 import { usualPath } from "../plan/launch.ts";
 
@@ -21,6 +21,8 @@ export type FactsAsked = {
   readonly idMaps?: IdMapsWanted;
   /** The root folder, and what is mounted in it other than in its usual places, a line each. */
   readonly places?: string;
+  /** The security modules that a label is asked of. */
+  readonly labels: LabelsAsked | undefined;
   readonly cgroups?: false;
 };
 
@@ -34,7 +36,7 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
   const places = placesIn(spec, root);
-  const more = { limits, ...idMaps, ...(places === undefined ? {} : { places }) };
+  const more = { limits, labels: labelsAsked(spec.process, spec.linux?.mountLabel), ...idMaps, ...(places === undefined ? {} : { places }) };
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
   if (knowsHome) return { openFiles, home: undefined, ...more };
@@ -54,6 +56,13 @@ function placesIn({ mounts, process }: Spec, root: string): string | undefined {
   return root.includes("\n") ? undefined : lines;
 }
 
+/** undefined where there is no label to be had. */
+export function labelsAsked(process: Process | undefined, mountLabel?: string): LabelsAsked | undefined {
+  const apparmor = process?.apparmorProfile !== undefined;
+  const selinux = process?.selinuxLabel !== undefined || mountLabel !== undefined;
+  return apparmor || selinux ? { apparmor, selinux } : undefined;
+}
+
 export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
   readFacts(reader, {
     machine,
@@ -64,6 +73,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     limits: asked.limits,
     idMaps: asked.idMaps,
     places: asked.places,
+    labels: asked.labels,
     ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 

@@ -67,10 +67,11 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const facts = factsFor(asked, stateRoot, watchingReader(seen));
+  const labels = asked.labels === undefined ? undefined : (await import("../plan/labels.ts")).labelSteps;
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }) },
+    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }), ...(labels === undefined ? {} : { labels }) },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,

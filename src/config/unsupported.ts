@@ -13,13 +13,8 @@ type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key
 const notYet = "not supported yet";
 
 const refusals: Refusals<Spec> = {
-  process: {
-    apparmorProfile: notYet,
-    selinuxLabel: notYet,
-  },
   linux: {
     netDevices: notYet,
-    mountLabel: notYet,
     intelRdt: notYet,
     personality: { flags: "this version of the runtime spec knows none" },
   },

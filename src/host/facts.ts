@@ -22,6 +22,14 @@ export type CgroupFacts = {
 /** Paths, undefined for one that is in no folder of PATH. */
 export type IdMapPrograms = { readonly newuidmap: string | undefined; readonly newgidmap: string | undefined };
 
+/** How the kernel's security modules take box itself. */
+export type LabelFacts = {
+  /** AppArmor's words for it, such as `unconfined` or `lxc-container (enforce)`; undefined where it is not enabled or not asked for. */
+  readonly apparmor: string | undefined;
+  /** Its SELinux context, `kernel` before a policy is loaded; undefined where SELinux is not enabled or not asked for. */
+  readonly selinux: string | undefined;
+};
+
 export type HostFacts = {
   readonly machine: Machine;
   /** The kernel has mount_setattr(2): Linux 5.12 and later. */
@@ -45,4 +53,6 @@ export type HostFacts = {
   readonly home: string | undefined;
   /** Limits on open files that box was started with, before Bun raised them; only when the config sets none. */
   readonly openFiles: { readonly soft: number; readonly hard: number } | undefined;
+  /** Only when the config asks for a security label. */
+  readonly labels: LabelFacts | undefined;
 };

@@ -9,6 +9,7 @@ import type { Flag } from "../linux/flags.ts";
 import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tape/step.ts";
 import type { AgentSteps } from "./agent.ts";
 import { newHookReport } from "./hooks.ts";
+import type { LabelSteps } from "./labels.ts";
 import type { Handed, Launch } from "./launch.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
 import type { StdioSteps } from "./stdio-steps.ts";
@@ -26,6 +27,8 @@ export type Building = {
   readonly ownStdio: boolean;
   /** undefined where stdio is the caller's. */
   readonly stdioSteps: StdioSteps | undefined;
+  /** undefined where the configuration asks for no label. */
+  readonly labels: LabelSteps | undefined;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

@@ -12,6 +12,7 @@ import { planChild } from "./child.ts";
 import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { writeIdMaps } from "./id-maps.ts";
+import type { LabelSteps } from "./labels.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { Plan, Section } from "./plan.ts";
@@ -39,6 +40,8 @@ export type Container = {
   readonly ownStdio?: boolean;
   /** Where `launch.stdio` is not the caller's: the steps for it (stdio-steps.ts). */
   readonly stdioSteps?: StdioSteps;
+  /** Where the configuration asks for a security label: the steps for it (labels.ts). */
+  readonly labels?: LabelSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -61,6 +64,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     seccomp: container.seccomp,
     ownStdio: container.ownStdio === true,
     stdioSteps: container.stdioSteps,
+    labels: labelsFor(container, facts),
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     root: newSlot(variables, "fd", "root"),
@@ -117,6 +121,14 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
+}
+
+/** Nothing asks for a label but these three fields. */
+function labelsFor({ spec: { process, linux }, labels }: Container, facts: HostFacts): LabelSteps | undefined {
+  if (process?.apparmorProfile === undefined && process?.selinuxLabel === undefined && linux?.mountLabel === undefined) return undefined;
+  if (labels === undefined) throw new Error("plan: labels without the steps for them");
+  labels.checkLabels(process ?? {}, linux?.mountLabel, facts);
+  return labels;
 }
 
 function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] {

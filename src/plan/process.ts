@@ -26,6 +26,7 @@ import { setScheduling } from "./scheduling.ts";
 import { becomeUntraceable } from "./settle.ts";
 import { ownStdio } from "./stdio.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
+import { execution, programOrigin } from "./wait-for-start.ts";
 
 /**
  * Makes process.cwd where it is missing, as runc does, while the root can still be written. What root may not even
@@ -261,8 +262,6 @@ export function findProgram(building: Building, process: Process): Step[] {
   ];
 }
 
-const programOrigin = "process.args[0]";
-
 const mayExecute = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
   step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], programOrigin, `execute ${path}`, { failed: "execute", ...more });
 
@@ -328,7 +327,7 @@ export const executeProgram = (building: Building, process: Process, more: Expla
     "execve",
     [building.child.program, process.args ?? [], environment(building, process)],
     programOrigin,
-    `execute ${process.args?.[0]}`,
+    execution(building.spec),
     { failed: "execute", ...more },
   );
 

@@ -51,6 +51,7 @@ const wanted: FactsWanted = {
   openFiles: true,
   home: "/root",
   limits: false,
+  labels: undefined,
 };
 const v2 = filesystemMagic.CGROUP2_SUPER_MAGIC;
 
@@ -99,6 +100,7 @@ describe("facts", () => {
       stateRoot: "/run/box",
       home: "/root",
       openFiles: { soft: 1024, hard: 4096 },
+      labels: undefined,
     });
   });
   test("without files that may be missing", () => {

@@ -149,6 +149,8 @@ const process: fc.Arbitrary<Process> = record<Process>({
   scheduler: maybe(fc.constantFrom<Scheduler>({ policy: "SCHED_BATCH", nice: 5 }, { policy: "SCHED_FIFO", priority: 1 })),
   ioPriority: maybe(fc.constant<IoPriority>({ class: "IOPRIO_CLASS_BE", priority: 7 })),
   oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
+  apparmorProfile: maybe(fc.constantFrom("unconfined", "web server", ":ns:web//&other")),
+  selinuxLabel: maybe(fc.constant("system_u:system_r:container_t:s0:c4,c5")),
 });
 
 const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
@@ -289,6 +291,10 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   stateRoot: fc.constant("/run/box"),
   home: maybe(fc.constant("/home/web")),
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
+  labels: fc.record({
+    apparmor: fc.constantFrom("unconfined", "a profile (unconfined)", "lxc-container (enforce)"),
+    selinux: fc.constant("system_u:system_r:init_t:s0"),
+  }),
 });
 
 /** A new time namespace and a mount with other owners take root's rights. */

@@ -5,6 +5,7 @@ import type { Linux, Mount, Process, Seccomp, Spec } from "../../src/config/spec
 import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import { agentSteps } from "../../src/plan/agent.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
+import { labelSteps } from "../../src/plan/labels.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Container, planContainer } from "../../src/plan/plan-container.ts";
@@ -56,6 +57,7 @@ export const plainFacts: HostFacts = {
   stateRoot: "/run/box",
   home: undefined,
   openFiles: undefined,
+  labels: { apparmor: "unconfined", selinux: "system_u:system_r:init_t:s0" },
 };
 
 /** Nobody in particular, who may make no cgroup. */
@@ -110,7 +112,7 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...how }, facts);
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, labels: labelSteps, ...how }, facts);
 
 /** Where box has its pidfd of the container's init. */
 const INIT = 9;
@@ -137,7 +139,7 @@ export const execOf = (
   cgroups: Exec["cgroups"],
   { launch = foreground, seccomp }: Pick<Container, "launch" | "seccomp">,
 ): Plan =>
-  planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true } }, facts);
+  planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true }, labels: labelSteps }, facts);
 
 /** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
 export function section(plan: Plan, heading: string): string {
