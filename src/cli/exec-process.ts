@@ -91,7 +91,10 @@ function withMore(base: Capabilities, names: readonly string[]): Capabilities {
 }
 
 /** An empty one asks for nothing, and leaves the container's. */
-async function labelsOf({ apparmor, "process-label": label }: Parsed["values"]): Promise<Pick<Process, "apparmorProfile" | "selinuxLabel">> {
+async function labelsOf({
+  apparmor,
+  "process-label": label,
+}: Parsed["values"]): Promise<Pick<Process, "apparmorProfile" | "selinuxLabel">> {
   const profiled = apparmor !== undefined && apparmor !== "";
   const labelled = label !== undefined && label !== "";
   if (!profiled && !labelled) return {};

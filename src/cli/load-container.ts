@@ -71,7 +71,12 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const disabled = globals.cgroupManager === "disabled";
   const placed = disabled ? withoutCgroups(container) : container;
   return {
-    container: { ...placed, ...(seccomp === undefined ? {} : { seccomp }), ...(joins === undefined ? {} : { joins }), ...(labels === undefined ? {} : { labels }) },
+    container: {
+      ...placed,
+      ...(seccomp === undefined ? {} : { seccomp }),
+      ...(joins === undefined ? {} : { joins }),
+      ...(labels === undefined ? {} : { labels }),
+    },
     facts: disabled ? { ...facts, cgroups: { ...facts.cgroups, writable: false } } : facts,
     seen,
     asked,

@@ -150,11 +150,13 @@ function labelExec(building: Building, process: Process): Step[] {
 const keepsLabels = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
 
 /** While a filesystem is made in `context`: all its files have the label of mounts, whoever writes them, as with runc. */
-function labelFilesystem({ spec: { linux } }: Building, type: string, context: Slot<"fd">): Step[] {
+function labelFilesystem({ spec: { linux }, child }: Building, type: string, context: Slot<"fd">): Step[] {
   const label = linux?.mountLabel;
   if (label === undefined || keepsLabels.includes(type)) return [];
   const why = `label the files of the ${type} ${label}`;
-  return [step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "context", label, 0], origins.mount, why, { explain: "context" })];
+  // Only the usual context's words can be fetched.
+  const more = context === child.context ? ({ explain: "context" } as const) : {};
+  return [step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "context", label, 0], origins.mount, why, more)];
 }
 
 /** The queues' filesystem belongs to the ipc namespace and can be told nothing, but the folder on top takes a label. */

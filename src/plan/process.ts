@@ -323,13 +323,10 @@ export const isFilteredEarly = ({ seccomp, launch, spec }: Building): boolean =>
  * file is fetched for the error.
  */
 export const executeProgram = (building: Building, process: Process, more: Explained = { explain: "program" }): Step =>
-  step(
-    "execve",
-    [building.child.program, process.args ?? [], environment(building, process)],
-    programOrigin,
-    execution(building.spec),
-    { failed: "execute", ...more },
-  );
+  step("execve", [building.child.program, process.args ?? [], environment(building, process)], programOrigin, execution(building.spec), {
+    failed: "execute",
+    ...more,
+  });
 
 /** All that makes this process the one that the configuration describes, but for the program. */
 export function becomeProcess(building: Building, process: Process): Step[] {

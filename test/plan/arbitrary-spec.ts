@@ -238,6 +238,7 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     resources: maybe(resources),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
     devices: maybe(devices),
+    mountLabel: maybe(fc.constant("system_u:object_r:container_file_t:s0:c4,c5")),
     personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32" })),
     memoryPolicy: maybe(
       fc.constantFrom<MemoryPolicy>({ mode: "MPOL_LOCAL" }, { mode: "MPOL_BIND", nodes: "0-1", flags: ["MPOL_F_STATIC_NODES"] }),

@@ -139,7 +139,10 @@ export const execOf = (
   cgroups: Exec["cgroups"],
   { launch = foreground, seccomp }: Pick<Container, "launch" | "seccomp">,
 ): Plan =>
-  planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true }, labels: labelSteps }, facts);
+  planExec(
+    { id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true }, labels: labelSteps },
+    facts,
+  );
 
 /** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
 export function section(plan: Plan, heading: string): string {
