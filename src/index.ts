@@ -65,12 +65,9 @@ export type PlanOptions = {
 /** The plan of `box run` for a configuration that checkSpec or expandYaml made. */
 export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
   const profile = spec.linux?.seccomp;
-  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot }, host);
+  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot, labels: labelSteps }, host);
   const filter = compileSeccomp(profile, host.machine);
   const seccomp = { ...filter, early: allows(profile, callsOfInit), ...(filter.listens ? { agent: agentSteps } : {}) };
-  return planContainer({ id, bundle, spec, hostRoot, seccomp }, host);
-  if (profile === undefined) return planContainer({ id, bundle, spec, hostRoot, labels: labelSteps }, host);
-  const seccomp = { ...compileSeccomp(profile, host.machine), early: allows(profile, callsOfInit) };
   return planContainer({ id, bundle, spec, hostRoot, seccomp, labels: labelSteps }, host);
 }
 
