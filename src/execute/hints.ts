@@ -15,6 +15,7 @@ export function hintFor(step: Step, errno: string, explanation: string, confinem
   }
   if (errno === "ENOENT" && explanation === "" && step.why.startsWith("mount overlay on "))
     return "one of lowerdir, upperdir and workdir does not exist";
+  if (step.origin === "linux.mountLabel" && errno === "EINVAL") return noSuchContext;
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
   if (step.call === "open_tree" && errno === "EINVAL" && step.origin.startsWith("mounts[") && !asks(step.args[2], "AT_RECURSIVE"))
     return "a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable";
@@ -119,9 +120,11 @@ const detachedHint = (profile: string | undefined): string | undefined =>
     ? undefined
     : `box itself runs under the AppArmor profile ${profile}, whose rules meet a path of box's own procfs without its /proc: one that denies /sys/… stops a sysctl`;
 
+const noSuchContext = "the SELinux policy that is loaded knows no such context";
+
 function labelHint({ origin, args: [, text] }: Step, errno: string): string | undefined {
   if (origin === "process.selinuxLabel") {
-    if (errno === "EINVAL") return "the SELinux policy that is loaded knows no such context";
+    if (errno === "EINVAL") return noSuchContext;
     return errno === "EACCES" ? "the SELinux policy does not allow it to what box runs as" : undefined;
   }
   if (errno === "ENOENT") return "the kernel has no profile of that name: apparmor_parser --replace FILE loads those of a file";

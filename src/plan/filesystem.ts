@@ -38,7 +38,7 @@ export function makeFilesystem(building: Building, wanted: FilesystemWanted): St
         : step("fsconfig", [context, ["FSCONFIG_SET_STRING"], word.slice(0, equals), word.slice(equals + 1), 0], origin, why, { explain }),
     );
   }
-  if (building.labels !== undefined) steps.push(...building.labels.labelFilesystem(building, type, context));
+  if (building.labels !== undefined) steps.push(...building.labels.labelFilesystem(building, type, data, context));
   steps.push(
     step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, why, { explain }),
     step("fsmount", [context, ["FSMOUNT_CLOEXEC"], attributes], origin, why, { out, explain }),

@@ -149,10 +149,13 @@ function labelExec(building: Building, process: Process): Step[] {
 /** One such filesystem shows what has labels of its own, or is the same for many containers: its files keep theirs. */
 const keepsLabels = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
 
-/** While a filesystem is made in `context`: all its files have the label of mounts, whoever writes them, as with runc. */
-function labelFilesystem({ spec: { linux }, child }: Building, type: string, context: Slot<"fd">): Step[] {
+/**
+ * While a filesystem is made in `context`: all its files have the label of mounts, whoever writes them, as with runc. The kernel
+ * takes one, and a mount's own option is the nearer.
+ */
+function labelFilesystem({ spec: { linux }, child }: Building, type: string, data: readonly string[], context: Slot<"fd">): Step[] {
   const label = linux?.mountLabel;
-  if (label === undefined || keepsLabels.includes(type)) return [];
+  if (label === undefined || keepsLabels.includes(type) || data.some((word) => word.startsWith("context="))) return [];
   const why = `label the files of the ${type} ${label}`;
   // Only the usual context's words can be fetched.
   const more = context === child.context ? ({ explain: "context" } as const) : {};

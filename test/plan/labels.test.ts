@@ -240,6 +240,13 @@ describe("of mounts", () => {
     expect(labelled({ linux: { mountLabel, maskedPaths: [] }, mounts: [], hostRoot: true })).toEqual(
       ["tmpfs", "overlay"].map((type) => `label the files of the ${type} ${mountLabel}`),
     ));
+  test("a mount's own goes first", () =>
+    expect(
+      labelled({
+        linux: { mountLabel, maskedPaths: [] },
+        mounts: [{ destination: "/a", type: "tmpfs", options: ["context=u:object_r:a_t:s0"] }],
+      }),
+    ).toEqual([]));
   test("bind mounts keep theirs", () =>
     expect(
       labelled({
