@@ -158,7 +158,9 @@ export type RunOptions = {
   readonly limitMs?: number;
 };
 
-const LIMIT_MS = 10_000;
+/** A machine that is emulated takes longer for everything. */
+const PATIENCE = Number(process.env.BOX_TEST_PATIENCE ?? 1);
+const LIMIT_MS = 10_000 * PATIENCE;
 
 /** A process under way whose output goes to files. */
 export class Running implements Disposable {
@@ -168,7 +170,7 @@ export class Running implements Disposable {
 
   constructor(argv: readonly string[], options: RunOptions) {
     this.#folder = mkdtempSync(`${tmpdir()}/box-output-`);
-    this.#limitMs = options.limitMs ?? LIMIT_MS;
+    this.#limitMs = options.limitMs === undefined ? LIMIT_MS : options.limitMs * PATIENCE;
     const files = ["stdout", "stderr"].map((name) => openSync(`${this.#folder}/${name}`, "w"));
     this.child = Bun.spawn([...(options.before ?? []), ...argv], {
       stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),

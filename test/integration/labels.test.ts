@@ -83,16 +83,18 @@ describe("AppArmor", () => {
     `profile "${name("b")} web server" ${flags} { ${allows} }`,
     `profile ${name("outer")} ${flags} { ${allows} change_profile -> ${name("a")}, change_profile -> &${name("a")}, deny /sys/[^fdc]*{,/**} w, }`,
   ].join("\n");
+  // With what this kernel can do, and not what the profiles that come with the parser are pinned to.
+  const parser = ["apparmor_parser", "--skip-cache", "--policy-features=/sys/kernel/security/apparmor/features"];
   let folder = "";
   beforeAll(() => {
     if (!has) return;
     folder = mkdtempSync(`${tmpdir()}/box-profiles-`);
     writeFileSync(`${folder}/profiles`, profiles);
-    run("apparmor_parser", "--replace", "--skip-cache", `${folder}/profiles`);
+    run(...parser, "--replace", `${folder}/profiles`);
   });
   afterAll(() => {
     if (!has) return;
-    run("apparmor_parser", "--remove", `${folder}/profiles`);
+    run(...parser, "--remove", `${folder}/profiles`);
     rmSync(folder, { recursive: true });
   });
   const confined = (change: (spec: Bundle["spec"]) => void = () => {}): Bundle =>
@@ -154,7 +156,7 @@ describe("AppArmor", () => {
     });
     const before = machine(bundle);
     expect(await bundle.run(["true"])).toEqual({ exitCode: 125, stdout: "", stderr: missing(name("none")) });
-    expect(await bundle.box(["create", bundle.id])).toEqual({ exitCode: 125, stdout: "", stderr: missing(name("none")) });
+    expect(await bundle.box(["create", bundle.id])).toEqual({ exitCode: 1, stdout: "", stderr: missing(name("none")) });
     expect(machine(bundle)).toEqual(before);
   });
   inAppArmor("in a user namespace, whose exec could mount no procfs of its own", async () => {
