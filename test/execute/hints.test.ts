@@ -90,6 +90,14 @@ describe("security labels", () => {
   ] as const)
     test(`${one.args[1]}: ${errno}`, () => expect(hintFor(one, errno, "")).toBe(hint as string));
 
+  test("a context of mounts that there is not, where nothing else is wrong", () => {
+    const origin = "linux.mountLabel";
+    const told = step("fsconfig", [7, ["FSCONFIG_SET_STRING"], "context", "a:b", 0], origin, "label it");
+    const set = step("fsetxattr", [7, "security.selinux", "a:b", 3, 0], origin, "label it");
+    expect(hintFor(told, "EINVAL", "")).toBe("the SELinux policy that is loaded knows no such context");
+    expect([hintFor(told, "EACCES", ""), hintFor(set, "EINVAL", "")]).toEqual([undefined, undefined]);
+  });
+
   const open = (origin: string) => step("openat2", [7, "sys/net/a", { struct: "open_how" }, 24], origin, "set it");
   test("why a profile of box's own gets in the way of its procfs", () => {
     const confined = () => "lxc-container (enforce)";

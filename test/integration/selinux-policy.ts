@@ -12,16 +12,18 @@ class key
 class file
 class filesystem
 class security
+class dir
 sid kernel
 sid security
 sid unlabeled
 sid fs
 sid file
-class process { transition setexec setkeycreate }
+class process { transition dyntransition setexec setkeycreate }
 class key { view read write search link setattr create }
 class file { entrypoint execute read write open }
 class filesystem { associate mount }
 class security { load_policy setenforce compute_av check_context }
+class dir { search relabelfrom relabelto }
 sensitivity s0;
 dominance { s0 }
 category c0; category c1; category c2;
@@ -37,6 +39,7 @@ role base_r;
 role base_r types { base_t box_t closed_t };
 allow base_t { base_t box_t }:process { transition setexec setkeycreate };
 allow any any:file *;
+allow any any:dir *;
 allow any any:filesystem *;
 allow any any:security *;
 allow base_t any:key *;
