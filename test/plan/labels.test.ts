@@ -246,7 +246,7 @@ describe("of mounts", () => {
         linux: { mountLabel, maskedPaths: [] },
         mounts: [{ destination: "/a", type: "tmpfs", options: ["context=u:object_r:a_t:s0"] }],
       }),
-    ).toEqual([]));
+    ).toEqual(["mount tmpfs on /a"]));
   test("bind mounts keep theirs", () =>
     expect(
       labelled({
