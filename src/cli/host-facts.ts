@@ -36,7 +36,12 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
   const places = placesIn(spec, root);
-  const more = { limits, labels: labelsAsked(spec.process, spec.linux?.mountLabel), ...idMaps, ...(places === undefined ? {} : { places }) };
+  const more = {
+    limits,
+    labels: labelsAsked(spec.process, spec.linux?.mountLabel),
+    ...idMaps,
+    ...(places === undefined ? {} : { places }),
+  };
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
   if (knowsHome) return { openFiles, home: undefined, ...more };

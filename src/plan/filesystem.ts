@@ -22,7 +22,7 @@ export type FilesystemWanted = {
 
 /** fsopen … fsmount: a detached mount of a new filesystem. The mount context's own words explain a refusal. */
 export function makeFilesystem(building: Building, wanted: FilesystemWanted): Step[] {
-  if (needsOneCall(wanted)) return mountByOneCall(building, wanted);
+  if (needsOneCall(wanted)) return mountByOneCall(building, wanted, building.labels?.labelWord(building, wanted.type, wanted.data));
   const { type, source, data, attributes, origin, why, out } = wanted;
   const { context } = building.child;
   const explain = "context" as const;

@@ -10,7 +10,7 @@ import { type Building, newFd } from "./builder.ts";
 import { openProcfs, writeOwnFile } from "./procfs.ts";
 import { OPEN_HOW_BYTES } from "./steps.ts";
 
-export const labelSteps = { checkLabels, labelInit, labelExec, labelFilesystem, labelQueues } as const;
+export const labelSteps = { checkLabels, labelInit, labelExec, labelFilesystem, labelWord, labelQueues } as const;
 
 export type LabelSteps = typeof labelSteps;
 
@@ -153,13 +153,24 @@ const keepsLabels = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
  * While a filesystem is made in `context`: all its files have the label of mounts, whoever writes them, as with runc. The kernel
  * takes one, and a mount's own option is the nearer.
  */
-function labelFilesystem({ spec: { linux }, child }: Building, type: string, data: readonly string[], context: Slot<"fd">): Step[] {
-  const label = linux?.mountLabel;
-  if (label === undefined || keepsLabels.includes(type) || data.some((word) => word.startsWith("context="))) return [];
+function labelFilesystem(building: Building, type: string, data: readonly string[], context: Slot<"fd">): Step[] {
+  const { child } = building;
+  const label = labelFor(building, type, data);
+  if (label === undefined) return [];
   const why = `label the files of the ${type} ${label}`;
   // Only the usual context's words can be fetched.
   const more = context === child.context ? ({ explain: "context" } as const) : {};
   return [step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "context", label, 0], origins.mount, why, more)];
+}
+
+function labelFor({ spec: { linux } }: Building, type: string, data: readonly string[]): string | undefined {
+  return keepsLabels.includes(type) || data.some((word) => word.startsWith("context=")) ? undefined : linux?.mountLabel;
+}
+
+/** The same among the options of mount(2), where quotes keep the commas of a label from ending it. */
+function labelWord(building: Building, type: string, data: readonly string[]): readonly string[] {
+  const label = labelFor(building, type, data);
+  return label === undefined ? data : [...data, `context="${label}"`];
 }
 
 /** The queues' filesystem belongs to the ipc namespace and can be told nothing, but the folder on top takes a label. */

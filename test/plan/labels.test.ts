@@ -240,6 +240,14 @@ describe("of mounts", () => {
     expect(labelled({ linux: { mountLabel, maskedPaths: [] }, mounts: [], hostRoot: true })).toEqual(
       ["tmpfs", "overlay"].map((type) => `label the files of the ${type} ${mountLabel}`),
     ));
+  test("among the options of mount(2) in quotes, since it may have commas", () => {
+    const plan = planWith({
+      linux: { mountLabel, maskedPaths: [] },
+      mounts: [{ destination: "/a", type: "overlay", source: "overlay", options: [`lowerdir=/${"l".repeat(255)}`] }],
+    });
+    const mount = plan.child.flatMap(({ steps }) => steps).find(({ call, args }) => call === "mount" && args[2] === "overlay");
+    expect(mount?.args[4]).toBe(`lowerdir=/${"l".repeat(255)},context="${mountLabel}"`);
+  });
   test("a mount's own goes first", () =>
     expect(
       labelled({

@@ -540,7 +540,13 @@ const mountsAreLabelled: Rule = (plan, { spec }) => {
   const makes = call("fsconfig", undefined, ["FSCONFIG_CMD_CREATE"]);
   const labels = ({ step }: Placed): boolean => call("fsconfig", undefined, ["FSCONFIG_SET_STRING"], "context", label)({ step } as Placed);
   return steps.flatMap((one, index) => {
-    if (one.step.call !== "fsopen" || one.actor === "box") return [];
+    const { call: name, args, origin } = one.step;
+    if (name === "mount" && typeof args[2] === "string") {
+      const told = label !== undefined && String(args[4]).includes(`context="${label}"`);
+      return told === (label !== undefined && !keep.includes(args[2])) ? [] : [say(one, "has not the label of mounts")];
+    }
+    // A folder of box's own for mounts under way is no part of what the container sees.
+    if (name !== "fsopen" || origin === "mounts") return [];
     const end = steps.findIndex((other, at) => at > index && makes(other));
     const labelled = steps.slice(index, end).filter(labels).length;
     const wanted = label === undefined || keep.includes(String(one.step.args[0])) ? 0 : 1;
