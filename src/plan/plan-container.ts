@@ -49,7 +49,6 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   if ((container.launch ?? foreground).stdio.kind !== "inherit" && container.stdioSteps === undefined)
     throw new Error("plan: stdio without the steps for it");
   const child = newChildVariables(facts);
-  const { variables } = child;
   const launch = container.launch ?? foreground;
   const path = spec.root?.path ?? "rootfs";
   const building: Building = {
@@ -67,10 +66,10 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     labels: labelsFor(container, facts),
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
-    root: newSlot(variables, "fd", "root"),
-    rootFolder: newSlot(variables, "fd", "root folder"),
-    terminal: newSlot(variables, "fd", "terminal"),
-    statx: newBuffer(variables, "statx", structFields.statx.bytes),
+    root: newSlot(child.variables, "fd", "root"),
+    rootFolder: newSlot(child.variables, "fd", "root folder"),
+    terminal: newSlot(child.variables, "fd", "terminal"),
+    statx: newBuffer(child.variables, "statx", structFields.statx.bytes),
     notes: [],
     limits: { placed: undefined },
     workFolder: { made: undefined },
