@@ -13,6 +13,7 @@ import { BoxError } from "./errors.ts";
 import type { HostFacts } from "./host/facts.ts";
 import { agentSteps } from "./plan/agent.ts";
 import { intelRdtSteps } from "./plan/intel-rdt.ts";
+import { labelSteps } from "./plan/labels.ts";
 import { netDeviceSteps } from "./plan/net-devices.ts";
 import type { Plan } from "./plan/plan.ts";
 import { planContainer } from "./plan/plan-container.ts";
@@ -50,6 +51,7 @@ export const plainHost: HostFacts = {
   stateRoot: "/run/box",
   home: undefined,
   openFiles: undefined,
+  labels: { apparmor: "unconfined", selinux: undefined },
 };
 
 export type PlanOptions = {
@@ -65,7 +67,7 @@ export type PlanOptions = {
 /** The plan of `box run` for a configuration that checkSpec or expandYaml made. */
 export function plan(spec: Spec, { id = "example", bundle = "/bundle", host = plainHost, hostRoot = false }: PlanOptions = {}): Plan {
   const profile = spec.linux?.seccomp;
-  const container = { id, bundle, spec, hostRoot, netDeviceSteps, intelRdtSteps };
+  const container = { id, bundle, spec, hostRoot, netDeviceSteps, intelRdtSteps, labels: labelSteps };
   if (profile === undefined) return planContainer(container, host);
   const filter = compileSeccomp(profile, host.machine);
   const seccomp = { ...filter, early: allows(profile, callsOfInit), ...(filter.listens ? { agent: agentSteps } : {}) };

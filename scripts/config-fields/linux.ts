@@ -218,9 +218,9 @@ export const linuxNotes: Notes<LinuxPath> = {
     wrong: [[""], '[0]: expected an absolute path, got ""'],
   },
   "linux.mountLabel": {
-    does: "Refused so far.",
-    shown: ["config/unsupported", "mountLabel"],
-    wrong: [7, ": expected a string, got 7"],
+    does: "The context of every new filesystem but proc, sysfs and cgroups, whose files keep theirs; of mqueue its folder. As with runc, bind mounts keep theirs.",
+    shown: ["integration/labels", "mounts have theirs, but for those that show others' things"],
+    wrong: [7, ": expected a label of at most 4000 bytes without control characters, got 7"],
   },
   "linux.intelRdt": {
     does: "A group of a mounted resctrl filesystem, entered by the first process before anything else, and by those of exec.",

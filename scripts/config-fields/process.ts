@@ -134,9 +134,9 @@ export const processNotes: Notes<FieldsOf<"process">> = {
     wrong: [1, ": expected true or false, got 1"],
   },
   "process.apparmorProfile": {
-    does: "Refused so far.",
-    shown: ["config/unsupported", "apparmorProfile"],
-    wrong: [["unconfined"], ": expected a string, got an array"],
+    does: "Written to the process's own file of a procfs that box made. A host without AppArmor refuses all but `unconfined`.",
+    shown: ["integration/labels", "confines the program, each time that it is started"],
+    wrong: ["web\nserver", ': expected a label of at most 4000 bytes without control characters, got "web\\nserver"'],
   },
   "process.oomScoreAdj": {
     does: "Written by the container's process itself. Lower than the caller's takes CAP_SYS_RESOURCE, and the error says so.",
@@ -184,9 +184,9 @@ export const processNotes: Notes<FieldsOf<"process">> = {
     wrong: [true, ": expected an integer from 0 to 2^64 - 1, got true"],
   },
   "process.selinuxLabel": {
-    does: "Refused so far.",
-    shown: ["config/unsupported", "selinuxLabel"],
-    wrong: [7, ": expected a string, got 7"],
+    does: "Of the program and its session keyring, written like a profile. A host without SELinux, or without a policy, refuses.",
+    shown: ["integration/labels", "the program has its label, and so has its keyring"],
+    wrong: [7, ": expected a label of at most 4000 bytes without control characters, got 7"],
   },
   "process.ioPriority": {
     does: "ioprio_set for the process.",

@@ -1,7 +1,7 @@
 // The process that exec runs: the container's own with other arguments and what the flags change, or that of a file.
 
 import type { Capabilities, Process, Spec, User } from "../config/spec.ts";
-import { BoxError, type ConfigFault } from "../errors.ts";
+import { BoxError } from "../errors.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import { capabilities } from "../linux/capabilities.ts";
 import type { Parsed } from "./arguments.ts";
@@ -9,7 +9,7 @@ import { parseJson } from "./parse-json.ts";
 
 export async function processOf(spec: Spec, parsed: Parsed, command: readonly string[]): Promise<Process> {
   const file = parsed.values.process;
-  if (file !== undefined) return fromFile(file, parsed);
+  if (file !== undefined) return fromFile(file, parsed, spec.process);
   if (command.length === 0) throw new BoxError({ what: "process args cannot be empty", hint: "box exec ID COMMAND…" });
   const base = spec.process;
   if (base === undefined)
@@ -26,12 +26,15 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
     user: userOf(base.user, values.user, lists["additional-gids"] ?? []),
     ...(lists.cap === undefined ? {} : { capabilities: withMore(base.capabilities ?? {}, lists.cap) }),
     ...(switches.has("no-new-privs") ? { noNewPrivileges: true } : {}),
-    ...lsm(values),
+    ...(await labelsOf(values)),
   };
 }
 
-async function fromFile(path: string, parsed: Parsed): Promise<Process> {
-  return refuseLabels(await checkedProcess(readTextOrThrow(path, "cannot read", "--process"), path, parsed), path);
+/** A file that names no label does not set the process free from the container's, as with runc. */
+async function fromFile(path: string, parsed: Parsed, base: Process | undefined): Promise<Process> {
+  const { apparmorProfile, selinuxLabel } = base ?? {};
+  const labels = { ...(apparmorProfile === undefined ? {} : { apparmorProfile }), ...(selinuxLabel === undefined ? {} : { selinuxLabel }) };
+  return { ...labels, ...(await checkedProcess(readTextOrThrow(path, "cannot read", "--process"), path, parsed)) };
 }
 
 async function checkedProcess(text: string, path: string, parsed: Parsed): Promise<Process> {
@@ -43,15 +46,6 @@ async function checkedProcess(text: string, path: string, parsed: Parsed): Promi
     await (await import("./leniency.ts")).warnOfIgnored(ignored);
     return value;
   }
-}
-
-/** What exec cannot apply is refused; `what` names the source. */
-export function refuseLabels(process: Process, what: string): Process {
-  const faults: ConfigFault[] = [];
-  for (const field of ["apparmorProfile", "selinuxLabel"] as const)
-    if (process[field] !== undefined && process[field] !== "") faults.push({ path: `process.${field}`, problem: "not supported yet" });
-  if (faults.length > 0) throw new BoxError({ what, faults });
-  return process;
 }
 
 function absoluteCwd(path: string | undefined): string | undefined {
@@ -100,11 +94,17 @@ function withMore(base: Capabilities, names: readonly string[]): Capabilities {
   return { ...base, bounding: add(base.bounding), effective: add(base.effective), permitted: add(base.permitted), ...ambient };
 }
 
-function lsm({ apparmor, "process-label": label }: Parsed["values"]): Record<string, never> {
-  for (const [flag, value] of [
-    ["--apparmor", apparmor],
-    ["--process-label", label],
-  ] as const)
-    if (value !== undefined && value !== "") throw new BoxError({ origin: flag, what: "not supported yet" });
-  return {};
+/** An empty one asks for nothing, and leaves the container's. */
+async function labelsOf({
+  apparmor,
+  "process-label": label,
+}: Parsed["values"]): Promise<Pick<Process, "apparmorProfile" | "selinuxLabel">> {
+  const profiled = apparmor !== undefined && apparmor !== "";
+  const labelled = label !== undefined && label !== "";
+  if (!profiled && !labelled) return {};
+  const { checkLabel } = await import("../config/check-spec.ts");
+  return {
+    ...(profiled ? { apparmorProfile: checkLabel(apparmor, "--apparmor") } : {}),
+    ...(labelled ? { selinuxLabel: checkLabel(label, "--process-label") } : {}),
+  };
 }

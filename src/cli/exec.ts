@@ -18,8 +18,8 @@ import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
-import { processOf, refuseLabels } from "./exec-process.ts";
-import { type FactsAsked, factsFor } from "./host-facts.ts";
+import { processOf } from "./exec-process.ts";
+import { type FactsAsked, factsFor, labelsAsked } from "./host-facts.ts";
 import { isHostConfigured, rootOfStates } from "./invocation.ts";
 import { checkStdio, handOnFlags, launchOf, lenientFlag } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
@@ -80,11 +80,19 @@ export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedE
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });
   const init = handleOn(state);
-  const wanted: FactsAsked = { openFiles: !hasLimitOnFiles(process), home: homeAsked(process, state), limits: false, cgroups: false };
+  const wanted: FactsAsked = {
+    openFiles: !hasLimitOnFiles(process),
+    home: homeAsked(process, state),
+    limits: false,
+    labels: labelsAsked(process),
+    cgroups: false,
+  };
   const facts = factsFor(wanted, stateRoot);
   const seccomp = await withAgent(readKeptFilter(folder, state));
   const controlGroups = state.box.resctrl?.enter ?? [];
-  return { exec: { id, bundle: state.bundle, spec, process, seccomp, controlGroups, init, launch }, facts, state, stateRoot, way };
+  const labels = wanted.labels === undefined ? {} : { labels: (await import("../plan/labels.ts")).labelSteps };
+  const exec = { id, bundle: state.bundle, spec, process, seccomp, controlGroups, init, launch, ...labels };
+  return { exec, facts, state, stateRoot, way };
 }
 
 /** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */
@@ -124,7 +132,7 @@ async function withAgent(filter: SeccompFilter | undefined): Promise<SeccompFilt
 
 async function changedByPlugins(state: State, stateRoot: string, asked: Process): Promise<Process> {
   const { callOnExec } = await import("./plugin-hooks.ts");
-  return refuseLabels(await callOnExec(state, stateRoot, asked), "onExec");
+  return await callOnExec(state, stateRoot, asked);
 }
 
 /** The container's cgroup takes no process any more. */

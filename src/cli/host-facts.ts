@@ -1,11 +1,11 @@
 // Which facts of the host a container's plan needs, and those facts.
 
-import type { Spec } from "../config/spec.ts";
+import type { Process, Spec } from "../config/spec.ts";
 import { hostReader } from "../execute/files.ts";
 import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { field, type HostReader, type IdMapsWanted, readFacts } from "../host/read-facts.ts";
+import { field, type HostReader, type IdMapsWanted, type LabelsAsked, readFacts } from "../host/read-facts.ts";
 import { components } from "../linux/components.ts";
 import { usualPath } from "../plan/launch.ts";
 
@@ -23,6 +23,8 @@ export type FactsAsked = {
   readonly places?: string;
   /** The container has a cgroup namespace and its cgroup mounted to be written to. */
   readonly delegation?: boolean;
+  /** The security modules that a label is asked of. */
+  readonly labels: LabelsAsked | undefined;
   readonly cgroups?: false;
 };
 
@@ -36,8 +38,13 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   const path = spec.root?.path ?? "rootfs";
   const root = hostRoot ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
   const places = placesIn(spec, root);
-  const delegation = writesToCgroup(spec) ? { delegation: true } : {};
-  const more = { limits, ...idMaps, ...delegation, ...(places === undefined ? {} : { places }) };
+  const more = {
+    limits,
+    labels: labelsAsked(spec.process, spec.linux?.mountLabel),
+    ...idMaps,
+    ...(writesToCgroup(spec) ? { delegation: true } : {}),
+    ...(places === undefined ? {} : { places }),
+  };
   let knowsHome = false;
   for (const entry of spec.process?.env ?? []) if (entry.startsWith("HOME=")) knowsHome = entry !== "HOME=";
   if (knowsHome) return { openFiles, home: undefined, ...more };
@@ -67,6 +74,13 @@ function writesToCgroup({ linux, mounts = [] }: Spec): boolean {
   return false;
 }
 
+/** undefined where there is no label to be had. */
+export function labelsAsked(process: Process | undefined, mountLabel?: string): LabelsAsked | undefined {
+  const apparmor = process?.apparmorProfile !== undefined;
+  const selinux = process?.selinuxLabel !== undefined || mountLabel !== undefined;
+  return apparmor || selinux ? { apparmor, selinux } : undefined;
+}
+
 export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReader = hostReader): HostFacts =>
   readFacts(reader, {
     machine,
@@ -78,6 +92,7 @@ export const factsFor = (asked: FactsAsked, stateRoot: string, reader: HostReade
     idMaps: asked.idMaps,
     places: asked.places,
     ...(asked.delegation === undefined ? {} : { delegation: asked.delegation }),
+    labels: asked.labels,
     ...(asked.cgroups === undefined ? {} : { cgroups: asked.cgroups }),
   });
 

@@ -14,7 +14,7 @@ import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { type FactsAsked, factsAsked, factsFor, type Seen, watchingReader } from "./host-facts.ts";
+import { type FactsAsked, factsAsked, factsFor, labelsAsked, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import type { PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
@@ -145,14 +145,15 @@ async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promis
 
 /** What few configurations ask for: steps whose code is loaded for them alone, and facts that go with them. */
 export type Needed = {
-  readonly steps: Pick<Container, "netDeviceSteps" | "intelRdtSteps">;
+  readonly steps: Pick<Container, "netDeviceSteps" | "intelRdtSteps" | "labels">;
   readonly facts: Pick<HostFacts, "resctrl">;
 };
 
-export async function neededFor({ linux }: Spec, reader: HostReader): Promise<Needed> {
-  let needed: Needed = { steps: {}, facts: {} };
+export async function neededFor({ process, linux }: Spec, reader: HostReader): Promise<Needed> {
+  const labelled = labelsAsked(process, linux?.mountLabel) !== undefined;
+  let needed: Needed = { steps: labelled ? { labels: (await import("../plan/labels.ts")).labelSteps } : {}, facts: {} };
   for (const _ in linux?.netDevices) {
-    needed = { ...needed, steps: { netDeviceSteps: (await import("../plan/net-devices.ts")).netDeviceSteps } };
+    needed = { ...needed, steps: { ...needed.steps, netDeviceSteps: (await import("../plan/net-devices.ts")).netDeviceSteps } };
     break;
   }
   if (linux?.intelRdt === undefined) return needed;

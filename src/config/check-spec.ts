@@ -3,10 +3,10 @@
 // What is right but not applied by this version of box is unsupported.ts's to refuse. Nothing here looks at the host.
 
 import { BoxError } from "../errors.ts";
-import { joinPath, someOf } from "./faults.ts";
+import { joinPath, someOf, wrongValue } from "./faults.ts";
 import { checkDocument, type Faults, isObject } from "./rule.ts";
 import type { NamespaceType, Process, Resources, Spec } from "./spec.ts";
-import { namespaceTypes, processRule, resourcesRule, specRule } from "./spec-rules.ts";
+import { namespaceTypes, processRule, resourcesRule, securityLabel, specRule } from "./spec-rules.ts";
 import { sysctlPath } from "./sysctl-path.ts";
 
 /**
@@ -19,6 +19,12 @@ export function checkSpec(value: unknown): Spec {
   if (isObject(value)) checkAcross(value, faults);
   refuse(faults);
   return value as Spec;
+}
+
+/** Checks a security label from elsewhere; `origin` says where from. */
+export function checkLabel(text: string, origin: string): string {
+  if (!securityLabel.test(text)) refuse([wrongValue(securityLabel, text, origin)]);
+  return text;
 }
 
 /** Checks the value of a process.json (`exec --process`). Without a user it is root, as with the other runtimes. */

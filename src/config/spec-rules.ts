@@ -62,6 +62,21 @@ const numbers: TextRule = {
   test: isNumberList,
 };
 const assignment: TextRule = { is: "text", expected: "NAME=value", form: "assignment" };
+/** A file of /proc takes one page at once and cuts off the rest (proc(5)), and AppArmor wants a word before the name. */
+const longestLabel = 4000;
+
+/** What the kernel's security modules take for a profile or a context, whether there is such a one or not. */
+export const securityLabel = {
+  is: "text",
+  expected: `a label of at most ${longestLabel} bytes without control characters`,
+  test(text: string): boolean {
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code < 32 || code === 127) return false;
+    }
+    return new TextEncoder().encode(text).length <= longestLabel;
+  },
+} as const satisfies TextRule;
 const hostName: TextRule = {
   is: "text",
   expected: `a name of at most ${longestHostName} bytes`,
@@ -279,10 +294,10 @@ export const processRule: ObjectRule = {
     capabilities: capabilitySets,
     rlimits,
     noNewPrivileges: boolean,
-    apparmorProfile: text,
+    apparmorProfile: securityLabel,
     oomScoreAdj: { is: "integer", expected: "an integer from -1000 to 1000", min: -1000, max: 1000 },
     scheduler,
-    selinuxLabel: text,
+    selinuxLabel: securityLabel,
     ioPriority,
     execCPUAffinity: {
       is: "object",
@@ -847,7 +862,7 @@ const linux: ObjectRule = {
     },
     maskedPaths: absolutePaths,
     readonlyPaths: absolutePaths,
-    mountLabel: text,
+    mountLabel: securityLabel,
     intelRdt,
     memoryPolicy,
     personality: {

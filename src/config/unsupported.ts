@@ -10,15 +10,8 @@ import type { Namespace, Spec } from "./spec.ts";
 /** Mirrors the configuration: at each refused field the reason. Arrays stand for each of their entries. */
 type Refusals<T> = T extends (infer Entry)[] ? Refusals<Entry> : { readonly [Key in keyof T]?: string | Refusals<NonNullable<T[Key]>> };
 
-const notYet = "not supported yet";
-
 const refusals: Refusals<Spec> = {
-  process: {
-    apparmorProfile: notYet,
-    selinuxLabel: notYet,
-  },
   linux: {
-    mountLabel: notYet,
     personality: { flags: "this version of the runtime spec knows none" },
   },
 };

@@ -2,9 +2,10 @@
 
 import { quote } from "../tape/print.ts";
 import type { AnyArg, Step } from "../tape/step.ts";
+import { readText } from "./files.ts";
 
-/** One line, or undefined when nothing is known for sure. */
-export function hintFor(step: Step, errno: string, explanation: string): string | undefined {
+/** One line, or undefined when nothing is known for sure. `confinement`: the AppArmor profile that box itself runs under. */
+export function hintFor(step: Step, errno: string, explanation: string, confinement = ownProfile): string | undefined {
   if (step.call === "execve") return executeHint(errno, explanation);
   if (step.failed === "search" && errno === "EACCES") return "a folder of $PATH has a file of that name, but it may not be executed";
   if (step.call === "fsopen" && errno === "ENODEV") return "this kernel has no filesystem of that type";
@@ -14,6 +15,7 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
   }
   if (errno === "ENOENT" && explanation === "" && step.why.startsWith("mount overlay on "))
     return "one of lowerdir, upperdir and workdir does not exist";
+  if (step.origin === "linux.mountLabel" && step.call === "fsconfig" && errno === "EINVAL") return noSuchContext;
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
   if (step.call === "open_tree" && errno === "EINVAL" && step.origin.startsWith("mounts[") && !asks(step.args[2], "AT_RECURSIVE"))
     return "a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable";
@@ -49,6 +51,9 @@ export function hintFor(step: Step, errno: string, explanation: string): string 
     if (errno === "EPERM") return "only who may administer the host's network can give its devices away";
   }
   if (step.origin === "linux.intelRdt") return explanation.trim() === "" ? undefined : `the kernel says: ${explanation.trim()}`;
+  if (step.call === "openat2" && errno === "EACCES" && writesToProcfs(step)) return detachedHint(confinement());
+  if (step.call === "write" && (step.origin === "process.apparmorProfile" || step.origin === "process.selinuxLabel"))
+    return labelHint(step, errno);
   if (step.call === "bpf") return verifierHint(explanation);
   if (step.origin === "linux.seccomp" || step.origin === "linux.seccomp.listenerPath") return seccompHint(step, errno);
   return limitHint(step, errno);
@@ -103,6 +108,41 @@ function seccompHint({ call, args }: Step, errno: string): string | undefined {
   return call === "seccomp" && errno === "EBUSY"
     ? "box has been started under a filter with an agent, and there can be one only"
     : undefined;
+}
+
+const writesToProcfs = ({ origin }: Step): boolean =>
+  origin.startsWith("linux.sysctl") || origin === "process.apparmorProfile" || origin === "process.selinuxLabel";
+
+/** With the profile's mode, as the kernel shows it; undefined where nothing confines box. */
+function ownProfile(): string | undefined {
+  const text = readText("/proc/self/attr/apparmor/current");
+  return typeof text !== "string" || text.trim() === "unconfined" ? undefined : text.trim();
+}
+
+/** The path that AppArmor holds against its rules begins at the mount, and that one is attached nowhere (runc#4968). */
+const detachedHint = (profile: string | undefined): string | undefined =>
+  profile === undefined
+    ? undefined
+    : `box itself runs under the AppArmor profile ${profile}, whose rules meet a path of box's own procfs without its /proc: one that denies /sys/… stops a sysctl`;
+
+const noSuchContext = "the SELinux policy that is loaded knows no such context";
+
+function labelHint({ origin, args: [, text] }: Step, errno: string): string | undefined {
+  if (origin === "process.selinuxLabel") {
+    if (errno === "EINVAL") return noSuchContext;
+    return errno === "EACCES" ? "the SELinux policy does not allow it to what box runs as" : undefined;
+  }
+  if (errno === "ENOENT") return "the kernel has no profile of that name: apparmor_parser --replace FILE loads those of a file";
+  const [how, name] = splitAt(String(text), " ");
+  const target = `${how === "stack" ? "&" : ""}${name}`;
+  return errno === "EACCES"
+    ? `the AppArmor profile that box itself runs under does not allow it: it lacks the rule "change_profile -> ${target},"`
+    : undefined;
+}
+
+function splitAt(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  return [text.slice(0, at), text.slice(at + mark.length)];
 }
 
 /** Limits: a file that is missing, or what the kernel refuses to have written into one (src/plan/limits.ts names its slots by path). */

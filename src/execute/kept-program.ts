@@ -2,6 +2,7 @@
 // plan is a pure function of the configuration, the host's facts and this executable, so when all of them are the same
 // the tapes are too, and reading them takes a third of the time of making them (measured).
 
+import type { LabelsAsked } from "../host/read-facts.ts";
 import type { State } from "../state/state.ts";
 import type { Compiled } from "./compile.ts";
 import { markPlace, ownPart, type Place, placeFor, readPlace, writePlace } from "./kept-place.ts";
@@ -13,6 +14,7 @@ type Asked = {
   readonly openFiles: boolean;
   readonly home: { readonly root: string; readonly uid: number } | undefined;
   readonly limits: boolean;
+  readonly labels: LabelsAsked | undefined;
 };
 
 type Made = {

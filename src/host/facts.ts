@@ -34,6 +34,14 @@ export type ResctrlFacts = {
   readonly bandwidthGranularity?: number;
 };
 
+/** How the kernel's security modules take box itself. */
+export type LabelFacts = {
+  /** AppArmor's words for it, such as `unconfined` or `lxc-container (enforce)`; undefined where it is not enabled or not asked for. */
+  readonly apparmor: string | undefined;
+  /** Its SELinux context, `kernel` before a policy is loaded; undefined where SELinux is not enabled or not asked for. */
+  readonly selinux: string | undefined;
+};
+
 export type HostFacts = {
   readonly machine: Machine;
   /** The kernel has mount_setattr(2): Linux 5.12 and later. */
@@ -59,4 +67,6 @@ export type HostFacts = {
   readonly resctrl?: ResctrlFacts;
   /** Limits on open files that box was started with, before Bun raised them; only when the config sets none. */
   readonly openFiles: { readonly soft: number; readonly hard: number } | undefined;
+  /** Only when the config asks for a security label. */
+  readonly labels: LabelFacts | undefined;
 };

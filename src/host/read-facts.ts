@@ -6,7 +6,7 @@ import { BoxError } from "../errors.ts";
 import { filesystemMagic } from "../linux/magic.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import { defaultStateRoot } from "./default-state-root.ts";
-import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./facts.ts";
+import type { CgroupFacts, CgroupHierarchy, HostFacts, LabelFacts } from "./facts.ts";
 import { mapsEverything } from "./maps-everything.ts";
 import { mapsOwnIdOnly } from "./own-id.ts";
 
@@ -36,6 +36,8 @@ export type FactsWanted = {
   readonly places?: string | undefined;
   /** Whether the container has its cgroup mounted to be written to. */
   readonly delegation?: boolean;
+  /** Which security modules the configuration asks for a label of. */
+  readonly labels: LabelsAsked | undefined;
   /** Left out where a process only joins what a container has already. */
   readonly cgroups?: false;
 };
@@ -46,6 +48,8 @@ export type IdMapsWanted = {
   /** As in the environment variable PATH. */
   readonly path: string;
 };
+
+export type LabelsAsked = { readonly apparmor: boolean; readonly selinux: boolean };
 
 const noCgroups: CgroupFacts = { v1: [], v2: undefined, writable: false };
 
@@ -67,6 +71,7 @@ export function readFacts(reader: HostReader, wanted: FactsWanted): HostFacts {
     stateRoot: wanted.stateRoot ?? defaultStateRoot(uid, wanted.runtimeFolder),
     home: wanted.home,
     openFiles: wanted.openFiles ? callersOpenFiles(reader, field(status, "PPid")) : undefined,
+    labels: wanted.labels === undefined ? undefined : readLabels(reader, wanted.labels),
     ...(wanted.places === undefined ? {} : danglingLinks(reader, wanted.places)),
     ...(uid === 0 || wanted.idMaps === undefined ? {} : idMapPrograms(reader, wanted.idMaps, uid, gid)),
   };
@@ -86,6 +91,22 @@ function idMapPrograms(reader: HostReader, { uids, gids, path }: IdMapsWanted, u
   };
   return { idMapPrograms: { newuidmap: find("newuidmap"), newgidmap: find("newgidmap") } };
 }
+
+/**
+ * AppArmor answers in its own folder of /proc only where it is enabled. SELinux counts as enabled where its filesystem is
+ * mounted and can be written to, as libselinux has it: a container whose host has SELinux sees it read-only.
+ */
+function readLabels(reader: HostReader, { apparmor, selinux }: LabelsAsked): LabelFacts {
+  const enabled = selinux && reader.filesystem(selinuxfs) === filesystemMagic.SELINUX_MAGIC && reader.mayWrite(selinuxfs);
+  const context = enabled ? reader.read("/proc/self/attr/current") : undefined;
+  return {
+    apparmor: apparmor ? reader.read("/proc/self/attr/apparmor/current")?.trim() : undefined,
+    // With the NUL that ends it for C.
+    selinux: context?.endsWith("\0") === true ? context.slice(0, -1) : context,
+  };
+}
+
+const selinuxfs = "/sys/fs/selinux";
 
 /** libc's own two, which posix_spawn(3) leaves ignored. */
 const [SIGCANCEL, SIGSETXID] = [32, 33] as const;

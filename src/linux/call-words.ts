@@ -53,6 +53,7 @@ export const callWords: Readonly<Record<CallName, Words>> = {
   ptrace: { does: "traces another process", args: ["op", "pid", "addr", "data"] },
   getuid: { does: "says who the caller is", args: [] },
   lsetxattr: { does: "sets an extended attribute of a file", args: ["path", "name", "value", "size", "flags"], page: "setxattr" },
+  fsetxattr: { does: "sets an extended attribute of an open file", args: ["fd", "name", "value", "size", "flags"], page: "setxattr" },
   lgetxattr: { does: "reads an extended attribute of a file", args: ["path", "name", "value", "size"], page: "getxattr" },
   llistxattr: { does: "says which extended attributes a file has", args: ["path", "list", "size"], page: "listxattr" },
   setsid: { does: "begins a session, without a terminal", args: [] },

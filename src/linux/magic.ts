@@ -7,6 +7,7 @@ export const filesystemMagic = {
   NSFS_MAGIC: 0x6e736673,
   OVERLAYFS_SUPER_MAGIC: 0x794c7630,
   PROC_SUPER_MAGIC: 0x9fa0,
+  SELINUX_MAGIC: 0xf97cff8c,
   SYSFS_MAGIC: 0x62656572,
   TMPFS_MAGIC: 0x01021994,
 } as const;

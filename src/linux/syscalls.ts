@@ -63,6 +63,7 @@ export const syscalls = {
   ptrace: call(101, 117, "int", "int", "pointer", "pointer"),
   getuid: call(102, 174),
   lsetxattr: call(189, 6, "string", "string", "pointer", "size", "int"),
+  fsetxattr: call(190, 7, "fd", "string", "pointer", "size", "int"),
   lgetxattr: call(192, 9, "string", "string", "pointer", "size"),
   llistxattr: call(195, 12, "string", "pointer", "size"),
   setsid: call(112, 157),

@@ -11,6 +11,7 @@ import { type Buffer, newBuffer, newSlot, newVariables, type Slot } from "../tap
 import type { AgentSteps } from "./agent.ts";
 import { newHookReport } from "./hooks.ts";
 import type { ControlGroups, IntelRdtSteps } from "./intel-rdt.ts";
+import type { LabelSteps } from "./labels.ts";
 import type { Handed, Launch } from "./launch.ts";
 import type { NetDeviceSteps } from "./net-devices.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
@@ -35,6 +36,8 @@ export type Building = {
   readonly resctrl: { readonly groups: ControlGroups; readonly steps: IntelRdtSteps } | undefined;
   /** Those that processes of the container enter. */
   readonly controlGroups: readonly string[];
+  /** undefined where the configuration asks for no label. */
+  readonly labels: LabelSteps | undefined;
   /** The root folder on the host: absolute, resolved against the bundle. */
   readonly rootPath: string;
   readonly child: ChildVariables;

@@ -35,6 +35,7 @@ export function planChild(building: Building): Section[] {
   const list: [title: string, actor: Actor, steps: readonly Step[]][] = [];
   const mapped = mapMounts(building);
   const sources = openHostSources(building, mapped.sources);
+  const labels = building.labels?.labelInit(building);
   const begin = [...settle(building.handed), ...adjustOomScore(building, spec.process)];
   if (namespaces.needsHelper(spaces)) {
     // What joins a running container must be closed to it first. Otherwise init must stay open: without root, box may
@@ -70,16 +71,18 @@ export function planChild(building: Building): Section[] {
       becomeUntraceable(),
       step("umask", [0], "process.user.umask", "make modes count as written"),
       ...names(spec),
+      ...(labels?.open ?? []),
       ...process.joinKeyring(building),
     ],
   ]);
   if (spaces.made.has("network")) list.push(["network", "init", [...raiseLoopback(building), ...receiveDevices(building)]]);
-  list.push(["sysctls", "init", writeSysctls(building)]);
+  list.push(["sysctls", "init", writeSysctls(building, labels?.procfs)]);
   if (spaces.joined.has("mount")) {
     building.notes.push(joinedMountNote);
     list.push(["hooks", "init", awaitRuntimeHooks(building)]);
     list.push(["terminal", "init", spec.process?.terminal === true ? terminalThere(building) : []]);
-  } else list.push(...planRoot(building, sources.sources));
+    list.push(["security labels", "init", labels?.write ?? []]);
+  } else list.push(...planRoot(building, sources.sources, labels?.write ?? []));
   list.push(...planProcess(building, spec.process as Process));
   const sections: Section[] = [];
   for (const [title, actor, steps] of list) if (steps.length > 0) sections.push({ title, actor, steps });
@@ -108,7 +111,7 @@ function names(spec: Spec): Step[] {
 
 type Parts = [title: string, actor: Actor, steps: readonly Step[]][];
 
-function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
+function planRoot(building: Building, sources: MappedMounts["sources"], labels: readonly Step[]): Parts {
   const { spec, root } = building;
   const mounts = spec.mounts ?? [];
   const masks = (spec.linux?.maskedPaths ?? []).length > 0;
@@ -159,6 +162,7 @@ function planRoot(building: Building, sources: MappedMounts["sources"]): Parts {
         ...(masks ? maskPaths(building, nullFile.nullFile, empty.empty) : []),
       ],
     ],
+    ["security labels", "init", labels],
     ["enter the root", "init", [...enterRoot(building), step("close", [root], "root.path", "done with it")]],
   ];
 }

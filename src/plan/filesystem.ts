@@ -22,7 +22,7 @@ export type FilesystemWanted = {
 
 /** fsopen … fsmount: a detached mount of a new filesystem. The mount context's own words explain a refusal. */
 export function makeFilesystem(building: Building, wanted: FilesystemWanted): Step[] {
-  if (needsOneCall(wanted)) return mountByOneCall(building, wanted);
+  if (needsOneCall(wanted)) return mountByOneCall(building, wanted, building.labels?.labelWord(building, wanted.type, wanted.data));
   const { type, source, data, attributes, origin, why, out } = wanted;
   const { context } = building.child;
   const explain = "context" as const;
@@ -38,6 +38,7 @@ export function makeFilesystem(building: Building, wanted: FilesystemWanted): St
         : step("fsconfig", [context, ["FSCONFIG_SET_STRING"], word.slice(0, equals), word.slice(equals + 1), 0], origin, why, { explain }),
     );
   }
+  if (building.labels !== undefined) steps.push(...building.labels.labelFilesystem(building, type, data, context));
   steps.push(
     step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, why, { explain }),
     step("fsmount", [context, ["FSMOUNT_CLOEXEC"], attributes], origin, why, { out, explain }),

@@ -96,6 +96,7 @@ function planFilesystem(building: Building, mount: Mount, origin: string, sorted
   return {
     steps: [
       ...makeFilesystem(building, { type, source: mount.source ?? type, data, attributes: set, oldFlags, origin, why, out: made }),
+      ...(building.labels?.labelQueues(building, type, made) ?? []),
       ensureInRoot(building.child, building.root, mount.destination, kind, origin, target, keptMode),
       ...(sorted.copyUp ? copyUp(building, target, made, destination, origin) : []),
       attach(made, target, origin, why),

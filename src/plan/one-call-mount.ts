@@ -36,10 +36,10 @@ const flagOf: Readonly<Record<string, Flag<"MS">>> = {
 };
 const opposite: Readonly<Record<string, string>> = { async: "sync", nomand: "mand", nolazytime: "lazytime" };
 
-/** The mount, attached in a folder of box's own until it is moved. */
-export function mountByOneCall(building: Building, wanted: FilesystemWanted): Step[] {
+/** The mount, attached in a folder of box's own until it is moved. `words`: its options, where a label comes with them. */
+export function mountByOneCall(building: Building, wanted: FilesystemWanted, words = wanted.data): Step[] {
   const { type, source, attributes, origin, why, out } = wanted;
-  const { flags, data } = sortWords(wanted);
+  const { flags, data } = sortWords({ ...wanted, data: words });
   const folder = workFolder(building);
   const place = newFd(building, `folder for ${type}`);
   const name = String(folder.mounts++);

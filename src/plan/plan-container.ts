@@ -12,6 +12,7 @@ import { explainFailures } from "./explain.ts";
 import { hasHooks } from "./hooks.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import type { IntelRdtSteps } from "./intel-rdt.ts";
+import type { LabelSteps } from "./labels.ts";
 import { foreground, handedTo, hasSupervisor, type Launch } from "./launch.ts";
 import { sortNamespaces } from "./namespaces.ts";
 import type { NetDeviceSteps } from "./net-devices.ts";
@@ -44,6 +45,8 @@ export type Container = {
   readonly netDeviceSteps?: NetDeviceSteps;
   /** Where linux.intelRdt asks for a class: the steps for it (intel-rdt.ts). */
   readonly intelRdtSteps?: IntelRdtSteps;
+  /** Where the configuration asks for a security label: the steps for it (labels.ts). */
+  readonly labels?: LabelSteps;
 };
 
 export function planContainer(container: Container, facts: HostFacts): Plan {
@@ -68,6 +71,7 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     netDeviceSteps: netDeviceStepsOf(container),
     resctrl,
     controlGroups: resctrl === undefined ? [] : resctrl.steps.recorded(resctrl.groups).enter,
+    labels: labelsFor(container, facts),
     rootPath: path.startsWith("/") ? path : `${bundle}/${path}`,
     child,
     ...newPlaces(child),
@@ -121,6 +125,14 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
   };
   if (building.cgroups.length === 0) building.notes.push("no cgroup: this user may make none here");
   return plan;
+}
+
+/** Nothing asks for a label but these three fields. */
+function labelsFor({ spec: { process, linux }, labels }: Container, facts: HostFacts): LabelSteps | undefined {
+  if (process?.apparmorProfile === undefined && process?.selinuxLabel === undefined && linux?.mountLabel === undefined) return undefined;
+  if (labels === undefined) throw new Error("plan: labels without the steps for them");
+  labels.checkLabels(process ?? {}, linux?.mountLabel, facts);
+  return labels;
 }
 
 function superviseLoop(building: Building, watcher: Plan["supervisor"]): Step[] {

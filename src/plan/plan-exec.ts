@@ -12,6 +12,7 @@ import * as box from "./box.ts";
 import { type Building, newChildVariables, newPlaces, type SeccompFilter } from "./builder.ts";
 import { enterCgroups, enterControlGroups, v2Of } from "./cgroups.ts";
 import { explainFailures } from "./explain.ts";
+import type { LabelSteps } from "./labels.ts";
 import { handedTo, type Launch } from "./launch.ts";
 import * as namespaces from "./namespaces.ts";
 import { adjustOomScore } from "./oom-score.ts";
@@ -37,6 +38,8 @@ export type Exec = {
   /** A descriptor of box's: a pidfd of the container's init. */
   readonly init: number;
   readonly launch: Launch;
+  /** Where the process is to have a security label: the steps for it (labels.ts). */
+  readonly labels?: LabelSteps;
 };
 
 export function planExec(exec: Exec, facts: HostFacts): Plan {
@@ -104,6 +107,7 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     netDeviceSteps: undefined,
     resctrl: undefined,
     controlGroups: exec.controlGroups ?? [],
+    labels: labelsFor(exec, facts),
     rootPath: "/",
     launch: { ...launch, keep: true, subreaper: false },
     handed: handedTo(launch, { hooks: false, init: true }),
@@ -117,6 +121,13 @@ function buildingOf(exec: Exec, facts: HostFacts, child: Building["child"]): Bui
     joins: [],
     cgroups: entered,
   };
+}
+
+function labelsFor({ process, labels }: Exec, facts: HostFacts): LabelSteps | undefined {
+  if (process.apparmorProfile === undefined && process.selinuxLabel === undefined) return undefined;
+  if (labels === undefined) throw new Error("plan: labels without the steps for them");
+  labels.checkLabels(process, undefined, facts);
+  return labels;
 }
 
 const SIGCHLD = 17;
@@ -165,7 +176,12 @@ function planChild(building: Building, init: Process, helper: boolean): Section[
   const section = (title: string, actor: Section["actor"], steps: readonly Step[]): Section => ({ title, actor, steps });
   const agent = building.seccomp?.agent?.planAgentOfInit(building);
   const sections = [
-    section("let go of what came from box", "stage", [...settle(handed), ...adjustOomScore(building, init), becomeUntraceable()]),
+    section("let go of what came from box", "stage", [
+      ...settle(handed),
+      ...adjustOomScore(building, init),
+      ...(building.labels?.labelExec(building, init) ?? []),
+      becomeUntraceable(),
+    ]),
     section("enter the cgroups", "stage", [
       ...enterCgroups(building),
       ...enterControlGroups(building),

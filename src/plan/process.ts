@@ -26,6 +26,7 @@ import { setScheduling } from "./scheduling.ts";
 import { becomeUntraceable } from "./settle.ts";
 import { ownStdio } from "./stdio.ts";
 import { ensureInRoot, expectEqual, pointerTo } from "./steps.ts";
+import { execution, programOrigin } from "./wait-for-start.ts";
 
 /**
  * Makes process.cwd where it is missing, as runc does, while the root can still be written. What root may not even
@@ -261,8 +262,6 @@ export function findProgram(building: Building, process: Process): Step[] {
   ];
 }
 
-const programOrigin = "process.args[0]";
-
 const mayExecute = (path: string, more?: Pick<StepOptions, "onError" | "ok">): Step =>
   step("faccessat2", ["AT_FDCWD", path, ["X_OK"], ["AT_EACCESS"]], programOrigin, `execute ${path}`, { failed: "execute", ...more });
 
@@ -324,13 +323,10 @@ export const isFilteredEarly = ({ seccomp, launch, spec }: Building): boolean =>
  * file is fetched for the error.
  */
 export const executeProgram = (building: Building, process: Process, more: Explained = { explain: "program" }): Step =>
-  step(
-    "execve",
-    [building.child.program, process.args ?? [], environment(building, process)],
-    programOrigin,
-    `execute ${process.args?.[0]}`,
-    { failed: "execute", ...more },
-  );
+  step("execve", [building.child.program, process.args ?? [], environment(building, process)], programOrigin, execution(building.spec), {
+    failed: "execute",
+    ...more,
+  });
 
 /** All that makes this process the one that the configuration describes, but for the program. */
 export function becomeProcess(building: Building, process: Process): Step[] {

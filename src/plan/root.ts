@@ -119,6 +119,7 @@ export function keepEmptyFolder(building: Building): { steps: Step[]; empty: Slo
     step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "source", "tmpfs", 0], origin, "name its source"),
     step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "nr_inodes", "1", 0], origin, "let it hold nothing but itself"),
     step("fsconfig", [context, ["FSCONFIG_SET_STRING"], "mode", "755", 0], origin, "let it be seen"),
+    ...(building.labels?.labelFilesystem(building, "tmpfs", [], context) ?? []),
     step("fsconfig", [context, ["FSCONFIG_CMD_CREATE"], null, null, 0], origin, "make the empty folder's filesystem"),
     step(
       "fsmount",

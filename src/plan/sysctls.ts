@@ -3,19 +3,20 @@
 
 import { joinPath } from "../config/faults.ts";
 import { sysctlPath } from "../config/sysctl-path.ts";
-import { compute, type Step, slotIn, step } from "../tape/step.ts";
+import { compute, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { type Building, newFd, newInt } from "./builder.ts";
 import { statxOffset } from "./masks.ts";
 import { openProcfs, writeInProcfs } from "./procfs.ts";
 import { pointerTo } from "./steps.ts";
 
-export function writeSysctls(building: Building): Step[] {
+/** `opened`: a procfs of box's own that others use as well, and close. */
+export function writeSysctls(building: Building, opened?: Slot<"fd">): Step[] {
   const sysctls = building.spec.linux?.sysctl ?? {};
   const steps: Step[] = [];
-  const proc = newFd(building, "procfs");
+  const proc = opened ?? newFd(building, "procfs");
   for (const name in sysctls) {
     const value = sysctls[name] as string;
-    if (steps.length === 0) steps.push(...openProcfs(building, proc, "linux.sysctl"));
+    if (steps.length === 0 && opened === undefined) steps.push(...openProcfs(building, proc, "linux.sysctl"));
     steps.push(
       ...writeInProcfs(
         building,
@@ -27,7 +28,7 @@ export function writeSysctls(building: Building): Step[] {
       ),
     );
   }
-  if (steps.length > 0) steps.push(step("close", [proc], "linux.sysctl", "done with it"));
+  if (steps.length > 0 && opened === undefined) steps.push(step("close", [proc], "linux.sysctl", "done with it"));
   return steps;
 }
 

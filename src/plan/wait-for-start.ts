@@ -1,7 +1,7 @@
 // Between create and start: init waits on a FIFO of the state folder, and tells on another what became of it. By then the
 // box that made it is gone, so this is the only way for a failure to be heard.
 
-import type { Spec } from "../config/spec.ts";
+import type { Process, Spec } from "../config/spec.ts";
 import { address, compute, type Explanation, lastErrno, newBuffer, newSlot, type Slot, type Step, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
 import { bufferBytes, type ChildVariables } from "./plan.ts";
@@ -36,7 +36,13 @@ export function startFailures({ child }: Building): {
 
 /** What the program is as an attempt, the one whose failure is explained by the file that it is in. */
 export const programOrigin = "process.args[0]";
-export const execution = ({ process }: Spec): string => `execute ${process?.args[0]}`;
+export const execution = ({ process }: Spec): string => `execute ${process?.args[0]}${under(process)}`;
+
+/** A program that may be executed and is not is one that its label does not let be: so its failure names that. */
+function under(process: Process | undefined): string {
+  const words = process?.apparmorProfile === undefined ? "" : ` under the AppArmor profile ${process.apparmorProfile}`;
+  return process?.selinuxLabel === undefined ? words : `${words} as ${process.selinuxLabel}`;
+}
 
 const attemptOf = (origin: string, what: string): string => `${origin}\n${what}`;
 

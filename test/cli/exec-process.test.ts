@@ -88,6 +88,16 @@ describe("flags", () => {
       permitted: ["CAP_CHOWN"],
     });
   });
+  test("security labels", async () =>
+    expect(await changed("--apparmor", "web server", "--process-label=u:r:t:s0")).toEqual({
+      apparmorProfile: "web server",
+      selinuxLabel: "u:r:t:s0",
+    }));
+  test("security labels are the container's, unless others are named", async () => {
+    const labelled = { ...spec, process: { ...own, apparmorProfile: "web", selinuxLabel: "u:r:web:s0" } };
+    const made = await processFor(["--apparmor", "other", "web", "true"], labelled);
+    expect([made.apparmorProfile, made.selinuxLabel]).toEqual(["other", "u:r:web:s0"]);
+  });
   test("security labels that ask for nothing, as clients pass them", async () =>
     expect(await changed("--apparmor", "", "--process-label=")).toEqual({}));
 });
@@ -111,8 +121,14 @@ describe("refused", () => {
     [["-g", "x", "web", "sh"], ['box: --additional-gids: expected a number from 0 to 4294967294, got "x"']],
     [["-c", "CHOWN", "web", "sh"], ['box: --cap: there is no capability "CHOWN"']],
     [["-c", "toString", "web", "sh"], ['box: --cap: there is no capability "toString"']],
-    [["--apparmor", "p", "web", "sh"], ["box: --apparmor: not supported yet"]],
-    [["--process-label", "l", "web", "sh"], ["box: --process-label: not supported yet"]],
+    [
+      ["--apparmor", "a\nb", "web", "sh"],
+      ['box: --apparmor: expected a label of at most 4000 bytes without control characters, got "a\\nb"'],
+    ],
+    [
+      ["--process-label", "a\u007f", "web", "sh"],
+      [`box: --process-label: expected a label of at most 4000 bytes without control characters, got "a\\u{7f}"`],
+    ],
   ])("%j", async (words, lines) => expect(await refusal(words)).toEqual(lines));
 
   test("defaults from a container that has none", async () => {

@@ -246,6 +246,19 @@ describe("process", () => {
     }));
 });
 
+test("security labels are one line of text, and short enough for the kernel to take whole", () => {
+  const expected = "expected a label of at most 4000 bytes without control characters";
+  for (const path of ["process/apparmorProfile", "process/selinuxLabel", "linux/mountLabel"]) {
+    const place = path.replace("/", ".");
+    check(path, "a:b\n", `${place}: ${expected}, got "a:b\\n"`);
+    check(path, "a\u007fb", `${place}: ${expected}, got "a\u007fb"`);
+    check(path, "a\0b", `${place}: expected a string without NUL bytes, got "a\\u0000b"`);
+    check(path, "ü".repeat(2001), `${place}: ${expected}, got "${"ü".repeat(60)}"… (2001 characters)`);
+    check(path, 5, `${place}: ${expected}, got 5`);
+    check(path, "ü".repeat(2000));
+  }
+});
+
 describe("process.rlimits", () => {
   const limit = (type: string, soft: number, hard: number): unknown => ({ type, soft, hard });
   test("unknown", () =>

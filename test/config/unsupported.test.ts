@@ -56,7 +56,7 @@ test("seccomp is, with an agent too", () =>
   }));
 test("sysctl and devices are", () => withLinux({ sysctl: { "net.a": "1" }, devices: [{ path: "/dev/p", type: "p" }] }));
 test("netDevices are", () => withLinux({ netDevices: { eth0: { name: "a" } } }));
-test("mountLabel", () => withLinux({ mountLabel: "a:b" }, "linux.mountLabel: not supported yet"));
+test("mountLabel is", () => withLinux({ mountLabel: "a:b" }));
 test("intelRdt is", () => withLinux({ intelRdt: { closID: "a" } }));
 test("memoryPolicy is", () => withLinux({ memoryPolicy: { mode: "MPOL_LOCAL" } }));
 test("personality is, without flags", () => {
@@ -89,8 +89,7 @@ test("resources are", () =>
     },
   }));
 
-test("apparmorProfile", () => withProcess({ apparmorProfile: "a" }, "process.apparmorProfile: not supported yet"));
-test("selinuxLabel", () => withProcess({ selinuxLabel: "a" }, "process.selinuxLabel: not supported yet"));
+test("apparmorProfile and selinuxLabel are", () => withProcess({ apparmorProfile: "a", selinuxLabel: "a" }));
 test("oomScoreAdj is", () => withProcess({ oomScoreAdj: 0 }));
 test("scheduler, ioPriority and execCPUAffinity are", () =>
   withProcess({
@@ -112,9 +111,5 @@ test("every mount is", () => {
 
 test("all at once, as the clients ask today", () => {
   expect(lines(podmanConfig())).toEqual([]);
-  expect(lines(dockerConfig())).toMatchInlineSnapshot(`
-    [
-      "process.apparmorProfile: not supported yet",
-    ]
-  `);
+  expect(lines(dockerConfig())).toEqual([]);
 });

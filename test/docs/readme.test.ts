@@ -217,7 +217,8 @@ describe("README.md lists", () => {
     const [table = ""] = /^const refusals.*?^};$/ms.exec(source) ?? [];
     const refused = [...table.matchAll(/(\w+): notYet/g)].map(([, key = ""]) => key);
     const expected = new Set(refused);
-    expect(table).toStartWith("const refusals");
+    // The table is there, however little is left in it.
+    expect(table).toContain("Refusals<Spec>");
     expect([...expected].filter((name) => !listed.includes(name))).toEqual([]);
     const others = ["linux", "linux.resources", "process", "box spec", "npm run bench"];
     expect(listed.filter((name) => !expected.has(name) && !others.includes(name))).toEqual([]);

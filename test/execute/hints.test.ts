@@ -64,3 +64,48 @@ describe("an agent of system calls, and its filter", () => {
   ] as const)
     test(`${one.call}: ${errno}: ${hint}`, () => expect(hintFor(one, errno, "")).toBe(hint as string));
 });
+
+describe("security labels", () => {
+  const write = (origin: string, text: string) => step("write", [7, text, text.length], origin, "label it");
+  for (const [one, errno, hint] of [
+    [
+      write("process.apparmorProfile", "exec no such"),
+      "ENOENT",
+      "the kernel has no profile of that name: apparmor_parser --replace FILE loads those of a file",
+    ],
+    [
+      write("process.apparmorProfile", "exec web server"),
+      "EACCES",
+      'the AppArmor profile that box itself runs under does not allow it: it lacks the rule "change_profile -> web server,"',
+    ],
+    [
+      write("process.apparmorProfile", "stack web"),
+      "EACCES",
+      'the AppArmor profile that box itself runs under does not allow it: it lacks the rule "change_profile -> &web,"',
+    ],
+    [write("process.apparmorProfile", "exec web"), "EINVAL", undefined],
+    [write("process.selinuxLabel", "a:b"), "EINVAL", "the SELinux policy that is loaded knows no such context"],
+    [write("process.selinuxLabel", "a:b"), "EACCES", "the SELinux policy does not allow it to what box runs as"],
+    [write("process.selinuxLabel", "a:b"), "ENOENT", undefined],
+  ] as const)
+    test(`${one.args[1]}: ${errno}`, () => expect(hintFor(one, errno, "")).toBe(hint as string));
+
+  test("a context of mounts that there is not, where nothing else is wrong", () => {
+    const origin = "linux.mountLabel";
+    const told = step("fsconfig", [7, ["FSCONFIG_SET_STRING"], "context", "a:b", 0], origin, "label it");
+    const set = step("fsetxattr", [7, "security.selinux", "a:b", 3, 0], origin, "label it");
+    expect(hintFor(told, "EINVAL", "")).toBe("the SELinux policy that is loaded knows no such context");
+    expect([hintFor(told, "EACCES", ""), hintFor(set, "EINVAL", "")]).toEqual([undefined, undefined]);
+  });
+
+  const open = (origin: string) => step("openat2", [7, "sys/net/a", { struct: "open_how" }, 24], origin, "set it");
+  test("why a profile of box's own gets in the way of its procfs", () => {
+    const confined = () => "lxc-container (enforce)";
+    for (const origin of ["linux.sysctl.a", "process.apparmorProfile", "process.selinuxLabel"])
+      expect(hintFor(open(origin), "EACCES", "", confined)).toBe(
+        "box itself runs under the AppArmor profile lxc-container (enforce), whose rules meet a path of box's own procfs without its /proc: one that denies /sys/… stops a sysctl",
+      );
+    expect(hintFor(open("linux.sysctl.a"), "EACCES", "", () => undefined)).toBeUndefined();
+    expect(hintFor(open("mounts[0]"), "EACCES", "", confined)).toBeUndefined();
+  });
+});

@@ -51,6 +51,7 @@ const wanted: FactsWanted = {
   openFiles: true,
   home: "/root",
   limits: false,
+  labels: undefined,
 };
 const v2 = filesystemMagic.CGROUP2_SUPER_MAGIC;
 
@@ -99,6 +100,7 @@ describe("facts", () => {
       stateRoot: "/run/box",
       home: "/root",
       openFiles: { soft: 1024, hard: 4096 },
+      labels: undefined,
     });
   });
   test("of a container that may write to its cgroup: v2's files for it, by the kernel's list or the specification's", () => {
@@ -113,6 +115,28 @@ describe("facts", () => {
     const facts = readFacts(reader({ files: { "/proc/self/status": status } }), { ...wanted, stateRoot: "/tmp/states" });
     expect(facts.cgroups).toEqual({ v1: [], v2: undefined, writable: false });
     expect([facts.openFiles, facts.stateRoot, facts.mountSetattr]).toEqual([undefined, "/tmp/states", false]);
+  });
+  test("how security modules take box, of those that are asked for", () => {
+    const both = { apparmor: true, selinux: true };
+    const labels = (host: Partial<HostReader>, asked: FactsWanted["labels"]) =>
+      readFacts({ ...reader({ files: { "/proc/self/status": status } }), ...host }, { ...wanted, labels: asked }).labels;
+    const read = (files: Readonly<Record<string, string>>) => ({
+      read: (path: string) => ({ "/proc/self/status": status, ...files })[path],
+    });
+    const selinuxfs = { filesystem: () => filesystemMagic.SELINUX_MAGIC, mayWrite: () => true };
+    const files = { "/proc/self/attr/apparmor/current": "lxc (enforce)\n", "/proc/self/attr/current": "u:r:t:s0\0" };
+    expect(labels({}, both)).toEqual({ apparmor: undefined, selinux: undefined });
+    expect(labels({ ...read(files), ...selinuxfs }, both)).toEqual({ apparmor: "lxc (enforce)", selinux: "u:r:t:s0" });
+    expect(labels({ ...read(files), ...selinuxfs }, { apparmor: false, selinux: true })).toEqual({
+      apparmor: undefined,
+      selinux: "u:r:t:s0",
+    });
+    // A container's host keeps its policy to itself.
+    expect(labels({ ...read(files), ...selinuxfs, mayWrite: () => false }, both)).toEqual({
+      apparmor: "lxc (enforce)",
+      selinux: undefined,
+    });
+    expect(labels({ ...read(files), filesystem: () => filesystemMagic.SYSFS_MAGIC, mayWrite: () => true }, both)?.selinux).toBeUndefined();
   });
   test("limits that the configuration sets are not looked up", () => {
     const files = { "/proc/self/status": status, "/proc/self/limits": limits("1", "2"), "/proc/12/limits": limits("1", "2") };

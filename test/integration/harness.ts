@@ -102,8 +102,20 @@ const needs = {
       readOrEmpty("/sys/fs/cgroup/cgroup.controllers").split(/\s/).includes(name),
     ) || "a pure cgroup v2 with all controllers (npm run test:vm has it)",
   "cgroup v1": () => existsSync("/sys/fs/cgroup/memory/memory.limit_in_bytes") || "controllers in cgroup v1",
+  AppArmor: () =>
+    (apparmorIsOn() && ["apparmor_parser", "aa-exec"].every((name) => Bun.which(name) !== null)) ||
+    "a kernel with AppArmor enabled, and its tools (Debian package apparmor)",
+  "no AppArmor": () => !apparmorIsOn() || "a kernel without AppArmor",
+  "SELinux without a policy": () =>
+    (readOrEmpty("/proc/filesystems").includes("selinuxfs") &&
+      readOrEmpty("/proc/self/attr/current").startsWith("kernel") &&
+      ["checkpolicy", "python3"].every((name) => Bun.which(name) !== null)) ||
+    "a kernel with SELinux enabled and no policy loaded, checkpolicy and python3",
+  "no SELinux": () => !existsSync("/sys/fs/selinux/enforce") || "a kernel without SELinux",
   "user namespaces for users": () => usersMayMakeNamespaces() || "user namespaces for ordinary users",
 } as const;
+
+const apparmorIsOn = (): boolean => readOrEmpty("/sys/module/apparmor/parameters/enabled") === "Y\n";
 
 /** Whether the program is there, and the kernel has address translation for it. */
 function canTranslate(program: string, ...words: readonly string[]): true | string {

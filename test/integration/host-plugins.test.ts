@@ -142,7 +142,7 @@ test("what onExec makes of a process is checked", async () => {
   writeFileSync(
     `${bundle.folder}/own.ts`,
     `export default { name: "own", apply(hooks: any) { hooks.onExec.tap("own", (process: any) => {
-       if (process.args[0] === "a") process.cwd = "srv"; else process.apparmorProfile = "x";
+       if (process.args[0] === "a") process.cwd = "srv"; else process.selinuxLabel = "a:\\nb";
      }); } };`,
   );
   expect((await bundle.box(["run", "--detach", "--plugin", "./own.ts", bundle.id])).stderr).toBe("");
@@ -154,7 +154,8 @@ test("what onExec makes of a process is checked", async () => {
   expect(await bundle.box(["exec", bundle.id, "b"])).toEqual({
     exitCode: 125,
     stdout: "",
-    stderr: "box: process.apparmorProfile: not supported yet\n",
+    stderr:
+      'box: --plugin ./own.ts: onExec: selinuxLabel: expected a label of at most 4000 bytes without control characters, got "a:\\nb"\n',
   });
 });
 

@@ -281,8 +281,8 @@ test("what is in oci has its place, in what is wrong and in what box cannot do",
       "",
     ].join("\n"),
   );
-  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\noci:\n  process:\n    apparmorProfile: mine\n");
-  expect(await refused()).toBe("box: box.yaml:4:22: oci.process.apparmorProfile: not supported yet\n");
+  writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\noci:\n  linux:\n    personality: {domain: LINUX, flags: [X]}\n");
+  expect(await refused()).toBe("box: box.yaml:4:41: oci.linux.personality.flags: this version of the runtime spec knows none\n");
   writeFileSync(`${bundle.folder}/box.yaml`, "rootfs: rootfs\noci:\n  linux:\n    seccomp:\n      flags: [NO_FLAG]\n");
   expect(await refused()).toBe(
     'box: box.yaml:5:15: oci.linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "NO_FLAG"\n',

@@ -27,7 +27,7 @@ const counts: Readonly<Record<number, string>> = {
     dup3 llistxattr execve set_mempolicy ioprio_set sched_setattr open_tree inotify_add_watch writev fsmount close_range bpf seccomp`,
   4: `sendfile rt_sigaction rt_sigprocmask pread64 pwrite64 socketpair ptrace rt_sigtimedwait epoll_ctl openat mknodat readlinkat
     signalfd4 lgetxattr utimensat prlimit64 pidfd_send_signal openat2 faccessat2`,
-  5: "clone linkat lsetxattr setsockopt getsockopt recvmmsg prctl mount mremap waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
+  5: "clone linkat lsetxattr fsetxattr setsockopt getsockopt recvmmsg prctl mount mremap waitid keyctl fchownat renameat2 execveat statx ppoll move_mount fsconfig mount_setattr",
   6: "process_vm_readv mmap splice sendto epoll_pwait",
 };
 

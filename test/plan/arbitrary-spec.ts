@@ -188,6 +188,8 @@ const process: fc.Arbitrary<Process> = record<Process>({
   ioPriority: maybe(ioPriority),
   execCPUAffinity: maybe(record<CpuAffinity>({ initial: maybe(numberList), final: maybe(numberList) })),
   oomScoreAdj: maybe(fc.constantFrom(-1000, 0, 300)),
+  apparmorProfile: maybe(fc.constantFrom("unconfined", "web server", ":ns:web//&other")),
+  selinuxLabel: maybe(fc.constant("system_u:system_r:container_t:s0:c4,c5")),
 });
 
 const idMappings: fc.Arbitrary<IdMapping[]> = fc.constantFrom(
@@ -341,6 +343,7 @@ const linuxWith = (list: Namespace[]): fc.Arbitrary<Linux> => {
     resources: maybe(resources),
     readonlyPaths: maybe(some(["/proc/sys", "/proc/irq", "/etc"])),
     devices: maybe(devices),
+    mountLabel: maybe(fc.constant("system_u:object_r:container_file_t:s0:c4,c5")),
     personality: maybe(fc.constantFrom({ domain: "LINUX" }, { domain: "LINUX32", flags: [] })),
     seccomp: maybe(fc.constantFrom<Seccomp>(...seccompProfiles)),
     memoryPolicy: maybe(
@@ -431,6 +434,10 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
   ),
   home: maybe(fc.constant("/home/web")),
   openFiles: maybe(fc.constant({ soft: 1024, hard: 4096 })),
+  labels: fc.record({
+    apparmor: fc.constantFrom("unconfined", "a profile (unconfined)", "lxc-container (enforce)"),
+    selinux: fc.constant("system_u:system_r:init_t:s0"),
+  }),
 });
 
 /** A new time namespace and a mount with other owners take root's rights. */

@@ -6,6 +6,7 @@ import type { CgroupFacts, HostFacts } from "../../src/host/facts.ts";
 import { agentSteps } from "../../src/plan/agent.ts";
 import type { Join, SeccompFilter } from "../../src/plan/builder.ts";
 import { intelRdtSteps } from "../../src/plan/intel-rdt.ts";
+import { labelSteps } from "../../src/plan/labels.ts";
 import { foreground, type Launch } from "../../src/plan/launch.ts";
 import { netDeviceSteps } from "../../src/plan/net-devices.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -58,6 +59,7 @@ export const plainFacts: HostFacts = {
   stateRoot: "/run/box",
   home: undefined,
   openFiles: undefined,
+  labels: { apparmor: "unconfined", selinux: "system_u:system_r:init_t:s0" },
 };
 
 /** Nobody in particular, who may make no cgroup. */
@@ -112,7 +114,7 @@ export const planWith = (changes: Changes): Plan =>
   });
 
 export const planOf = (spec: Spec, facts: HostFacts, hostRoot = false, how: Pick<Container, "launch" | "seccomp" | "joins"> = {}): Plan =>
-  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, ...stepsFor(spec), ...how }, facts);
+  planContainer({ id: "web", bundle: "/srv/web", spec, hostRoot, stdioSteps, labels: labelSteps, ...stepsFor(spec), ...how }, facts);
 
 /** What is loaded only for a container that asks for it. */
 const stepsFor = ({ linux }: Spec): Pick<Container, "netDeviceSteps" | "intelRdtSteps"> => ({
@@ -145,7 +147,10 @@ export const execOf = (
   cgroups: Exec["cgroups"],
   { launch = foreground, seccomp }: Pick<Container, "launch" | "seccomp">,
 ): Plan =>
-  planExec({ id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true } }, facts);
+  planExec(
+    { id: "web", bundle: "/srv/web", spec, process, seccomp, cgroups, init: INIT, launch: { ...launch, keep: true }, labels: labelSteps },
+    facts,
+  );
 
 /** The printed plan's lines under one heading, such as `init: mounts`, without the numbers of steps. */
 export function section(plan: Plan, heading: string): string {

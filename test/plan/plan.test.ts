@@ -272,6 +272,91 @@ describe("something is written below /proc", () => {
   );
 });
 
+describe("a security label", () => {
+  const labelled: Changes = { process: { args: ["/bin/true"], env: [], apparmorProfile: "web", selinuxLabel: "u:r:t:s0" } };
+  const hooked: Changes = { ...labelled, spec: { hooks: { createContainer: [{ path: "/bin/hook" }] } } };
+  const profile = calling("write", undefined, "exec web");
+  const opensProfile = calling("openat2", undefined, "thread-self/attr/apparmor/exec");
+  const kept = "keycreate: u:r:t:s0; exec: u:r:t:s0";
+  const instead = `are written instead of [${kept}; apparmor/exec: exec web]`;
+  const written = 'write(attr/apparmor/exec, "exec web", 8)';
+  const hook = (one: Step): boolean => one.call === "clone3" && one.origin.startsWith("hooks.");
+  const noFile = "writes to what may be no file of /proc";
+  notices("that is left out", "labelsAreWritten", labelled, (plan) => without(plan, profile), `labels: [${kept}] ${instead}`);
+  notices(
+    "that is written in part",
+    "labelsAreWritten",
+    labelled,
+    (plan) => replaced(plan, profile, withArgs(undefined as never, undefined as never, 7)),
+    'write(attr/apparmor/exec, "exec web", 7): writes a part of a label',
+  );
+  notices(
+    "that is another's",
+    "labelsAreWritten",
+    labelled,
+    (plan) => replaced(plan, profile, withArgs(undefined as never, "exec unconfined", 15)),
+    `labels: [${kept}; apparmor/exec: exec unconfined] ${instead}`,
+  );
+  notices(
+    "that goes to another process",
+    "labelsAreWritten",
+    labelled,
+    (plan) => replaced(plan, opensProfile, withArgs(undefined as never, "1/attr/apparmor/exec")),
+    `labels: [${kept}] ${instead}`,
+    `${written}: writes a label to what is not the process's own file`,
+  );
+  notices(
+    "that goes through a procfs nobody looked at",
+    "procIsVerified",
+    labelled,
+    (plan) => without(plan, (one) => one.call === "fstatfs" && one.origin === "process.selinuxLabel"),
+    `write(attr/keycreate, "u:r:t:s0", 8): ${noFile}`,
+    `write(attr/exec, "u:r:t:s0", 8): ${noFile}`,
+    `${written}: ${noFile}`,
+  );
+  notices(
+    "whose file may be one that lies over it",
+    "procIsVerified",
+    labelled,
+    (plan) =>
+      replaced(plan, opensProfile, (one) => ({
+        ...one,
+        args: [one.args[0] as number, one.args[1] as string, { struct: "open_how", flags: ["O_WRONLY"], resolve: ["RESOLVE_BENEATH"] }, 24],
+      })),
+    `${written}: ${noFile}`,
+  );
+  notices(
+    "that a hook runs under which is box's",
+    "labelsAreWritten",
+    hooked,
+    (plan) => movedBefore(movedBefore(plan, opensProfile, hook), profile, hook),
+    `labels: [keycreate: u:r:t:s0; apparmor/exec: exec web; exec: u:r:t:s0] ${instead}`,
+    "clone3(&clone_args {flags: CLONE_VM|CLONE_VFORK|CLONE_PIDFD, pidfd: &pidfd, exit_signal: 17}, 88): runs under the label of the program",
+  );
+  notices(
+    "of the keyring that comes after it",
+    "labelsAreWritten",
+    labelled,
+    (plan) => movedBefore(plan, calling("keyctl", ["KEYCTL_JOIN_SESSION_KEYRING"]), calling("write", undefined, "u:r:t:s0")),
+    'keyctl(KEYCTL_JOIN_SESSION_KEYRING, "_ses.web", 0, 0, 0) → session keyring: comes before its keyring has a label',
+  );
+  noticesExec(
+    "of exec, once the container is joined",
+    "procIsVerified",
+    labelled,
+    (plan) => movedBefore(plan, calling("setns"), calling("openat", "AT_FDCWD", "/proc/self/attr/apparmor/exec")),
+    `${written}: ${noFile}`,
+  );
+  const mounts: Changes = { linux: { mountLabel: "u:object_r:t:s0", maskedPaths: [] }, mounts: [{ destination: "/a", type: "tmpfs" }] };
+  notices(
+    "of mounts that a filesystem goes without",
+    "mountsAreLabelled",
+    mounts,
+    (plan) => without(plan, calling("fsconfig", undefined, ["FSCONFIG_SET_STRING"], "context")),
+    'fsopen("tmpfs", FSOPEN_CLOEXEC) → mount context: has 0 labels instead of 1',
+  );
+});
+
 describe("a descriptor reaches the program", () => {
   notices(
     "opened without close-on-exec",

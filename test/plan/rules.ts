@@ -87,6 +87,11 @@ const staysInside = (how: AnyArg | undefined): boolean =>
   inStruct(how, "resolve", "RESOLVE_IN_ROOT") ||
   (inStruct(how, "resolve", "RESOLVE_BENEATH") && inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS"));
 
+/** In a procfs, by the one link that leads to the process's own thread: procfs makes it, and nothing that lies over it is entered. */
+const ownThread = (how: AnyArg | undefined, path: AnyArg | undefined): boolean =>
+  String(path).startsWith("thread-self/") &&
+  ["RESOLVE_BENEATH", "RESOLVE_NO_MAGICLINKS", "RESOLVE_NO_XDEV"].every((flag) => inStruct(how, "resolve", flag));
+
 const creates: readonly Step["call"][] = ["mkdirat", "mknodat", "symlinkat", "unlinkat", "renameat2"];
 const creating = ({ step }: Placed): boolean => creates.includes(step.call) || (step.call === "openat" && flagged(step.args[2], "O_CREAT"));
 
@@ -125,7 +130,9 @@ const pathsStayInside: Rule = (plan) =>
       if (isNameOfEntry(plan, path, one) || isOwnProcess(plan, path, one)) return [];
       if (typeof path !== "string") return [say(one, "takes a path that is not known")];
       const single = !path.includes("/") && path !== "..";
-      return single || (one.step.call === "openat2" && staysInside(one.step.args[2])) ? [] : [say(one, "walks a path in the root")];
+      return single || (one.step.call === "openat2" && (staysInside(one.step.args[2]) || ownThread(one.step.args[2], path)))
+        ? []
+        : [say(one, "walks a path in the root")];
     }),
   );
 
@@ -432,7 +439,10 @@ const cgroupsFirst: Rule = (plan, container) => {
 const procIsVerified: Rule = (plan, container) => {
   const { sync } = handedIn(container);
   const steps = childSteps(plan);
-  const attached = steps.findIndex(({ step }) => step.call === "move_mount" || step.call === "pivot_root");
+  const attached = steps.findIndex(
+    ({ step }) =>
+      step.call === "move_mount" || step.call === "pivot_root" || (step.call === "setns" && flagged(step.args[1], "CLONE_NEWNS")),
+  );
   const openersOf = (slot: AnyArg | undefined, before: number): number[] =>
     steps.flatMap(({ step }, index) => (index < before && sameSlot(slot, step.out) ? [index] : []));
   const isProcfs = (one: Placed | undefined): boolean => one?.step.expect?.value === filesystemMagic.PROC_SUPER_MAGIC;
@@ -455,19 +465,92 @@ const procIsVerified: Rule = (plan, container) => {
     const openers = openersOf(slot, before);
     return openers.length > 0 && openers.every(isOwn) && isLookedAt(slot, openers.at(-1) as number, before);
   };
-  const isPlain = (how: AnyArg | undefined): boolean =>
-    inStruct(how, "resolve", "RESOLVE_BENEATH") &&
-    inStruct(how, "resolve", "RESOLVE_NO_XDEV") &&
-    inStruct(how, "resolve", "RESOLVE_NO_SYMLINKS");
+  const isPlain = (how: AnyArg | undefined, path: AnyArg | undefined): boolean =>
+    ownThread(how, path) || ["RESOLVE_BENEATH", "RESOLVE_NO_XDEV", "RESOLVE_NO_SYMLINKS"].every((flag) => inStruct(how, "resolve", flag));
   return steps.flatMap((one, index) => {
     if (one.step.call !== "write" || one.step.args[0] === sync) return [];
     const opened = openersOf(one.step.args[0], index).at(-1) ?? -1;
     const opener = steps[opened]?.step;
     const right =
       opener?.call === "openat2"
-        ? isPlain(opener.args[2]) && isVerified(opener.args[0], opened)
+        ? isPlain(opener.args[2], opener.args[1]) && isVerified(opener.args[0], opened)
         : !String(opener?.args[1]).startsWith("/proc") || isVerified(one.step.args[0], index);
     return right ? [] : [say(one, "writes to what may be no file of /proc")];
+  });
+};
+
+/**
+ * Each label that is asked for is written, whole and once, to a file of the process itself, and nothing else is written there.
+ * Through which procfs is for procIsVerified to see. Hooks of createContainer run as box does, so what holds from the next
+ * execve on comes after them; a keyring's comes before the keyring.
+ */
+const labelsAreWritten: Rule = (plan, { spec, facts, launch, execIn }) => {
+  const steps = childSteps(plan);
+  const { apparmorProfile: profile, selinuxLabel: label, noNewPrivileges } = spec.process ?? {};
+  const folder = execIn === undefined ? "thread-self/attr/" : "/proc/self/attr/";
+  const fileOf = (at: number): string | undefined => {
+    const [slot] = (steps[at] as Placed).step.args;
+    const opener = steps.findLast((one, index) => index < at && sameSlot(slot, one.step.out));
+    const path = String(opener?.step.args[1]);
+    return (steps[at] as Placed).step.call === "write" && opener?.certain === true && path.startsWith(folder)
+      ? path.slice(folder.length)
+      : undefined;
+  };
+  const written = steps.flatMap((one, index) => {
+    const file = fileOf(index);
+    return file === undefined
+      ? []
+      : [{ one, file, text: String(one.step.args[1]), whole: one.step.args[2] === utf8Bytes(one.step.args[1]) }];
+  });
+  const mayStack = noNewPrivileges === true && facts.labels?.apparmor?.endsWith(" (enforce)") === true;
+  const wanted = [
+    ...(label !== undefined && (launch ?? foreground).newKeyring ? [`keycreate: ${label}`] : []),
+    ...(label !== undefined ? [`exec: ${label}`] : []),
+    ...(profile !== undefined && facts.labels?.apparmor !== undefined ? [`apparmor/exec: ${mayStack ? "stack" : "exec"} ${profile}`] : []),
+  ];
+  const found = written.map(({ file, text }) => `${file}: ${text}`);
+  const ofKeyring = (one: Placed): boolean => written.some((each) => each.one === one && each.file === "keycreate");
+  const ofProgram = (one: Placed): boolean => written.some((each) => each.one === one && each.file !== "keycreate");
+  const early = (one: Placed): boolean => isHook(one.step) && one.step.origin.startsWith("hooks.createContainer");
+  const others = steps.filter(
+    (one, index) => one.step.call === "write" && labelOrigins.includes(one.step.origin) && fileOf(index) === undefined,
+  );
+  return [
+    ...(same(found, wanted) ? [] : [`labels: [${found.join("; ")}] are written instead of [${wanted.join("; ")}]`]),
+    ...written.flatMap(({ one, whole }) => (whole ? [] : [say(one, "writes a part of a label")])),
+    ...others.map((one) => say(one, "writes a label to what is not the process's own file")),
+    ...(wanted.some((one) => one.startsWith("keycreate"))
+      ? precedes(steps, ofKeyring, call("keyctl", ["KEYCTL_JOIN_SESSION_KEYRING"]), "comes before its keyring has a label")
+      : []),
+    ...(wanted.length > 0 ? precedes(steps, ofProgram, runsProgram, "runs without its label") : []),
+    ...steps.flatMap((one, index) =>
+      early(one) && steps.slice(0, index).some(ofProgram) ? [say(one, "runs under the label of the program")] : [],
+    ),
+    ...endsBefore(steps, ofProgram, call("pivot_root"), "comes when the host's tree is out of reach"),
+  ];
+};
+const labelOrigins: readonly string[] = ["process.apparmorProfile", "process.selinuxLabel"];
+const utf8Bytes = (text: AnyArg | undefined): number => new TextEncoder().encode(String(text)).length;
+
+/** The label of mounts is told to every filesystem that can have one, before it is made. */
+const mountsAreLabelled: Rule = (plan, { spec }) => {
+  const label = spec.linux?.mountLabel;
+  const steps = childSteps(plan);
+  const keep = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
+  const makes = call("fsconfig", undefined, ["FSCONFIG_CMD_CREATE"]);
+  const labels = ({ step }: Placed): boolean => call("fsconfig", undefined, ["FSCONFIG_SET_STRING"], "context", label)({ step } as Placed);
+  return steps.flatMap((one, index) => {
+    const { call: name, args, origin } = one.step;
+    if (name === "mount" && typeof args[2] === "string") {
+      const told = label !== undefined && String(args[4]).includes(`context="${label}"`);
+      return told === (label !== undefined && !keep.includes(args[2])) ? [] : [say(one, "has not the label of mounts")];
+    }
+    // A folder of box's own for mounts under way is no part of what the container sees.
+    if (name !== "fsopen" || origin === "mounts") return [];
+    const end = steps.findIndex((other, at) => at > index && makes(other));
+    const labelled = steps.slice(index, end).filter(labels).length;
+    const wanted = label === undefined || keep.includes(String(one.step.args[0])) ? 0 : 1;
+    return labelled === wanted ? [] : [say(one, `has ${labelled} labels instead of ${wanted}`)];
   });
 };
 
@@ -1009,6 +1092,8 @@ export const rules = {
   terminalIsOwn,
   cgroupsFirst,
   procIsVerified,
+  labelsAreWritten,
+  mountsAreLabelled,
   devicesAreLimited,
   limitsAreSet,
   devicesMoveOnce,
@@ -1038,5 +1123,6 @@ export const execRules = {
   agentIsTold,
   capabilitiesAsAsked,
   procIsVerified,
+  labelsAreWritten,
   descriptorsExist,
 } satisfies Record<string, Rule>;

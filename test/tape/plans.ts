@@ -37,6 +37,7 @@ const hostFacts = (machine: Machine, uid: number, cgroups: CgroupFacts): HostFac
   ignoredSignals: [13, 25],
   boundingSet: Array.from({ length: 41 }, (_, number) => number),
   cgroups,
+  labels: undefined,
   stateRoot: "/run/box",
   home: "/root",
   openFiles: { soft: 1024, hard: 4096 },
