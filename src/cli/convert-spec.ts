@@ -9,6 +9,7 @@ import { inOrder, shortenSpec } from "../config/yaml-shorten.ts";
 import { BoxError } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { Globals } from "./commands.ts";
 import { absolute, rootOfStates } from "./invocation.ts";
 import { type LoadedYaml, loadYaml } from "./load-yaml.ts";
@@ -21,7 +22,7 @@ export function printExpanded(file: string, id: string | undefined, globals: Glo
   const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder: path.slice(0, path.lastIndexOf("/")) || "/" };
   const loaded = loadYaml(source, checkContainerId(id ?? "box"), globals.root ?? rootOfStates());
   for (const what of lost(loaded)) reportWarning(new BoxError({ what }));
-  console.log(JSON.stringify(loaded.spec, null, "\t"));
+  writeLine(JSON.stringify(loaded.spec, null, "\t"));
 }
 
 /** What config.json has no words for. */
@@ -41,7 +42,7 @@ export function printShortened(bundle: string): void {
   const rootless = uid === 0 ? undefined : { uid, gid: process.getgid?.() ?? 0 };
   const text = printYaml(shortenSpec(spec, { machine, rootless }));
   checkAgain(text, spec, bundle);
-  console.log(text.trimEnd());
+  writeLine(text.trimEnd());
 }
 
 /** Some names cannot be keys of box.yaml. Better no file than another container. */

@@ -1,6 +1,7 @@
 // box --version, in runc's shape: the clients that read it look for the lines that begin with "commit: " and "spec: ".
 
 import { ociVersion } from "../config/default-spec.ts";
+import { writeLine } from "../execute/write-line.ts";
 
 // Written into the program by scripts/build.ts; not there when the sources run as they are.
 declare const BOX_VERSION: string | undefined;
@@ -15,6 +16,6 @@ export const buildFacts = () => ({
 
 export function printVersion(): number {
   const { version, commit, target } = buildFacts();
-  console.log(`box version ${version}\ncommit: ${commit}\nspec: ${ociVersion}\nbun: ${Bun.version}\ntarget: ${target}`);
+  writeLine(`box version ${version}\ncommit: ${commit}\nspec: ${ociVersion}\nbun: ${Bun.version}\ntarget: ${target}`);
   return 0;
 }
