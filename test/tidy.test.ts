@@ -45,7 +45,12 @@ const bans: Readonly<Record<string, Ban>> = {
   "process.stdout and process.stderr": {
     what: /\bprocess\.(stdout|stderr)\b/,
     where: isIn("src"),
-    instead: "use console.log, or a write by the descriptor: touching these streams costs a start 9 ms",
+    instead: "use writeLine, or a write by the descriptor: touching these streams costs a start 9 ms",
+  },
+  "console.log": {
+    what: /\bconsole\.(log|info|debug|table)\b/,
+    where: isIn("src"),
+    instead: "use writeLine: it says when a disk is full",
   },
   "as any": { what: /\bas any\b|<any>/, where: () => true, instead: "name the type, or narrow an unknown" },
   "@ts-ignore": {

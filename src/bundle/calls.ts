@@ -172,8 +172,13 @@ export function readAttribute(folder: number, name: string, attribute: string, i
   return at === 0 || key === 0 ? -ENAMETOOLONG : systemCall("lgetxattr", at, key, addressOf(into), into.length);
 }
 
-export function readSymlink(folder: number, name: string, into: Uint8Array): number {
-  return callAt("readlinkat", folder, name, addressOf(into), into.length);
+/** The kernel's limit is a page less. */
+const target = new Uint8Array(4096);
+
+/** Where a link leads to, as it says. */
+export function readTarget(folder: number, name: string, place: string): string {
+  const length = done(callAt("readlinkat", folder, name, addressOf(target), target.length), "read the link", place);
+  return Buffer.from(target.buffer, 0, length).toString("latin1");
 }
 
 const statx = new Uint8Array(256);

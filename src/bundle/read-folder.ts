@@ -11,7 +11,7 @@ import {
   listAttributes,
   openHere,
   readAttribute,
-  readSymlink,
+  readTarget,
   type Status,
   someNames,
   statusHere,
@@ -87,7 +87,7 @@ class FolderReader {
     if (kind === undefined) return leaveOut("socket", path);
     const first = kind === "folder" || status.links === 1 ? undefined : this.#firstName(status, path);
     if (first !== undefined) return void sink.begin(entryOf(path, "hardlink", status, first, []));
-    const target = kind === "symlink" ? targetOf(folder, name, path) : "";
+    const target = kind === "symlink" ? readTarget(folder, name, path) : "";
     const wanted = sink.begin(entryOf(path, kind, status, target, attributesOf(folder, name, path)));
     if (kind === "file" && wanted) await this.#bytes(folder, name, path);
     // On another device something is mounted there.
@@ -162,13 +162,8 @@ const entryOf = (path: string, kind: EntryKind, status: Status, target: string, 
   attributes,
 });
 
-/** The kernel's limits for links and attributes. */
+/** The kernel's limit for attributes. */
 const small = new Uint8Array(65536);
-
-function targetOf(folder: number, name: string, path: string): string {
-  const length = done(readSymlink(folder, name, small), "read the link", path);
-  return Buffer.from(small.buffer, 0, length).toString("latin1");
-}
 
 /** None where the filesystem has none. */
 function attributesOf(folder: number, name: string, path: string): Attribute[] {

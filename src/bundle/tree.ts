@@ -17,6 +17,7 @@ import {
   makeSymlink,
   openFolder,
   openHere,
+  readTarget,
   removeFile,
   setAttribute,
   setMode,
@@ -28,10 +29,12 @@ import { type Entry, type EntrySink, shown } from "./entry.ts";
 import { folderOf, innerPath, nameOf } from "./inner-path.ts";
 import { removeTree } from "./remove-tree.ts";
 
-const { S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO } = flags.S_IF;
+const { S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO } = flags.S_IF;
 
 /** What is given to a folder at the end, since it changes while there is still something put into it. */
 type FolderEnd = { readonly mode: number; readonly time: { readonly seconds: number; readonly nanoseconds: number } | undefined };
+/** As many as the kernel follows (path_resolution(7)). */
+const MOST_LINKS = 40;
 /** Of folders that no entry is about. */
 const usualFolder: FolderEnd = { mode: 0o755, time: undefined };
 
@@ -133,13 +136,51 @@ export class Tree implements EntrySink {
     let fd = openFolder(this.#options.root, path);
     if (fd === errnos.ENOENT) {
       const above = this.folderAt(folderOf(path));
-      done(makeFolder(above, nameOf(path)), "make the folder", path);
-      this.#folders.set(path, usualFolder);
-      fd = openHere(above, nameOf(path), "place");
-      this.#forget();
+      const made = makeFolder(above, nameOf(path));
+      if (made === errnos.EEXIST) {
+        // A link that leads to nothing, such as var/run of an image whose run a container would bring.
+        this.#forget();
+        this.#makeTarget(path);
+        fd = openFolder(this.#options.root, path);
+      } else {
+        done(made, "make the folder", path);
+        this.#folders.set(path, usualFolder);
+        fd = openHere(above, nameOf(path), "place");
+        this.#forget();
+      }
     }
     this.#open = { path, fd: done(fd, "open the folder", path) };
     return fd;
+  }
+
+  /** Makes the folder that the links of a path lead to inside the root, with all that leads there. */
+  #makeTarget(path: string): void {
+    const { root } = this.#options;
+    const left = path.split("/");
+    const real: string[] = [];
+    for (let links = 0; left.length > 0; ) {
+      const name = left.shift() as string;
+      if (name === "..") real.pop();
+      if (name === "" || name === "." || name === "..") continue;
+      const above = done(openFolder(root, real.join("/")), "open the folder", path);
+      try {
+        const there = statusHere(above, name);
+        if (typeof there === "object" && there.type === S_IFLNK) {
+          if (++links > MOST_LINKS) done(errnos.ELOOP, "open the folder", path);
+          const target = readTarget(above, name, path);
+          if (target.startsWith("/")) real.length = 0;
+          left.unshift(...target.split("/"));
+          continue;
+        }
+        real.push(name);
+        if (there === errnos.ENOENT) {
+          done(makeFolder(above, name), "make the folder", path);
+          this.#folders.set(real.join("/"), usualFolder);
+        }
+      } finally {
+        closeFile(above);
+      }
+    }
   }
 
   #forget(): void {

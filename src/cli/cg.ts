@@ -17,7 +17,7 @@ import { escapeJson } from "../tape/escape-controls.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import { loadBytesText } from "./bytes-text.ts";
 import type { Globals } from "./commands.ts";
-import { parseDuration } from "./duration.ts";
+import { parseInterval } from "./duration.ts";
 import { rootOfStates } from "./invocation.ts";
 import { namedContainer } from "./named-container.ts";
 import { tableStyle } from "./show-table.ts";
@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (switches.has("help")) return (await import("./help.ts")).printHelp("cg");
   const [target, ...names] = rest;
   if (target === undefined) throw new BoxError({ what: "a container id or a process id is missing", hint: synopsis });
-  const intervalMs = parseDuration(values.interval ?? "1s", "--interval");
+  const intervalMs = parseInterval(values.interval ?? "1s", "--interval");
   if (intervalMs <= 0) throw new BoxError({ origin: "--interval", what: "the interval must be greater than 0" });
   const places = cgroupsOf(target, globals.root ?? rootOfStates());
   const [json, bytes, rates] = [switches.has("json"), await loadBytesText(), newRates()];

@@ -25,6 +25,7 @@ export const containerFlags: readonly FlagRow[] = [
   { name: "cgroupns", value: "NS", help: "what is seen of cgroups: the same" },
   { name: "userns", value: "NS", help: "users: the same" },
   { name: "ns", value: "TYPE=NS", repeats: true, help: "any of net, pid, mount, ipc, uts, cgroup, user and time" },
+  { name: "seccomp", value: "PROFILE", help: "filter of system calls: default, unconfined or a file" },
   {
     name: "plugin",
     value: "FILE[:OPTIONS]",

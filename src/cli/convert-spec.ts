@@ -9,6 +9,7 @@ import { inOrder, shortenSpec } from "../config/yaml-shorten.ts";
 import { BoxError } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { absolute, rootOfStates } from "./invocation.ts";
@@ -26,7 +27,7 @@ export async function printExpanded(file: string, parsed: Parsed, globals: Globa
   const loaded = loadYaml(source, checkContainerId(parsed.rest[0] ?? "box"), globals.root ?? rootOfStates());
   await warnOfIgnored(loaded.ignored);
   for (const what of lost(loaded)) reportWarning(new BoxError({ what }));
-  console.log(JSON.stringify(loaded.spec, null, "\t"));
+  writeLine(JSON.stringify(loaded.spec, null, "\t"));
 }
 
 /** What config.json has no words for. */
@@ -46,7 +47,7 @@ export async function printShortened(bundle: string, parsed: Parsed): Promise<vo
   const rootless = uid === 0 ? undefined : { uid, gid: process.getgid?.() ?? 0 };
   const text = printYaml(shortenSpec(spec, { machine, rootless }));
   checkAgain(text, spec, bundle);
-  console.log(text.trimEnd());
+  writeLine(text.trimEnd());
 }
 
 function readConfig(text: string, parsed: Parsed): ReadLeniently<Spec> {

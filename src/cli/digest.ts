@@ -4,6 +4,7 @@ import { chunksOf } from "../bundle/blob.ts";
 import { readDigestName } from "../bundle/digest.ts";
 import { quietWatch } from "../bundle/watch.ts";
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { FlagRow } from "./arguments.ts";
 
 export const flags: readonly FlagRow[] = [];
@@ -17,6 +18,6 @@ export function run([name = "", offset = "", size = "", ...more]: readonly strin
   const hasher = new Bun.CryptoHasher(algorithm);
   const part = { offset: Number(offset), size: Number(size) };
   for (const chunk of chunksOf({ fd: STDIN, name: "stdin", part }, quietWatch)) hasher.update(chunk);
-  console.log(hasher.digest("hex"));
+  writeLine(hasher.digest("hex"));
   return 0;
 }

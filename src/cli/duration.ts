@@ -18,3 +18,13 @@ export function parseDuration(text: string, flag: string): number {
   if (parts.length > 0 && length === rest.length && !Number.isNaN(sum)) return sign === "-" ? -sum : sum;
   throw new BoxError({ origin: flag, what: `expected a duration such as 5s or 1m30s, got ${JSON.stringify(text)}`, exitCode: 1 });
 }
+
+/** A day: who asks for more has mistaken the unit, or would never see the second look. */
+const LONGEST_INTERVAL_MS = 24 * 3_600_000;
+
+/** The same for a time between two looks, which may not be longer than a day. */
+export function parseInterval(text: string, flag: string): number {
+  const interval = parseDuration(text, flag);
+  if (interval <= LONGEST_INTERVAL_MS) return interval;
+  throw new BoxError({ origin: flag, what: `expected at most 24h, got ${JSON.stringify(text)}`, exitCode: 1 });
+}

@@ -17,7 +17,7 @@ import { STDOUT, writeLine } from "../execute/write-line.ts";
 import type { State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { parseDuration } from "./duration.ts";
+import { parseInterval } from "./duration.ts";
 import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [
@@ -30,7 +30,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const parsed = parseFlags(argv, flags, "events", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("events");
   const container = oneContainer(parsed.rest, globals, "events [flags] ID");
-  const intervalMs = parseDuration(parsed.values.interval ?? "5s", "--interval");
+  const intervalMs = parseInterval(parsed.values.interval ?? "5s", "--interval");
   // These two in runc's words.
   if (intervalMs <= 0) throw new BoxError({ origin: "--interval", what: "duration interval must be greater than 0", exitCode: 1 });
   const { state } = container;

@@ -3,6 +3,7 @@
 import { featuresOf, type SeccompFlag } from "../config/features.ts";
 import { BoxError } from "../errors.ts";
 import { systemCall } from "../execute/libc.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { errno } from "../linux/errno.ts";
 import { flags as numbers } from "../linux/flags.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
@@ -14,7 +15,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(argv, flags, "features", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("features");
   if (parsed.rest.length > 0) throw new BoxError({ what: "features takes no argument", exitCode: 1 });
-  console.log(JSON.stringify(featuresOf(buildFacts(), kernelTakes), null, 4));
+  writeLine(JSON.stringify(featuresOf(buildFacts(), kernelTakes), null, 4));
   return 0;
 }
 

@@ -1,10 +1,11 @@
 // box --help and box COMMAND --help, made from the tables of commands and flags.
 
+import { writeLine } from "../execute/write-line.ts";
 import type { FlagRow } from "./arguments.ts";
 import { commandNamed, commands, globalFlags } from "./commands.ts";
 
 export async function printHelp(name: string | undefined): Promise<number> {
-  console.log(name === undefined ? overview() : await commandHelp(name));
+  writeLine(name === undefined ? overview() : await commandHelp(name));
   return 0;
 }
 

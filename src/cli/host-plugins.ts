@@ -38,6 +38,7 @@ const empty: HostConfig = {};
 const readStrictly = async (text: string) => (await import("../config/yaml-read.ts")).readYaml(text, hostConfig, rule);
 
 function readQuickly(text: string): HostConfig | undefined {
+  if (maySayMore(text)) return undefined;
   let value: unknown;
   try {
     value = Bun.YAML.parse(text);
@@ -45,10 +46,39 @@ function readQuickly(text: string): HostConfig | undefined {
     return undefined;
   }
   if (value === null) return empty;
-  if (!isRecord(value)) return undefined;
+  // Of two keys of one name it takes the last: then there are more colons than what it gives accounts for.
+  if (!isRecord(value) || colonsIn(withoutComments(text)) !== colonsOf(value)) return undefined;
   for (const [key, entries] of Object.entries(value))
     if ((key !== "plugins" && key !== "allow") || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;
   return value;
+}
+
+/** What gives keys without a colon of their own, or takes one away: aliases, keys after a question mark, escapes. */
+function maySayMore(text: string): boolean {
+  for (const mark of ["*", "?", "\\"]) if (text.includes(mark)) return true;
+  return false;
+}
+
+/** Lines of nothing else; one within a text is left out as well, and has no key in it either. */
+const withoutComments = (text: string): string => {
+  let out = "";
+  for (const line of text.split("\n")) if (!line.trimStart().startsWith("#")) out += `${line}\n`;
+  return out;
+};
+
+function colonsIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(":"); at >= 0; at = text.indexOf(":", at + 1)) count++;
+  return count;
+}
+
+/** One for each key, and those in keys and texts. */
+function colonsOf(value: unknown): number {
+  if (typeof value === "string") return colonsIn(value);
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  for (const key in value) count += colonsOf((value as Record<string, unknown>)[key]) + (Array.isArray(value) ? 0 : 1 + colonsIn(key));
+  return count;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -34,12 +34,15 @@ export function isHostConfigured(): boolean {
   return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) !== -ENOENT;
 }
 
-export function absolute(path: string): string {
-  if (path.startsWith("/")) return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+/** Without slashes at its end. */
+export function absolute(given: string): string {
+  let path = given;
+  while (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
+  if (path.startsWith("/")) return path;
   const here = currentFolder();
   if (here === undefined) throw new BoxError({ what: `the current folder is gone, and ${path} is relative to it` });
-  if (path === "." || path === "./") return here;
-  return `${here === "/" ? "" : here}/${path.endsWith("/") ? path.slice(0, -1) : path}`;
+  if (path === ".") return here;
+  return `${here === "/" ? "" : here}/${path}`;
 }
 
 /** Flags that say how the container is started; what else it takes to start it so is in launch-flags.ts. */

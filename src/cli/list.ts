@@ -5,6 +5,7 @@ import { problemOfId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { listFolder } from "../execute/list-folder.ts";
 import { checkStateRoot, readFolder } from "../execute/state-folder.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -25,9 +26,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const format = tableOrJson(values.format);
   const states = await readStates(globals.root);
   if (switches.has("quiet")) {
-    if (states.length > 0) console.log(states.map(({ id }) => id).join("\n"));
-  } else if (format === "json") console.log(JSON.stringify(states));
-  else console.log((await import("./list-table.ts")).printTable([header, ...states.map(row)]));
+    if (states.length > 0) writeLine(states.map(({ id }) => id).join("\n"));
+  } else if (format === "json") writeLine(JSON.stringify(states));
+  else writeLine((await import("./list-table.ts")).printTable([header, ...states.map(row)]));
   return 0;
 }
 

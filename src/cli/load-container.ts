@@ -64,10 +64,10 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
   if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
     await (await import("./leniency.ts")).warnOfIgnored(source.ignored);
-  await checkItsSupported(container.spec, source, file);
-  const locate = locator(source, container.spec, references, plugins);
+  const locate = locator(source, container.spec, parsed, references, plugins);
+  await checkItsSupported(container.spec, source, locate, file);
   const joins = await joinsOf(container.spec, references, locate);
-  const seccomp = await compiledFilter(container.spec, locate);
+  const seccomp = await compiledFilter(container.spec, source.config === undefined, locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
   const seen: Seen[] = [];
   const reader = watchingReader(seen);
@@ -94,9 +94,9 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
 }
 
 /** With places where the text of config.json says all that there is. */
-async function checkItsSupported(spec: Spec, source: Source, name = configName): Promise<void> {
+async function checkItsSupported(spec: Spec, source: Source, locate: Source["locate"], name = configName): Promise<void> {
   try {
-    checkSupported(spec);
+    locating(locate, () => checkSupported(spec));
   } catch (error) {
     if (source.config === undefined || spec !== source.spec) throw error;
     throw (await import("./read-again.ts")).withPlaces(error, source.config, name);
@@ -104,9 +104,17 @@ async function checkItsSupported(spec: Spec, source: Source, name = configName):
 }
 
 /** A flag, a plugin, or a place in box.yaml; undefined where everything is from config.json. */
-function locator(source: Source, { linux }: Spec, references: readonly Reference[], plugins: Plugins | undefined): Source["locate"] {
-  if (source.locate === undefined && references.length === 0 && plugins === undefined) return undefined;
+function locator(
+  source: Source,
+  { linux }: Spec,
+  { values }: Parsed,
+  references: readonly Reference[],
+  plugins: Plugins | undefined,
+): Source["locate"] {
+  const isFiltered = values.seccomp !== undefined;
+  if (source.locate === undefined && references.length === 0 && plugins === undefined && !isFiltered) return undefined;
   return (origin) => {
+    if (isFiltered && origin.startsWith("linux.seccomp")) return `--seccomp: ${origin}`;
     const index = origin.startsWith("linux.namespaces[") ? Number.parseInt(origin.slice("linux.namespaces[".length), 10) : -1;
     const joined = linux?.namespaces?.[index];
     const flag = references.findLast(({ type, path }) => type === joined?.type && path === joined.path)?.flag;
@@ -133,11 +141,14 @@ function withoutCgroups(container: Container): Container {
   return { ...container, spec: { ...container.spec, linux: rest } };
 }
 
-async function compiledFilter({ linux }: Spec, locate: Source["locate"]): Promise<SeccompFilter | undefined> {
+/** `maybeUsual`: the description is one of box's own making, whose default filter is compiled already. */
+async function compiledFilter({ linux }: Spec, maybeUsual: boolean, locate: Source["locate"]): Promise<SeccompFilter | undefined> {
   if (linux?.seccomp === undefined) return undefined;
+  const { seccomp } = linux;
+  const usual = maybeUsual ? (await import("../seccomp/usual-filter.ts")).usualFilter(seccomp, machine) : undefined;
+  if (usual !== undefined) return usual;
   const { compileSeccomp } = await import("../seccomp/compile-seccomp.ts");
   const { allows, callsOfInit } = await import("../seccomp/allows.ts");
-  const { seccomp } = linux;
   const filter = locating(locate, () => compileSeccomp(seccomp, machine));
   const agent = filter.listens ? { agent: (await import("../plan/agent.ts")).agentSteps } : {};
   return { ...filter, early: allows(seccomp, callsOfInit), ...agent };
@@ -204,6 +215,8 @@ async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Pr
     term: process.env.TERM,
     rootless: uid === 0 ? undefined : { uid, gid },
   });
+  if (parsed.values.seccomp === undefined)
+    spec.linux = { ...spec.linux, seccomp: (await import("../seccomp/usual-filter.ts")).usualProfile(machine) };
   return { spec, hostRoot: true, plugins: [] };
 }
 
@@ -221,9 +234,11 @@ async function applyFlags(
     references.push(found);
     return found.path;
   };
-  const path = parsed.values.rootfs ?? source.spec.root?.path ?? "rootfs";
+  const { seccomp } = parsed.values;
+  const spec = seccomp === undefined ? source.spec : (await import("./seccomp-flag.ts")).withSeccomp(source.spec, seccomp);
+  const path = parsed.values.rootfs ?? spec.root?.path ?? "rootfs";
   const root = source.hostRoot && parsed.values.rootfs === undefined ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return overrideSpec(source.spec, parsed, command, root, resolve);
+  return overrideSpec(spec, parsed, command, root, resolve);
 }
 
 /** A file of any name makes its folder the bundle. */

@@ -10,7 +10,7 @@ import { BoxError, type ConfigFault } from "../errors.ts";
 import { beginPlainly } from "../execute/begin-plainly.ts";
 import { hostReader } from "../execute/files.ts";
 import type { PluginUse } from "../state/state.ts";
-import { isPath, pluginFile, type ReachOf, refuseUnlessRoots } from "./plugin-file.ts";
+import { isPath, mayImport, pluginFile, type ReachOf } from "./plugin-file.ts";
 import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
@@ -127,7 +127,7 @@ function notesOf(hooks: Hooks): string[] {
 
 async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, options: LoadOptions): Promise<LoadedPlugin> {
   const { label, ofHost } = request;
-  const name = isPath(request.name) ? fileOf(request, options.reachOf) : request.name;
+  const name = isPath(request.name) ? await fileOf(request, options.reachOf) : request.name;
   const module = isPath(request.name) ? await importFile(label, name) : await importBuiltIn(label, name);
   const plugin = checkPlugin(label, module);
   const schema = plugin.options ?? noOptions;
@@ -154,10 +154,12 @@ async function placed(faults: readonly ConfigFault[], { label, placeOf, labelThe
   return out;
 }
 
-function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf | undefined): string {
+async function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf | undefined): Promise<string> {
   const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
-  const file = pluginFile(label, path, reachOf);
-  if (ofHost) refuseUnlessRoots(label, file);
+  const trust = { reachOf, ofHost: ofHost === true };
+  const file = pluginFile(label, path, trust);
+  // Most are one file.
+  if (mayImport(file)) (await import("./plugin-imports.ts")).checkImports(label, file, trust);
   return file;
 }
 

@@ -2,6 +2,7 @@
 
 import { statSync } from "node:fs";
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { diffPlans, isSame, printDiff, type Side } from "../plan/diff-plans.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -17,8 +18,8 @@ export async function diffConfigs(parsed: Parsed, globals: Globals): Promise<num
     throw new BoxError({ origin: "--diff", what: "expected two configurations", hint: "box plan --diff A B" });
   const sides = [await sideOf(from, parsed, globals), await sideOf(to, parsed, globals)] as const;
   const diff = diffPlans(...sides);
-  if (parsed.switches.has("json")) console.log(JSON.stringify(diff, null, 2));
-  else if (!isSame(diff)) console.log(printDiff(...sides));
+  if (parsed.switches.has("json")) writeLine(JSON.stringify(diff, null, 2));
+  else if (!isSame(diff)) writeLine(printDiff(...sides));
   return isSame(diff) ? 0 : 1;
 }
 

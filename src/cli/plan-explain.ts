@@ -1,6 +1,7 @@
 // box plan --explain N: one step in full.
 
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { type Described, describeStep } from "../plan/describe-step.ts";
 import { headingOf, listSteps } from "../plan/print-plan.ts";
 import { escapeControls } from "../tape/escape-controls.ts";
@@ -28,7 +29,7 @@ export function printStepInFull({ plan, pluginOf, loaded }: Planned, wanted: str
     ...(value === undefined ? {} : { value }),
     ...(place === undefined || place === origin ? {} : { place }),
   };
-  console.log(asJson ? JSON.stringify(explained, null, 2) : textOf(explained));
+  writeLine(asJson ? JSON.stringify(explained, null, 2) : textOf(explained));
 }
 
 function textOf({ step, of, does, page, arguments: args, result, errors, undo, value, place }: Explained): string {

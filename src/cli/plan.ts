@@ -2,6 +2,7 @@
 // changes nothing.
 
 import type { Stdio } from "../config/stdio-choice.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { foreground } from "../plan/launch.ts";
 import { limitNotes } from "../plan/limit-notes.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -34,7 +35,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (values.explain !== undefined) (await import("./plan-explain.ts")).printStepInFull(planned, values.explain, switches.has("json"));
   else {
     const { plan, pluginOf } = planned;
-    console.log(switches.has("json") ? JSON.stringify(planToJson(plan, pluginOf), null, 2) : printPlan(plan, pluginOf));
+    writeLine(switches.has("json") ? JSON.stringify(planToJson(plan, pluginOf), null, 2) : printPlan(plan, pluginOf));
   }
   return 0;
 }

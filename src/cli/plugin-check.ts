@@ -4,6 +4,7 @@
 import type { Schema } from "../../hooks/plugin.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { hostReader } from "../execute/files.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planContainer } from "../plan/plan-container.ts";
 import { listSteps } from "../plan/print-plan.ts";
@@ -47,7 +48,7 @@ export async function checkPlugin(text: string, json: boolean, globals: Globals)
   await callPlan(plugins, plan, container.id);
   const [loaded] = plugins.loaded;
   const report = reportOf(loaded as LoadedPlugin, changedPaths(before, spec), plan);
-  console.log(json ? JSON.stringify(report, null, 2) : inWords(report));
+  writeLine(json ? JSON.stringify(report, null, 2) : inWords(report));
   return 0;
 }
 

@@ -27,13 +27,48 @@ export const isPath = (name: string): boolean => name.includes("/") || endsAsFil
 const endsAsFile = (name: string): boolean => endings.some((ending) => name.endsWith(ending));
 const endings = [".ts", ".js", ".mts", ".mjs", ".cts", ".cjs"];
 
+/** Whether a file names others by paths, those of types aside: a quick look, which plugin-imports.ts is spared by. */
+export function mayImport(path: string): boolean {
+  const text = readText(path);
+  if (typeof text === "number") return false;
+  for (const start of ['"./', "'./", "`./", '"../', "'../", "`../"])
+    for (let at = text.indexOf(start); at >= 0; at = text.indexOf(start, at + 1))
+      if (!text.startsWith("import type ", text.lastIndexOf("\n", at) + 1)) return true;
+  return false;
+}
+
+export type Trust = {
+  /** undefined once that has been asked. */
+  readonly reachOf: ReachOf | undefined;
+  /** It has to be root's alone. */
+  readonly ofHost: boolean;
+};
+
 /** The real path of the file to import; throws a BoxError when there is none, or one that should not be trusted. */
-export function pluginFile(label: string, path: string, reachOf: ReachOf | undefined): string {
+export function pluginFile(label: string, path: string, trust: Trust): string {
   const named = found(label, path);
-  const file = (named.mode & S_IFMT) === S_IFDIR ? found(label, entryOf(label, named.path)) : named;
+  if ((named.mode & S_IFMT) !== S_IFDIR) return checkFile(label, named, path, trust);
+  const file = found(label, entryOf(label, named.path));
+  const manifest = found(label, `${named.path}/package.json`);
+  refuseUntrusted(label, manifest, manifest.path, trust);
+  return checkFile(label, file, file.path, trust);
+}
+
+function checkFile(label: string, file: RealFile, shown: string, trust: Trust): string {
   if (!endsAsFile(file.path)) throw new BoxError({ origin: label, what: `${file.path}: a plugin's file ends in .ts or .js` });
   if ((file.mode & S_IFMT) !== S_IFREG) throw new BoxError({ origin: label, what: `${file.path} is no file` });
-  const shown = named === file ? path : file.path;
+  refuseUntrusted(label, file, shown, trust);
+  return file.path;
+}
+
+/** The real path of a file that a plugin's imports, whatever its ending. */
+export function importedFile(label: string, path: string, trust: Trust): string {
+  const file = found(label, path);
+  refuseUntrusted(label, file, path, trust);
+  return file.path;
+}
+
+function refuseUntrusted(label: string, file: RealFile, shown: string, { reachOf, ofHost }: Trust): void {
   refuse(label, whatOthersMayDo(file, shown));
   const reach = reachOf?.(file.path);
   if (reach !== undefined)
@@ -42,7 +77,7 @@ export function pluginFile(label: string, path: string, reachOf: ReachOf | undef
       what: `the container could change ${shown}: it is in ${reach}`,
       hint: "make that read-only, or keep the plugin elsewhere",
     });
-  return file.path;
+  if (ofHost) refuseUnlessRoots(label, file.path);
 }
 
 /** Throws a BoxError unless the file at `path` and all folders above it are root's, and nobody else may write them. */

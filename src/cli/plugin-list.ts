@@ -2,6 +2,7 @@
 
 import type { HookName } from "../../hooks/hooks.ts";
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { Globals } from "./commands.ts";
 import { hostConfig, isHostConfigured, rootOfStates } from "./invocation.ts";
 import { printTable } from "./list-table.ts";
@@ -32,7 +33,7 @@ export async function listPlugins(json: boolean, { root }: Globals): Promise<num
     for (const request of plugins) rows.push(await rowOf(request, "every container", stateRoot));
     for (const request of allow) rows.push(await rowOf(request, "annotation", stateRoot));
   }
-  console.log(json ? JSON.stringify(rows, null, 2) : asTable(rows));
+  writeLine(json ? JSON.stringify(rows, null, 2) : asTable(rows));
   return rows.some(({ broken }) => broken !== undefined) ? 1 : 0;
 }
 

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { absolute } from "./invocation.ts";
 import { pluginTypes } from "./plugin-types-macro.ts" with { type: "macro" };
 
@@ -25,7 +26,7 @@ export function writePlugin(name: string, folder: string): number {
     throw new BoxError({ what: "cannot write", object: object ?? path, ...(code === undefined ? {} : { errno: code }) });
   }
   const shown = folder === "." ? "." : folder;
-  console.log(`wrote ${Object.keys(files).join(", ")}
+  writeLine(`wrote ${Object.keys(files).join(", ")}
 
   box plugin check ${shown}/${name}.ts
   box run --plugin ${shown}/${name}.ts -- env

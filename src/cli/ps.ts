@@ -5,6 +5,7 @@
 import { BoxError } from "../errors.ts";
 import { processesOf } from "../execute/container-processes.ts";
 import { hostReader } from "../execute/files.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
@@ -39,8 +40,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (id === undefined) throw new BoxError({ what: "a container id is missing", hint: synopsis });
   const format = tableOrJson(values.format);
   const pids = processesOf(namedContainer(globals.root ?? rootOfStates(), id).state);
-  if (format === "json") console.log(JSON.stringify(pids));
-  else console.log(await tableOf(pids, options));
+  if (format === "json") writeLine(JSON.stringify(pids));
+  else writeLine(await tableOf(pids, options));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 import { BoxError } from "../errors.ts";
 import { readKeptFilter } from "../execute/kept-filter.ts";
 import { machine } from "../execute/libc.ts";
+import { writeLine } from "../execute/write-line.ts";
 import type { SeccompFilter } from "../plan/builder.ts";
 import { disassemble } from "../seccomp/disassemble.ts";
 import { escapeControls } from "../tape/escape-controls.ts";
@@ -33,7 +34,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const filter = id === undefined ? await ofBundle(parsed, globals) : ofContainer(id, globals);
   if (filter === undefined)
     throw new BoxError({ what: `${id === undefined ? "the configuration" : `the container ${id}`} has no filter of system calls` });
-  console.log(parsed.switches.has("json") ? json(filter) : text(filter));
+  writeLine(parsed.switches.has("json") ? json(filter) : text(filter));
   return 0;
 }
 

@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { defaultSpec } from "../config/default-spec.ts";
 import { BoxError } from "../errors.ts";
 import { hostReader } from "../execute/files.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { readCgroups } from "../host/read-facts.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -38,7 +39,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
       await (await import("./convert-spec.ts")).printShortened(bundle, parsed);
       break;
     case "schema":
-      console.log(JSON.stringify((await import("../config/yaml-schema.ts")).yamlSchema(), null, 2));
+      writeLine(JSON.stringify((await import("../config/yaml-schema.ts")).yamlSchema(), null, 2));
       break;
     case undefined:
       writeDefault(bundle, parsed.switches.has("rootless"));

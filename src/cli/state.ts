@@ -1,6 +1,7 @@
 // box state: what a container is doing, as JSON in runc's shape.
 
 import { BoxError } from "../errors.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { rootOfStates } from "./invocation.ts";
@@ -15,6 +16,6 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const [id] = parsed.rest;
   if (id === undefined || parsed.rest.length > 1) throw new BoxError({ what: "expected one container id", hint: "box state ID" });
   const { folder, state } = namedContainer(globals.root ?? rootOfStates(), id);
-  console.log(JSON.stringify(await shownState(folder, state), null, 2));
+  writeLine(JSON.stringify(await shownState(folder, state), null, 2));
   return 0;
 }

@@ -12,7 +12,7 @@ import { type BytesText, type SortKey, sortKeys, sortSamples, statsTable } from 
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import { loadBytesText } from "./bytes-text.ts";
 import type { Globals } from "./commands.ts";
-import { parseDuration } from "./duration.ts";
+import { parseInterval } from "./duration.ts";
 import { rootOfStates } from "./invocation.ts";
 import { namedContainer } from "./named-container.ts";
 import { newSampler } from "./sample-containers.ts";
@@ -54,7 +54,7 @@ function readOptions({ values, switches, rest }: Parsed): Options {
   const [once, again, json, prom] = (["once", "watch", "json", "prom"] as const).map((name) => switches.has(name));
   if (once && again) throw new BoxError({ origin: "--once", what: "does not go together with --watch" });
   if (prom && (again || json)) throw new BoxError({ origin: "--prom", what: `does not go together with --${again ? "watch" : "json"}` });
-  const intervalMs = parseDuration(values.interval ?? "1s", "--interval");
+  const intervalMs = parseInterval(values.interval ?? "1s", "--interval");
   if (intervalMs <= 0) throw new BoxError({ origin: "--interval", what: "the interval must be greater than 0" });
   const sort = sortKeys.find((key) => key === (values.sort ?? "id"));
   if (sort === undefined)

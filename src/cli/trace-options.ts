@@ -5,6 +5,7 @@ import { BoxError } from "../errors.ts";
 import { monotonicNs } from "../execute/clock.ts";
 import { hostReader } from "../execute/files.ts";
 import { terminalSize } from "../execute/terminal-size.ts";
+import { isForeign } from "../inspect/foreign-container.ts";
 import { type EventKind, eventKinds } from "../inspect/process-event.ts";
 import { namesOfUsers } from "../inspect/process-text.ts";
 import type { Seen } from "../inspect/process-tracker.ts";
@@ -35,7 +36,7 @@ export function readTraceOptions({ values, lists, switches }: Parsed, globals: G
   if (quiet && !stats) throw new BoxError({ origin: "--quiet", what: "nothing would be printed", hint: "box trace --quiet --stats" });
   return {
     stateRoot: globals.root ?? rootOfStates(),
-    containers: new Set((lists.container ?? []).map(checkContainerId)),
+    containers: new Set((lists.container ?? []).map((name) => (isForeign(name) ? name : checkContainerId(name)))),
     trees: (lists.tree ?? []).map((text) => pidOf(text, "--tree")),
     pids: new Set((lists.pid ?? []).map((text) => pidOf(text, "--pid"))),
     kinds: kindsOf(values.events),

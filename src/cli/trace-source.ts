@@ -36,7 +36,9 @@ function connectorSource(connector: Connector): Source {
       connector.receive((message) => {
         const { cpu, number, event } = decodeMessage(message);
         if (lost.sees(cpu, number)) events.push("lost");
-        if (event !== undefined) events.push(event);
+        // At once, and not when its turn to be shown comes: many a process ends in between.
+        if (event?.kind === "exec") events.push({ ...event, cmdline: hostReader.read(`/proc/${event.pid}/cmdline`) });
+        else if (event !== undefined) events.push(event);
       });
       return events;
     },

@@ -14,6 +14,7 @@ import { terminalRows } from "../execute/terminal-size.ts";
 import { STDOUT, writeLine } from "../execute/write-line.ts";
 import { readCgroups } from "../host/read-facts.ts";
 import { cgroupOwners, ownerOfCgroups } from "../inspect/cgroup-owners.ts";
+import { foreignContainer } from "../inspect/foreign-container.ts";
 import { eventKinds } from "../inspect/process-event.ts";
 import { newTracker, type Tracker } from "../inspect/process-tracker.ts";
 import { lostRow, traceHeading, traceObject, traceRows } from "../inspect/trace-lines.ts";
@@ -81,7 +82,8 @@ async function startTracker({ stateRoot, trees, look, json }: TraceOptions): Pro
     startsFor: await launchReader(stateRoot),
     containerOf(pid) {
       if (performance.now() - readAt > STALE_MS) refresh();
-      return owners.size === 0 ? undefined : ownerOfCgroups(hostReader.read(`/proc/${pid}/cgroup`) ?? "", owners);
+      const cgroups = hostReader.read(`/proc/${pid}/cgroup`) ?? "";
+      return (owners.size === 0 ? undefined : ownerOfCgroups(cgroups, owners)) ?? foreignContainer(cgroups);
     },
     owners: look.extra || json,
     trees,

@@ -6,6 +6,7 @@ import { someOf } from "../config/faults.ts";
 import { specRule } from "../config/spec-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
+import { writeLine } from "../execute/write-line.ts";
 import { faultsIn } from "../plan/faults-in.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -35,7 +36,7 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     description.format === "json" ? ofJson(description, parsed) : await ofYaml(description, bundle, parsed, globals);
   await warnOfIgnored(ignored);
   if (faults.length > 0) throw new BoxError({ what: `${description.name} is not valid`, faults });
-  console.log(`${description.name} is valid`);
+  writeLine(`${description.name} is valid`);
   return 0;
 }
 

@@ -5,8 +5,7 @@
 import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Machine } from "../linux/syscalls.ts";
 import { checkSpec } from "./check-spec.ts";
-import { fromClientProfile } from "./client-profile.ts";
-import { defaultSeccomp } from "./default-seccomp.ts";
+import { chooseSeccomp } from "./choose-seccomp.ts";
 import { dropUnknown } from "./drop-unknown.ts";
 import { embeddedSpec } from "./embedded-spec.ts";
 import { mergePatch } from "./merge-patch.ts";
@@ -285,15 +284,12 @@ function expandNames({ yaml, spec, faults }: Expanding): void {
 }
 
 function expandFilter({ yaml, context, spec, faults }: Expanding): void {
-  const { seccomp = "default" } = yaml;
-  if (seccomp === "unconfined") return;
+  const { machine, readJson, folder } = context;
   const granted = spec.process.capabilities?.bounding ?? [];
+  const read = (file: string): unknown => readJson(inFolder(file, folder));
+  const profile = attempt("seccomp", faults, () => chooseSeccomp(yaml.seccomp ?? "default", granted, machine, read));
   // Whatever a file holds, checkSpec sees to it.
-  const profile =
-    seccomp === "default"
-      ? defaultSeccomp(granted, context.machine)
-      : attempt("seccomp", faults, () => fromClientProfile(context.readJson(inFolder(seccomp, context.folder)), context.machine, granted));
-  spec.linux.seccomp = profile as NonNullable<Linux["seccomp"]>;
+  if (profile !== undefined) spec.linux.seccomp = profile as NonNullable<Linux["seccomp"]>;
 }
 
 function expandTexts({ yaml, context, spec, faults }: Expanding): void {

@@ -26,10 +26,12 @@ const SIGSET_BYTES = 8;
 
 /**
  * libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered, and
- * JavaScriptCore would start threads.
+ * JavaScriptCore would start threads. Memory that its allocator gives back to the kernel (MADV_DONTNEED) would read as what the
+ * kept start's file has there, where the allocator counts on zeros: so it gives none back.
  */
 const settings = {
   GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+  MIMALLOC_PURGE_DELAY: "-1",
   BUN_JSC_useWarmUpMarkedBlocks: "0",
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_useConcurrentJIT: "0",

@@ -24,6 +24,8 @@ export type ProcessEvent = {
   /** Of a uid or gid: the real one and the effective one. */
   readonly ids?: { readonly real: number; readonly effective: number };
   readonly comm?: string;
+  /** Of an exec: /proc/PID/cmdline, where somebody has read it as soon as the event was there. */
+  readonly cmdline?: string | undefined;
 };
 
 /** What tells that messages are missing: the kernel numbers them on each CPU (send_msg in drivers/connector/cn_proc.c). */

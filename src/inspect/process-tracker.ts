@@ -13,6 +13,8 @@ export type Traced = {
   container: string | undefined;
   /** The arguments, or a name in brackets, fit for a terminal; undefined when it ended before anyone could read them. */
   command: string | undefined;
+  /** Of one without: what it was before the exec that nobody could read. */
+  was: string | undefined;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   startNs: number | undefined;
   /** It is, or descends from, a process whose tree is followed. */
@@ -97,14 +99,18 @@ export function newTracker(sources: Sources): Tracker {
         }
         case "exec": {
           const before = process.command;
-          becomeProgram(process, sources);
+          becomeProgram(process, event, sources);
           return seen(event, process, { before });
         }
         case "exit":
           if (event.tid === event.pid) known.delete(event.pid);
           return seen(event, process);
-        case "comm":
-          return seen(event, process, { before: process.command });
+        case "comm": {
+          const before = process.command;
+          // A name is better than none.
+          if (before === undefined && event.comm !== undefined) process.command = `[${escapeControls(event.comm)}]`;
+          return seen(event, process, { before });
+        }
         case "uid":
           if (event.ids !== undefined) setOwner(process, event.ids.real, event.ids.effective);
           return seen(event, process);
@@ -119,6 +125,7 @@ const childOf = (parent: Traced, { child = 0, timeNs }: ProcessEvent): Traced =>
   pid: child,
   container: parent.container ?? parent.startsFor?.(),
   command: parent.command,
+  was: parent.was,
   startNs: timeNs,
   followed: parent.followed,
   startsFor: undefined,
@@ -134,6 +141,7 @@ function readProcess(pid: number, sources: Sources): Traced {
     pid,
     container: containerOf(pid),
     command: commandOf(cmdline, stat),
+    was: undefined,
     startNs: stat === undefined ? undefined : startTimeOf(stat) * TICK_NS - sleptNs,
     followed: trees.includes(pid) || (trees.length > 0 && descendsFrom(trees, stat, read)),
     startsFor: startsFor(pid, wordsOf(cmdline ?? "")),
@@ -141,9 +149,10 @@ function readProcess(pid: number, sources: Sources): Traced {
   };
 }
 
-function becomeProgram(process: Traced, sources: Sources): void {
+function becomeProgram(process: Traced, event: ProcessEvent, sources: Sources): void {
   const { read, startsFor, containerOf } = sources;
-  const cmdline = read(`/proc/${process.pid}/cmdline`);
+  const cmdline = event.cmdline ?? read(`/proc/${process.pid}/cmdline`);
+  process.was = process.command ?? process.was;
   // Of one that has ended, and was not yet waited for, the name is left.
   process.command = commandOf(cmdline, cmdline === "" ? read(`/proc/${process.pid}/stat`) : undefined);
   process.startsFor = startsFor(process.pid, wordsOf(cmdline ?? ""));

@@ -9,7 +9,6 @@ import { namespaceLinks, namespaceTypes } from "../linux/namespace-types.ts";
 import { foreignContainer } from "./foreign-container.ts";
 import { mountedNamespaces } from "./mounted-namespaces.ts";
 import { type Drafts, draftNamespaces, finishNamespaces, firstMember, type Holder, type Namespace, type Survey } from "./namespaces.ts";
-import { parseCgroups } from "./process-text.ts";
 
 export type ReadNamespaces = {
   readonly namespaces: readonly Namespace[];
@@ -59,7 +58,7 @@ function containersByPid(processes: readonly Probed[], host: Links, containers: 
   return found;
 }
 
-const foreignOf = (pid: number): string | undefined => foreignContainer(parseCgroups(hostReader.read(`/proc/${pid}/cgroup`) ?? ""));
+const foreignOf = (pid: number): string | undefined => foreignContainer(hostReader.read(`/proc/${pid}/cgroup`) ?? "");
 
 /** Of each mount namespace as the first process in it that lets them be read sees them. */
 function readMounts(processes: readonly Probed[]): Survey["mounts"] {

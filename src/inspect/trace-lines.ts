@@ -60,7 +60,7 @@ export function traceRows(seen: Seen, look: TraceLook): string[] {
         container: about.container ?? "-",
         info,
         duration: more.duration ?? "",
-        process: more.process ?? shownCommand(about.command, look.short),
+        process: more.process ?? shownCommand(about, look.short),
       },
       look,
     );
@@ -72,7 +72,11 @@ export function traceRows(seen: Seen, look: TraceLook): string[] {
     case "exit":
       return [row(process, event.tid, endingText(event.status), { duration: durationOf(seen) })];
     case "comm":
-      return [row(process, event.tid, "", { process: `${shownCommand(seen.before, look.short)} -> ${escapeControls(event.comm ?? "")}` })];
+      return [
+        row(process, event.tid, "", {
+          process: `${shownCommand({ command: seen.before, was: process.was }, look.short)} -> ${escapeControls(event.comm ?? "")}`,
+        }),
+      ];
     case "ptrace":
       return [row(process, event.tid, event.tracer === 0 ? "detached" : `by ${event.tracer}`)];
     case "uid":
@@ -114,8 +118,13 @@ function paint(kind: string, text: string, coloured: boolean): string {
   return coloured && colour !== undefined ? `\u001b[${colour}m${text}\u001b[0m` : text;
 }
 
-export function shownCommand(command: string | undefined, short: boolean): string {
-  if (command === undefined) return "?";
+/** Of one that ended before anybody could read its command, what it was before, in parentheses: it was started by that. */
+export function shownCommand({ command, was }: Pick<Traced, "command" | "was">, short: boolean): string {
+  if (command === undefined) return was === undefined ? "?" : `(${shortened(was, short)})`;
+  return shortened(command, short);
+}
+
+function shortened(command: string, short: boolean): string {
   if (!short || command.startsWith("[")) return command;
   const [first = ""] = command.split(" ", 1);
   return first.slice(first.lastIndexOf("/") + 1);
@@ -151,6 +160,7 @@ export function traceObject(seen: Seen, epochNs: number): Readonly<Record<string
     command: process.command ?? null,
     ...(event.child === undefined ? {} : { child: event.child }),
     ...(event.kind === "exec" || event.kind === "comm" ? { before: before ?? null } : {}),
+    ...(process.command === undefined && process.was !== undefined ? { was: process.was } : {}),
     ...(event.comm === undefined ? {} : { comm: escapeControls(event.comm) }),
     ...(event.kind === "exit" ? (event.status === undefined ? { code: null } : endingOf(event.status)) : {}),
     ...(event.kind === "exit" && life !== undefined ? { durationMs: life / 1e6 } : {}),

@@ -20,7 +20,7 @@ export function newTraceStatistics(): TraceStatistics {
   return {
     add({ event, process, child }) {
       const { container = null } = child ?? process;
-      const command = shownCommand(process.command, true);
+      const command = shownCommand(process, true);
       const key = `${container ?? ""}\0${command}`;
       const row = rows.get(key) ?? { container, command, events: noEvents() };
       rows.set(key, row);

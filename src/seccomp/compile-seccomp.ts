@@ -24,13 +24,13 @@ export type CompiledSeccomp = {
 };
 
 /** Throws a BoxError with all that is wrong in a profile that has the right shape (src/config/check-spec.ts). */
-export function compileSeccomp(seccomp: Seccomp, machine: Machine): CompiledSeccomp {
+export function compileSeccomp(seccomp: Seccomp, machine: Machine, numbers = readPackedNumbers(machine)): CompiledSeccomp {
   const remarks: Remarks = { notes: [], faults: [] };
   const abis = readAbis(seccomp.architectures ?? [], machine, remarks);
   const listens = checkListener(seccomp, remarks);
   checkErrnos(seccomp, remarks);
   const flags = readFlags(seccomp.flags, listens, remarks);
-  const answers = readAnswers(seccomp, abis, readPackedNumbers(machine), remarks);
+  const answers = readAnswers(seccomp, abis, numbers, remarks);
   if (remarks.faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults: remarks.faults });
   return { filter: writeFilter(answers, seccomp), flags, notes: remarks.notes, listens };
 }

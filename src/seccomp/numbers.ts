@@ -3,8 +3,9 @@
 import type { Machine } from "../linux/syscalls.ts";
 import { packNumbers } from "./pack-numbers.ts" with { type: "macro" };
 
-const x64 = packNumbers("x64");
-const arm64 = packNumbers("arm64");
-
-/** Packed numbers by name. It has JavaScript's own properties too ("toString"): take nothing but numbers from it. */
-export const readPackedNumbers = (machine: Machine): Readonly<Record<string, unknown>> => JSON.parse(machine === "x64" ? x64 : arm64);
+/**
+ * Packed numbers by name. It has JavaScript's own properties too ("toString"): take nothing but numbers from it. The macro is
+ * called in here and not above, since a macro that compiles a filter itself loads this file, and Bun expands none within one.
+ */
+export const readPackedNumbers = (machine: Machine): Readonly<Record<string, unknown>> =>
+  JSON.parse(machine === "x64" ? packNumbers("x64") : packNumbers("arm64"));

@@ -87,6 +87,14 @@ describe("nothing leaves the root", () => {
     ],
     "by a file as a folder": [[{ path: "a" }, { path: "a/b" }], "cannot open the folder a ENOTDIR"],
     "by a link in a circle": [[{ path: "a", type: "2", link: "a" }, { path: "a/b" }], "cannot open the folder a ELOOP"],
+    "by a link to a link in a circle that leads to nothing": [
+      [{ path: "a", type: "2", link: "nothing/../a" }, { path: "a/b" }],
+      "cannot open the folder a ELOOP",
+    ],
+    "by a link through a file": [
+      [{ path: "f" }, { path: "a", type: "2", link: "f/g" }, { path: "a/b" }],
+      "cannot open the folder a ENOTDIR",
+    ],
     "by a NUL": [[{ path: "x", pax: { path: "a\0b" } }], "archive: the name of a… holds a NUL byte"],
     "by a path that is too long": [
       [{ path: "x", pax: { path: "a/".repeat(2100) } }],
@@ -107,6 +115,26 @@ describe("nothing leaves the root", () => {
     const message = unpack(entries, (path) => {
       expect(statSync(`${path}/usr/lib/x`).isFile()).toBe(true);
       expect(statSync(`${path}/y`).isFile()).toBe(true);
+    });
+    expect(message).toBeUndefined();
+  });
+
+  test("a link that leads to nothing is followed inside, and what is missing is made", () => {
+    const entries: TestEntry[] = [
+      { path: "var/run", type: "2", link: "../../../run/" },
+      { path: "var/lock", type: "2", link: "/far/./away" },
+      { path: "via", type: "2", link: "var/run/sub" },
+      { path: "var/run/a/x", content: "1" },
+      { path: "var/lock/y", content: "2" },
+      { path: "via/z/w", content: "3" },
+    ];
+    const message = unpack(entries, (path) => {
+      const read = (name: string): string => readFileSync(`${path}/${name}`, "utf8");
+      expect([read("run/a/x"), read("far/away/y"), read("run/sub/z/w")]).toEqual(["1", "2", "3"]);
+      expect(["run", "far", "far/away", "run/sub"].map((name) => statSync(`${path}/${name}`).mode & 0o7777)).toEqual([
+        0o755, 0o755, 0o755, 0o755,
+      ]);
+      expect(lstatSync(`${path}/var/run`).isSymbolicLink()).toBe(true);
     });
     expect(message).toBeUndefined();
   });

@@ -2,6 +2,8 @@
 
 export type Block = {
   readonly language: string;
+  /** What else the opening fence says: of a `console`, which terminal it is. */
+  readonly name: string;
   /** Ends with a newline, unless it is empty. */
   readonly text: string;
   /** Of the opening fence, from 1. */
@@ -15,7 +17,7 @@ export function readBlocks(markdown: string): Block[] {
   const lines = markdown.split("\n");
   let follows = false;
   for (let at = 0; at < lines.length; at++) {
-    const fence = /^```(\w*)$/.exec(lines[at] ?? "");
+    const fence = /^```(\w*)(?: (\w+))?$/.exec(lines[at] ?? "");
     if (fence === null) {
       if ((lines[at] ?? "").trim() !== "") follows = false;
       continue;
@@ -23,7 +25,7 @@ export function readBlocks(markdown: string): Block[] {
     const end = lines.indexOf("```", at + 1);
     if (end < 0) throw new Error(`line ${at + 1}: a block without an end`);
     const text = lines.slice(at + 1, end).map((line) => `${line}\n`);
-    blocks.push({ language: fence[1] ?? "", text: text.join(""), line: at + 1, follows });
+    blocks.push({ language: fence[1] ?? "", name: fence[2] ?? "", text: text.join(""), line: at + 1, follows });
     follows = true;
     at = end;
   }
@@ -31,7 +33,7 @@ export function readBlocks(markdown: string): Block[] {
 }
 
 /** The document without its fenced blocks. */
-export const proseOf = (markdown: string): string => markdown.replaceAll(/^```\w*\n.*?^```$/gms, "");
+export const proseOf = (markdown: string): string => markdown.replaceAll(/^```\w*(?: \w+)?\n.*?^```$/gms, "");
 
 /** All inline code, in order. */
 export const codeIn = (prose: string): string[] => [...prose.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code.replaceAll("\\|", "|"));

@@ -2,7 +2,8 @@
 // empty folder, and what is listed is compared with the tables it was written from.
 //
 // A block of `sh` is run; a block of `text` right below it is its whole output (blocks.ts says what `…` stands for), and
-// without one it may write nothing to stderr. Blocks of `yaml` and `ts` become the files that their first lines name.
+// without one it may write nothing to stderr. Blocks of `yaml` and `ts` become the files that their first lines name. Blocks of
+// `console NAME` are typed at a terminal (terminals.ts).
 
 import { describe, expect, test as plainTest } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,6 +22,7 @@ import { usualCapabilities, usualMounts } from "../../src/config/embedded-spec.t
 import { boxYamlRule, type YamlRule } from "../../src/config/yaml-rules.ts";
 import { binary, descendants, execute, testWith, until } from "../integration/harness.ts";
 import { type Block, codeIn, patternOf, proseOf, readBlocks, sectionOf, tableOf } from "./blocks.ts";
+import { Examples, partsOf, Terminals } from "./terminals.ts";
 
 const repository = new URL("../..", import.meta.url).pathname;
 const read = (path: string): string => readFileSync(join(repository, path), "utf8");
@@ -46,6 +48,11 @@ class Reader implements Disposable {
     writeFileSync(`${this.#bin}/box`, `#!/bin/sh\nexec '${binary}' --root '${this.states}' "$@"\n`, { mode: 0o755 });
   }
 
+  /** Of a shell that finds box. */
+  get environment(): Readonly<Record<string, string>> {
+    return { PATH: `${this.#bin}:${process.env.PATH}` };
+  }
+
   /** Writes the file that the first line names. */
   write({ text, language }: Block, place: string): string {
     const [, name] = /^(?:#|\/\/) ([\w./-]+)\n/.exec(text) ?? [];
@@ -60,8 +67,7 @@ class Reader implements Disposable {
 
   async run({ text }: Block, expected: Block | undefined, place: string): Promise<void> {
     const script = expected === undefined ? text : `exec 2>&1\n${text}`;
-    const env = { PATH: `${this.#bin}:${process.env.PATH}` };
-    const { exitCode, stdout, stderr } = await execute(["sh", "-e", "-c", script], { cwd: this.home, env });
+    const { exitCode, stdout, stderr } = await execute(["sh", "-e", "-c", script], { cwd: this.home, env: this.environment });
     expect({ place, exitCode, stderr, ...(exitCode === 0 ? {} : { stdout }) }).toEqual({ place, exitCode: 0, stderr: "" });
     if (expected !== undefined) expect(stdout, place).toMatch(patternOf(expected.text));
     const background = [...text.matchAll(/^box run -b \S+ (\S+).* &$/gm)];
@@ -80,6 +86,37 @@ class Reader implements Disposable {
   }
 }
 
+describe("what a page shows of a terminal", () => {
+  const examples = new Examples();
+  const compare = (expected: string, shown: string): boolean => {
+    const match = new RegExp(`^${examples.pattern([expected])}$`).exec(`${shown}\n`);
+    if (match !== null) examples.learn(match.groups);
+    return match !== null;
+  };
+
+  plainTest("is typed where it follows a prompt", () => {
+    expect(partsOf("one\n$ a b\n/ # c\n^C\ntwo\n")).toEqual([
+      { expected: ["one"], typed: { prompt: "$ ", text: "a b" } },
+      { expected: [], typed: { prompt: "/ # ", text: "c" } },
+      { expected: [], typed: { prompt: "", text: "^C" } },
+      { expected: ["two"], typed: undefined },
+    ]);
+  });
+  plainTest("has numbers that are examples, each of one number", () => {
+    expect(compare("  21734 sh  12345678", "7 sh 4026531836")).toBe(true);
+    expect(compare("pid:[12345678] of 21734", "pid:[4026531836] of 7")).toBe(true);
+    expect(compare("21734", "77")).toBe(false);
+    expect(compare("12345678", "4026531837")).toBe(false);
+    expect(compare("23456 23456", "8 9")).toBe(false);
+    expect(() => compare("23456", "7")).toThrow("23456 and 21734 are both 7");
+    expect(examples.fill("box ns 12345678 1000")).toBe("box ns 4026531836 1000");
+  });
+  plainTest("has times, and text, of any kind", () => {
+    expect(compare("12:30:01 fork 01:05 0.004s … end", "09:00:59 fork 1:00:00 0.004s x end")).toBe(false);
+    expect(compare("12:30:01 fork 01:05 0.004s … end", "09:00:59  fork 03:00 12.034s some text end")).toBe(true);
+  });
+});
+
 const isNpm = ({ language, text }: Block): boolean =>
   language === "sh" && text.split("\n").every((line) => line === "" || line.startsWith("npm "));
 
@@ -88,6 +125,7 @@ describe("a reader can do what it says in", () => {
   for (const path of guides)
     test(path, async () => {
       using reader = new Reader();
+      using terminals = new Terminals(reader.home, reader.environment);
       const before = descendants(process.pid);
       const sources: string[] = [];
       const blocks = readBlocks(read(path));
@@ -96,6 +134,7 @@ describe("a reader can do what it says in", () => {
         const next = blocks[index + 1];
         const output = next?.follows === true && next.language === "text" ? next : undefined;
         if (block.language === "sh" && !isNpm(block)) await reader.run(block, output, place);
+        else if (block.language === "console") await terminals.show(block.name, block.text, place);
         else if (block.language === "yaml" || block.language === "ts") sources.push(reader.write(block, place));
         else if (block.language === "text" && (!block.follows || blocks[index - 1]?.language !== "sh"))
           throw new Error(`${place}: the output of no command`);
@@ -103,6 +142,7 @@ describe("a reader can do what it says in", () => {
         else if (!["sh", "text", "toml", "json"].includes(block.language))
           throw new Error(`${place}: a block of ${block.language || "nothing"}`);
       }
+      await terminals.end();
       await checkTypes(
         sources.filter((source) => /\.ts$/.test(source) && readFileSync(source, "utf8").includes('from "./box.ts"')),
         reader.home,

@@ -48,7 +48,11 @@ test("an exec changes the command; of one that has ended nobody can say to what"
   files["/proc/8/stat"] = stat("true", 7);
   expect(tracker.apply(event("exec", 8))).toMatchObject({ before: "ls -l", process: { command: "[true]" } });
   Reflect.deleteProperty(files, "/proc/8/cmdline");
-  expect(tracker.apply(event("exec", 8))).toMatchObject({ before: "[true]", process: { command: undefined } });
+  expect(tracker.apply(event("exec", 8))).toMatchObject({ before: "[true]", process: { command: undefined, was: "[true]" } });
+  expect(tracker.apply(event("fork", 8, { child: 9 })).child).toMatchObject({ command: undefined, was: "[true]" });
+  // What was read when the event came counts more than what is there by now.
+  expect(tracker.apply(event("exec", 9, { cmdline: "ls\0/\0" })).process).toMatchObject({ command: "ls /" });
+  expect(tracker.apply(event("comm", 8, { comm: "own\nname" }))).toMatchObject({ before: undefined, process: { command: "[own\\nname]" } });
 });
 
 test("what box starts for a container is the container's, before it is in its cgroups", () => {

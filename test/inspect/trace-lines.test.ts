@@ -11,6 +11,7 @@ const traced = (more: Partial<Traced> = {}): Traced => ({
   pid: 70,
   container: "web",
   command: "/bin/sh -c true",
+  was: undefined,
   startNs: 4_000_000_000,
   followed: false,
   startsFor: undefined,
@@ -41,6 +42,11 @@ test("a fork has a row for each of the two", () => {
 const cases: readonly [Partial<ProcessEvent>, string, Partial<Seen>?][] = [
   [{ kind: "exec" }, "exec        70 web                                /bin/sh -c true"],
   [{ kind: "exec" }, "exec        70 web                                ?", { process: traced({ command: undefined }) }],
+  [
+    { kind: "exec" },
+    "exec        70 web                                (/bin/sh -c x)",
+    { process: traced({ command: undefined, was: "/bin/sh -c x" }) },
+  ],
   [{ kind: "exit", status: 0x300 }, "exit        70 web          exit 3         1.000s /bin/sh -c true"],
   [{ kind: "exit", status: 0x8b }, "exit        70 web          SIGSEGV core   1.000s /bin/sh -c true"],
   [

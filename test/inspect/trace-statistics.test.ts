@@ -15,6 +15,7 @@ function counted(
       command,
       startNs: 0,
       followed: false,
+      was: undefined,
       startsFor: undefined,
       owner: undefined,
     });

@@ -429,9 +429,11 @@ describe("refused, with nothing left:", () => {
     using place = new Place();
     place.write("source.tar", tarOf(root));
     mkdirSync(`${place.folder}/full/x`, { recursive: true });
-    expect(await place.refusal(["source.tar", "full"])).toBe(
-      "box: full exists already, and is not empty\nhint: remove it, or name another folder\n",
-    );
+    // Slashes at the end are as for other programs.
+    for (const name of ["full", "full/", ".//full///"])
+      expect(await place.refusal(["source.tar", name])).toBe(
+        "box: full exists already, and is not empty\nhint: remove it, or name another folder\n",
+      );
     expect(await place.refusal(["source.tar", "source.tar"])).toBe("box: source.tar exists already, and is no folder\n");
     expect(await place.refusal(["source.tar", "none/out"])).toMatch(
       /^box: cannot open the folder .*\/none: ENOENT \(no such file or directory\)\n$/,

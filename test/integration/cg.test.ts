@@ -93,6 +93,7 @@ for (const [args, problem] of [
   [["1", "cgroup.proc"], '1: no cgroup of it has a file "cgroup.proc"\nhint: did you mean cgroup.procs?'],
   [["1", "../x"], '1: no cgroup of it has a file "../x"'],
   [["--interval", "0s", "1"], "--interval: the interval must be greater than 0"],
+  [["--interval", "999999999999h", "1"], '--interval: expected at most 24h, got "999999999999h"'],
 ] as const)
   test(`refused: cg ${args.join(" ")}`, async () => {
     using bundle = new Bundle();

@@ -1,7 +1,7 @@
-// The filter that a box.yaml gets by default, with programs of every day under it, and with what it is there to refuse.
+// The filter that a box.yaml and a container without a bundle get by default, and the flag for another one; with programs of every day under it, and with what it is there to refuse.
 
 import { expect } from "bun:test";
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Bundle, linesOf, type Outcome, testWith } from "./harness.ts";
 
 const test = testWith();
@@ -100,4 +100,70 @@ test.skipIf(process.arch !== "x64")("dangerous calls are refused", async () => {
   // The test can tell: without the filter the kernel itself allows a user namespace, and complains of what is wrong in a call.
   const open = await outcomesOf("seccomp: unconfined\n");
   expect([open["unshare a user namespace"], open.keyctl === no, open.io_uring_setup === no]).toEqual(["passed", false, false]);
+});
+
+/** What a process is filtered by: 0 for nothing, 2 for a filter (proc_pid_status(5)). */
+const mode = ["grep", "Seccomp:", "/proc/self/status"];
+const filtered = { exitCode: 0, stdout: "Seccomp:\t2\n", stderr: "" };
+const unfiltered = { exitCode: 0, stdout: "Seccomp:\t0\n", stderr: "" };
+
+test("a container without a bundle has it, and what is executed in it later has it too", async () => {
+  using bundle = new Bundle();
+  expect(await bundle.box(["run", "--", ...mode])).toEqual(filtered);
+  expect((await bundle.box(["run", "--", "unshare", "-r", "true"])).stderr).toBe(`unshare: unshare failed: ${no}\n`);
+  expect((await bundle.box(["run", "--seccomp", "unconfined", "--", "unshare", "-r", "true"])).exitCode).toBe(0);
+  using running = bundle.start(["run", "--", "sh", "-c", "echo ready; exec sleep 1000"]);
+  await running.says("ready");
+  const id = readdirSync(bundle.states).find((name) => !name.startsWith(".")) ?? "";
+  expect(await bundle.box(["exec", id, ...mode])).toEqual(filtered);
+  expect((await bundle.box(["exec", id, "unshare", "-r", "true"])).stderr).toBe(`unshare: unshare failed: ${no}\n`);
+});
+
+test("--seccomp: default, unconfined or a file, for a container of any kind", async () => {
+  using bundle = new Bundle();
+  const profile = `${bundle.folder}/profile.json`;
+  writeFileSync(
+    profile,
+    JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 28 }] }),
+  );
+  bundle.change((spec) => (spec.process.args = mode));
+  expect(await bundle.box(["run", bundle.id])).toEqual(unfiltered);
+  expect(await bundle.box(["run", "--seccomp", "default", bundle.id])).toEqual(filtered);
+  expect((await bundle.box(["run", "--seccomp", "profile.json", bundle.id, "mkdir", "/tmp/x"])).stderr).toBe(
+    "mkdir: can't create directory '/tmp/x': No space left on device\n",
+  );
+  expect((await bundle.box(["run", "--seccomp", profile, "--", "busybox", "mkdir", "/tmp/x"])).stderr).toBe(
+    "mkdir: can't create directory '/tmp/x': No space left on device\n",
+  );
+  bundle.change((spec) => (spec.linux.seccomp = JSON.parse(readFileSync(profile, "utf8"))));
+  expect(await bundle.box(["run", bundle.id])).toEqual(filtered);
+  expect(await bundle.box(["run", "--seccomp=unconfined", bundle.id])).toEqual(unfiltered);
+});
+
+test("a --seccomp that cannot be is refused in the flag's words", async () => {
+  using bundle = new Bundle();
+  const refusal = async (profile: string): Promise<string> => {
+    const { exitCode, stderr } = await bundle.box(["run", "--seccomp", profile, "--", "true"]);
+    expect(exitCode).toBe(125);
+    return stderr;
+  };
+  const folder = bundle.folder;
+  const files: Readonly<Record<string, unknown>> = {
+    "action.json": { defaultAction: "SCMP_ACT_ERNO" },
+    "agent.json": { defaultAction: "SCMP_ACT_NOTIFY" },
+    "flag.json": { defaultAction: "SCMP_ACT_ALLOW", flags: ["SECCOMP_FILTER_FLAG_FOO"] },
+  };
+  for (const [name, profile] of Object.entries(files)) writeFileSync(`${folder}/${name}`, JSON.stringify(profile));
+  expect(await refusal("")).toBe('box: --seccomp: expected default, unconfined or a file, got ""\n');
+  expect(await refusal("none.json")).toBe(`box: --seccomp: cannot read ${folder}/none.json: ENOENT (no such file or directory)\n`);
+  expect(await refusal("action.json")).toBe(
+    'box: --seccomp: linux.seccomp.defaultAction: expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ERNO"\n' +
+      'hint: did you mean "SCMP_ACT_ERRNO"?\n',
+  );
+  expect(await refusal("agent.json")).toBe(
+    "box: --seccomp: linux.seccomp.defaultAction: cannot be SCMP_ACT_NOTIFY: nobody could tell the agent\n",
+  );
+  expect(await refusal("flag.json")).toBe(
+    'box: --seccomp: linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "SECCOMP_FILTER_FLAG_FOO"\n',
+  );
 });

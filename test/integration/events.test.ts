@@ -240,6 +240,7 @@ for (const [args, problem] of [
   [["--stats", "stopped"], "container with id stopped is not running"],
   [["--stats", "nobody"], "id: the container nobody does not exist"],
   [["--interval", "0s", "stopped"], "--interval: duration interval must be greater than 0"],
+  [["--interval", "1441m", "stopped"], '--interval: expected at most 24h, got "1441m"'],
   [["--interval=-5s", "stopped"], "--interval: duration interval must be greater than 0"],
   [["--interval", "5", "stopped"], '--interval: expected a duration such as 5s or 1m30s, got "5"'],
   [[], "a container id is missing\nhint: box events [flags] ID"],

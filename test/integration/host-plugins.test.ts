@@ -191,6 +191,55 @@ const refused: readonly [title: string, config: string, change: (host: HostConfi
     "box: /etc/box/config.yaml: plugins[0] own.ts: others than root may change /etc/box/own.ts\nhint: chmod go-w /etc/box/own.ts\n",
   ],
   [
+    "names a file that imports one that others may write",
+    "plugins: [own.ts]",
+    (host) => {
+      host.write("deep.ts", "export const deep = 1;");
+      host.write("parts.ts", 'export { deep } from "./deep.ts";');
+      host.write("own.ts", 'import { deep } from "./parts.js";\nexport default { name: "own", apply() { deep.toFixed(); } };');
+      chmodSync(`${host.folder}/deep.ts`, 0o664);
+    },
+    "box: /etc/box/config.yaml: plugins[0] own.ts: others than root may change /etc/box/deep.ts\nhint: chmod go-w /etc/box/deep.ts\n",
+  ],
+  [
+    "names a file that imports one of another user",
+    "plugins: [own.ts]",
+    (host) => {
+      host.write("parts.json", "{}");
+      host.write("own.ts", 'import parts from "./parts.json";\nexport default { name: "own", apply() { parts.valueOf(); } };');
+      chownSync(`${host.folder}/parts.json`, 65534, 0);
+    },
+    "box: /etc/box/config.yaml: plugins[0] own.ts: /etc/box/parts.json belongs to another user than root\nhint: chown root /etc/box/parts.json\n",
+  ],
+  [
+    "names a folder whose package.json others may write",
+    "plugins: [/etc/box/own]",
+    ({ folder }) => {
+      mkdirSync(`${folder}/own`);
+      writeFileSync(`${folder}/own/package.json`, '{ "main": "../own.ts" }');
+      chmodSync(`${folder}/own/package.json`, 0o664);
+    },
+    "box: /etc/box/config.yaml: plugins[0] /etc/box/own: others than root may change /etc/box/own/package.json\nhint: chmod go-w /etc/box/own/package.json\n",
+  ],
+  [
+    "has a key twice",
+    "plugins: [own.ts]\nallow: []\nplugins: []",
+    () => undefined,
+    "box: /etc/box/config.yaml:3:1: plugins: stands here a second time\n",
+  ],
+  [
+    "gives an option twice",
+    "plugins:\n  - own.ts: { say: a, say: 'b:c' }",
+    () => undefined,
+    'box: /etc/box/config.yaml:2:23: plugins[0]["own.ts"].say: stands here a second time\n',
+  ],
+  [
+    "has a key twice, as a question",
+    "? plugins\n? allow\n? plugins",
+    () => undefined,
+    "box: /etc/box/config.yaml:3:3: plugins: stands here a second time\n",
+  ],
+  [
     "names no plugin",
     "plugins: [notfy]",
     () => undefined,

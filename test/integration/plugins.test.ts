@@ -263,6 +263,29 @@ test("files that others could change are refused", async () => {
   );
 });
 
+test("so are those that a plugin's file imports, and a folder's package.json", async () => {
+  using bundle = new Bundle();
+  const say = async (path: string): Promise<string> => (await runWith(bundle, ["true"], [path])).stderr;
+  mkdirSync(`${bundle.folder}/own`);
+  const write = (name: string, text: string): void => writeFileSync(`${bundle.folder}/own/${name}`, text);
+  write("package.json", '{ "main": "own.ts" }');
+  write("own.ts", 'import type { X } from "./types.ts";\nimport { one } from "./one.ts";\nexport default { name: one, apply() {} };');
+  write("one.ts", 'export const one = "1"; export const later = () => import("./two.js");');
+  write("two.ts", "");
+  const consequence = "and it would run as the user that runs box";
+  for (const [name, label] of [
+    ["package.json", "./own"],
+    ["one.ts", "./own"],
+    ["two.ts", "./own/own.ts"],
+  ] as const) {
+    const path = `${bundle.folder}/own/${name}`;
+    chmodSync(path, 0o646);
+    expect(await say(label)).toBe(`box: --plugin ${label}: anyone may change ${path}, ${consequence}\nhint: chmod o-w ${path}\n`);
+    chmodSync(path, 0o644);
+    expect(await say(label)).toBe("");
+  }
+});
+
 test("what prestart began, poststop undoes when the start fails", async () => {
   using bundle = new Bundle();
   writePlugin(

@@ -222,6 +222,7 @@ for (const [args, problem] of [
   [["--prom", "--json"], "--prom: does not go together with --json"],
   [["--prom", "--watch"], "--prom: does not go together with --watch"],
   [["--interval", "0s"], "--interval: the interval must be greater than 0"],
+  [["--interval", "25h"], '--interval: expected at most 24h, got "25h"'],
   [["--sort", "size"], '--sort: expected id, cpu, memory, pids, io, net, got "size"'],
 ] as const)
   test(`refused: stats ${args.join(" ")}`, async () => {

@@ -79,7 +79,12 @@ describe("all at once", () => {
       root: { path: 1 },
       process: { args: ["a"], cwd: "srv", user: { uid: 0, gid: 0 }, apparmorProfile: "a\nb" },
       mounts: [{ destination: 5 }, { destination: "/proc/x", type: "tmpfs" }],
-      linux: { namespaces: [{ type: "uts" }], personality: { domain: "LINUX", flags: ["X"] }, seccomp: { defaultAction: "x" }, maskedPaths: ["/"] },
+      linux: {
+        namespaces: [{ type: "uts" }],
+        personality: { domain: "LINUX", flags: ["X"] },
+        seccomp: { defaultAction: "x" },
+        maskedPaths: ["/"],
+      },
     },
     "root.path: expected a string that is not empty, got 1",
     'process.cwd: expected an absolute path, got "srv"',
