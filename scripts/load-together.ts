@@ -27,6 +27,7 @@ const groups: readonly (readonly string[])[] = [
       "cli/shown-state.ts",
       "execute/poll.ts",
       "execute/write-line.ts",
+      "cli/parse-json.ts",
       "execute/pass-signals.ts",
       "execute/end-child.ts",
     ],

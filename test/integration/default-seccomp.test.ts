@@ -161,7 +161,7 @@ test("a --seccomp that cannot be is refused in the flag's words", async () => {
       'hint: did you mean "SCMP_ACT_ERRNO"?\n',
   );
   expect(await refusal("agent.json")).toBe(
-    "box: --seccomp: linux.seccomp.defaultAction: cannot be SCMP_ACT_NOTIFY: nobody could tell the agent\n",
+    "box: --seccomp: linux.seccomp.listenerPath: is missing: SCMP_ACT_NOTIFY needs the socket of an agent\n",
   );
   expect(await refusal("flag.json")).toBe(
     'box: --seccomp: linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "SECCOMP_FILTER_FLAG_FOO"\n',

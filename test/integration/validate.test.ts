@@ -33,7 +33,7 @@ describe("a config.json", () => {
   "root": {"path": "rootfs", "readOnly": true},
   "process": {
     "cwd": "srv", "args": ["a", 5],
-    "selinuxLabel": "a:b"
+    "selinuxLabel": "a\\u0001"
   },
   "hostname": "a",
   "mounts": [
@@ -52,12 +52,12 @@ describe("a config.json", () => {
         'box: config.json:3:30: root.readOnly: unknown key, did you mean "readonly"?',
         'box: config.json:5:12: process.cwd: expected an absolute path, got "srv"',
         "box: config.json:5:33: process.args[1]: expected a string, got 5",
+        'box: config.json:6:21: process.selinuxLabel: expected a label of at most 4000 bytes without control characters, got "a\\u0001"',
         "box: config.json:4:14: process.user: missing, expected an object with uid and gid",
         'box: config.json:14:38: linux.namespaces[1].type: "pid" stands already in linux.namespaces[0]',
         "box: config.json:8:3: hostname: needs a uts namespace in linux.namespaces",
         "box: config.json:16:5: linux.uidMappings: needs a user namespace in linux.namespaces",
         'box: config.json:15:16: linux.sysctl["kernel.panic"]: is not of a namespace: it would change the host',
-        "box: config.json:6:5: process.selinuxLabel: not supported yet",
         "box: config.json:14:5: linux.namespaces: has no mount namespace, and box makes no container without",
         'box: config.json:11:26: mounts[0].options[1]: expected an option of a bind mount, got "nosuidd"',
         'hint: did you mean "nosuid"?',
@@ -142,11 +142,11 @@ describe("a box.yaml", () => {
 
   test("that becomes what cannot be", async () => {
     using bundle = yamlBundle(
-      "rootfs: rootfs\nmounts:\n  - /a:/proc/x\n  - { type: tmpfs, destination: /b, options: [remount] }\noci: { linux: { mountLabel: x } }\n",
+      "rootfs: rootfs\nmounts:\n  - /a:/proc/x\n  - { type: tmpfs, destination: /b, options: [remount] }\noci: { linux: { personality: { domain: LINUX, flags: [X] } } }\n",
     );
     expect(await bundle.box(["validate"])).toEqual(
       invalid(
-        "box: box.yaml:5:29: oci.linux.mountLabel: not supported yet",
+        "box: box.yaml:5:54: oci.linux.personality.flags: this version of the runtime spec knows none",
         'box: box.yaml:3:5: mounts[0].destination: "/proc/x" lies inside of /proc, where only cpuinfo, diskstats, loadavg, meminfo, slabinfo, stat, swaps, uptime, sys/kernel/ns_last_pid and sys/crypto/fips_enabled may be covered',
         'box: box.yaml:4:47: mounts[1].options[0]: "remount" goes with a bind mount only',
       ),
