@@ -1,7 +1,8 @@
 // Reads a log from its oldest file to its newest, and goes on where the files move on meanwhile: a file is known by its
-// inode and its birth, and what comes after it is the one that has the next newer name now.
+// inode and its birth, and what comes after it is the oldest one that has not been read.
 
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { BoxError } from "../errors.ts";
 import { logNames } from "../plan/log-layout.ts";
 import { type LogEntry, takeEntries } from "../state/log-entries.ts";
 
@@ -40,6 +41,11 @@ export class LogReader implements Disposable {
     while (this.next() !== undefined);
   }
 
+  /** Nothing is added to the file any more: what is left of it is no entry. */
+  end(): void {
+    if (this.#rest.length > 0) this.#warn("the log was cut, and a part of it is missing");
+  }
+
   [Symbol.dispose](): void {
     if (this.#file !== undefined) closeSync(this.#file.fd);
   }
@@ -73,54 +79,76 @@ export class LogReader implements Disposable {
   /** On to the next newer file, once nothing is added to this one any more. */
   #moveOn(): boolean {
     const file = this.#file;
-    if (file === undefined) {
-      this.#file = this.#oldest();
-      return this.#file !== undefined;
+    if (file !== undefined) {
+      if (identityAt(this.#paths[0] as string) === file.identity) return false;
+      // Between the last read and the renaming something may have been added.
+      if (this.#read()) return true;
     }
-    const identities = this.#paths.map(identityAt);
-    const age = identities.indexOf(file.identity);
-    if (age === 0) return false;
-    // Between the last read and the renaming something may have been added.
-    if (this.#read()) return true;
-    const newer = age < 0 ? this.#oldest() : openFile(this.#paths[age - 1] as string);
-    if (newer === undefined) return false;
-    // The files may have moved on between the two looks; then this look was for nothing.
-    if (newer.identity === file.identity || (age > 0 && identityAt(this.#paths[age] as string) !== file.identity)) {
-      closeSync(newer.fd);
-      return true;
+    const next = this.#oldest();
+    if (next === undefined) return false;
+    this.end();
+    if (file !== undefined) {
+      closeSync(file.fd);
+      const there = this.#paths.map(identityAt);
+      this.#done = new Set([file.identity, ...[...this.#done].filter((one) => there.includes(one))]);
     }
-    if (this.#rest.length > 0) this.#warn("the log was cut, and a part of it is missing");
-    closeSync(file.fd);
-    this.#done = new Set([file.identity, ...[...this.#done].filter((one) => identities.includes(one))]);
-    this.#file = newer;
+    this.#file = next;
     this.#at = 0;
     this.#rest = new Uint8Array(0);
     return true;
   }
 
-  /** Of those that have not been read. */
+  /**
+   * Of those that have not been read. Files move on to older names alone: one that did so past this look is found by a
+   * second one at the names that were empty.
+   */
   #oldest(): Open | undefined {
-    for (const path of this.#paths.toReversed()) {
-      const file = openFile(path);
-      if (file !== undefined && !this.#done.has(file.identity)) return file;
-      if (file !== undefined) closeSync(file.fd);
+    for (;;) {
+      let [found, at]: [Open | undefined, number] = [undefined, this.#paths.length];
+      while (found === undefined && at > 0) {
+        const file = openFile(this.#paths[--at] as string);
+        if (file !== undefined && this.#isRead(file.identity)) closeSync(file.fd);
+        else found = file;
+      }
+      const older = this.#paths.slice(found === undefined ? 0 : at + 1).map(identityAt);
+      if (older.every((identity) => identity === undefined || identity === found?.identity || this.#isRead(identity))) return found;
+      if (found !== undefined) closeSync(found.fd);
     }
-    return undefined;
+  }
+
+  #isRead(identity: string): boolean {
+    return identity === this.#file?.identity || this.#done.has(identity);
   }
 }
+
+/** Not what stands in its place: opening a FIFO could wait for ever. */
+const HOW = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
 
 function openFile(path: string): Open | undefined {
+  const fd = open(path);
+  if (fd === undefined) return undefined;
+  const stat = fstatSync(fd, { bigint: true });
+  if (stat.isFile()) return { fd, identity: identityOf(stat) };
+  closeSync(fd);
+  throw notAFile(path);
+}
+
+function open(path: string): number | undefined {
   try {
-    const fd = openSync(path, "r");
-    return { fd, identity: identityOf(fstatSync(fd, { bigint: true })) };
+    return openSync(path, HOW);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    const { code = "EIO" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    if (code === "ELOOP" || code === "ENXIO") throw notAFile(path);
+    throw new BoxError({ what: "cannot open the log", object: path, errno: code, exitCode: 1 });
   }
 }
 
+const notAFile = (path: string): BoxError =>
+  new BoxError({ what: `the log was changed by somebody else: ${path} is no regular file`, exitCode: 1 });
+
 function identityAt(path: string): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? undefined : identityOf(stat);
 }
 

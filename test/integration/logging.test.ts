@@ -273,6 +273,36 @@ describe("box logs", () => {
     ]);
   });
 
+  test("of logs that somebody else has changed", async () => {
+    using bundle = bundleFor("echo one; echo two >&2");
+    await detach(bundle);
+    await end(bundle);
+    const log = `${bundle.states}/${bundle.id}/stdio/log`;
+    const bytes = readFileSync(log);
+    // Cut in its second entry, then with a time that there is none of, then something else.
+    truncateSync(log, bytes.length - 1);
+    expect(await bundle.box(["logs", bundle.id])).toEqual({
+      exitCode: 0,
+      stdout: "one\n",
+      stderr: "box: warning: the log was cut, and a part of it is missing\n",
+    });
+    const changed = Buffer.from(bytes);
+    changed.writeBigInt64LE(2n ** 60n, 28);
+    writeFileSync(log, changed);
+    expect(await bundle.box(["logs", "-t", bundle.id])).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^20.*Z one\n$/) as unknown as string,
+      stderr: "box: warning: the log was changed by somebody else, and the rest of one of its files cannot be read\n",
+    });
+    unlinkSync(log);
+    expect(Bun.spawnSync(["mkfifo", log]).exitCode).toBe(0);
+    expect(await bundle.box(["logs", "-f", bundle.id])).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `box: the log was changed by somebody else: ${log} is no regular file\n`,
+    });
+  });
+
   test("ends when nobody reads it any more", async () => {
     using bundle = bundleFor("while :; do echo line; sleep 0.01; done");
     await detach(bundle);
@@ -310,6 +340,17 @@ describe("files", () => {
       stderr: "box: this container writes into a file by itself, and a file has no times\nhint: the driver local keeps them\n",
     });
     await ended(bundle.initPid);
+  });
+
+  test("that cannot be read again, box logs refuses", async () => {
+    using bundle = bundleFor("echo out");
+    await detach(bundle, "--log-driver", "file", "--log-opt", "path=/dev/null");
+    await ended(bundle.initPid);
+    expect(await bundle.box(["logs", bundle.id])).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: "box: what the container writes to cannot be read again: /dev/null is no regular file\n",
+    });
   });
 
   test("two, for stdout and stderr", async () => {
