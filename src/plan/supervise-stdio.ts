@@ -315,6 +315,6 @@ function drain(loop: Loop): Step[] {
         ok: [again("pass")],
       }),
     );
-  steps.push(compute([0, 0, 0, -1], origin, "all of it is passed on", { label: "drained" }));
+  steps.push(compute([0, 0, 0, -1], origin, "all of it is passed on", { label: "drained" }), ...loop.writer.end("end:"));
   return steps;
 }

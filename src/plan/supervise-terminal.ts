@@ -378,5 +378,6 @@ function drain(loop: Loop): Step[] {
       ok: [...filled(output, count), ...(loop.log?.write("drained:") ?? []), again("ended")],
     }),
     compute([0, 0, 0, -1], origin, "all output is passed on", { label: "drained" }),
+    ...(loop.log?.end("end:") ?? []),
   ];
 }

@@ -2,19 +2,23 @@
 
 import { describe, expect } from "bun:test";
 import {
+  closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { Bundle, binary, ended, execute, linesOf, machine, type Outcome, testWith, until } from "./harness.ts";
+import { Bundle, binary, ended, execute, linesOf, machine, type Outcome, Running, testWith, until } from "./harness.ts";
 import { JournalReceiver } from "./journal-receiver.ts";
 
 const test = testWith();
@@ -113,6 +117,25 @@ describe("a log", () => {
       expect(await bundle.box(["delete", bundle.id])).toEqual(quiet);
     }
     expect([existsSync(`${bundle.folder}/log`), existsSync(`${bundle.folder}/log.1`)]).toEqual([true, true]);
+  });
+
+  test.each([
+    ["a folder", "log", (path: string) => mkdirSync(path)],
+    ["a device", "log", (path: string) => void Bun.spawnSync(["mknod", path, "c", "1", "3"])],
+    ["a link", "log", (path: string) => symlinkSync("/dev/null", path)],
+    ["a FIFO, where an older file would be", "log.1", (path: string) => void Bun.spawnSync(["mkfifo", path])],
+  ])("a path at which there is %s is refused, and that stays", async (_, name, make) => {
+    using bundle = bundleFor("true");
+    const before = machine(bundle);
+    const path = `${bundle.folder}/${name}`;
+    make(path);
+    const { ino } = lstatSync(path);
+    expect(await bundle.box(["run", "-d", ...local, "--log-opt", `path=${bundle.folder}/log`, bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: stdio: cannot write a log to ${name}: it is no regular file\n`,
+    });
+    expect([lstatSync(path).ino, machine(bundle)]).toEqual([ino, before]);
   });
 
   test("removed or emptied behind box's back, it goes on", async () => {
@@ -340,6 +363,25 @@ describe("files", () => {
       stderr: "box: this container writes into a file by itself, and a file has no times\nhint: the driver local keeps them\n",
     });
     await ended(bundle.initPid);
+  });
+
+  test("a FIFO that nobody reads is not waited for, and one that somebody reads holds the container up", async () => {
+    using bundle = bundleFor("yes | head -c 1000000; echo done > /done");
+    const path = `${bundle.folder}/fifo`;
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    const flags = ["--log-driver", "file", "--log-opt", `path=${path}`];
+    const before = machine(bundle);
+    expect(await bundle.box(["run", "-d", ...flags, bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: stdio: cannot open the file ${path} for output: openat(AT_FDCWD, "${path}", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, 0640): ENXIO (no such device or address)\n`,
+    });
+    expect(machine(bundle)).toEqual(before);
+    using reader = new Running(["sh", "-c", `wc -c < ${path}`], {});
+    const fifo = openSync(path, "r+");
+    await detach(bundle, ...flags);
+    closeSync(fifo);
+    expect((await reader.outcome()).stdout).toBe("1000000\n");
   });
 
   test("that cannot be read again, box logs refuses", async () => {
