@@ -13,6 +13,7 @@ import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot
 import type { Building } from "./builder.ts";
 import { ENTRY_MAX, entry } from "./log-layout.ts";
 import type { SupervisorVariables } from "./plan.ts";
+import { keepOpen, newOtherEnd, noOtherEnd } from "./supervise-terminal.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
 import type { Entry, LogWriter } from "./write-log.ts";
 import { writerFor } from "./writer-for.ts";
@@ -41,6 +42,7 @@ type Loop = {
   /** 0 while init runs, then how often what is left is still read. */
   readonly ending: Slot<"int">;
   readonly writer: LogWriter;
+  readonly other: Slot<"fd">;
   /** Keys on their way to the terminal. */
   readonly keys: { readonly bytes: Buffer; readonly at: Slot<"int">; readonly left: Slot<"int"> };
 };
@@ -81,6 +83,7 @@ function newLoop(building: Building, own: SupervisorVariables): Loop {
     entry: one,
     ending: int("init has ended"),
     writer: writerFor(own, choice, one),
+    other: newOtherEnd(own),
     keys: { bytes: newBuffer(variables, "keys", INPUT_MAX), at: int("next key"), left: int("keys left") },
   };
 }
@@ -108,6 +111,7 @@ function prepare(loop: Loop): Step[] {
           nobody(loop, "errors", "it has no stderr of its own"),
           lookAt(loop, "input", stdio.input, POLLIN, "look for keys"),
           lookAt(loop, "size", stdio.size, POLLIN, "look for a new size"),
+          noOtherEnd(loop.other),
           set(loop.keys.left, 0, "no keys yet"),
           compute([address(loop.keys.bytes), 0, 0, -1], origin, "nor a place in them", { out: loop.keys.at }),
         ]
@@ -231,7 +235,7 @@ function readFrom(loop: Loop, source: Source): Step[] {
       ok: [again("pass")],
     }),
     ...ifTooEarly(done),
-    // EIO: nobody in the container has the terminal open any more.
+    ...(loop.terminal ? keepOpen(loop.own, loop.other, done) : []),
     nobody(loop, source, "there is nothing more to be had"),
     compute([0, 0, 0, -1], origin, `${nameOf(source)} is served`, { label: done }),
   ];
