@@ -187,6 +187,21 @@ describe("a log", () => {
     expect(await bundle.box(["logs", bundle.id])).toEqual({ exitCode: 0, stdout: "out\n", stderr: "error\n" });
   });
 
+  test("in the foreground signals reach the container while its output waits for the caller", async () => {
+    using bundle = bundleFor("trap 'echo > /caught; exit 5' TERM; yes & wait");
+    const path = `${bundle.folder}/fifo`;
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    const fifo = openSync(path, "r+");
+    using running = bundle.start(["run", ...local, bundle.id], { before: ["sh", "-c", `exec "$@" > ${path}`, "sh"] });
+    await running.supervises();
+    await until(() => isPolling(running.pid, "0x2"), "the caller to be waited for");
+    process.kill(running.pid, "SIGTERM");
+    await until(() => existsSync(`${bundle.rootfs}/caught`), "the signal");
+    // Nobody is there any more who could read the rest.
+    closeSync(fifo);
+    expect(await running.outcome()).toEqual({ exitCode: 5, stdout: "", stderr: "" });
+  });
+
   test("of a terminal", async () => {
     using bundle = bundleFor("test -t 1 && stty size && echo yes");
     bundle.change((spec) => Object.assign(spec.process, { terminal: true, consoleSize: { height: 7, width: 77 } }));
