@@ -152,15 +152,7 @@ function openLog(box: BoxVariables, own: Slot<"fd">, log: LogFiles): Step[] {
 }
 
 /** Never waiting for the other end of what somebody has put there. */
-export const logFlags: readonly Flag<"O">[] = [
-  "O_WRONLY",
-  "O_CREAT",
-  "O_APPEND",
-  "O_NONBLOCK",
-  "O_NOFOLLOW",
-  "O_NOCTTY",
-  "O_CLOEXEC",
-];
+export const logFlags: readonly Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_APPEND", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC"];
 
 /** Names that a log would take: a path that was meant otherwise (/dev/null, a folder) is not to be moved out of the way. */
 function refuseOthers(box: BoxVariables, folder: Slot<"fd">, newest: string, files: number): Step[] {

@@ -302,7 +302,7 @@ test("names that ip has as words of its own", async () => {
   const before = await host.network();
   for (const name of ["up", "dev", "group", "name", "type"]) {
     using bundle = serving(`{ bridge: ${name}, interface: ${name} }`);
-    expect(await quietly(bundle, host, ["run", bundle.id, "ls", "/sys/class/net"])).toBe(["lo", name].toSorted().join("\n") + "\n");
+    expect(await quietly(bundle, host, ["run", bundle.id, "ls", "/sys/class/net"])).toBe(`${["lo", name].toSorted().join("\n")}\n`);
   }
   expect(await host.network()).toEqual(before);
 });

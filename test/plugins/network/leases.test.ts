@@ -17,14 +17,17 @@ test("written, replaced, read and removed", () => {
   rmSync(folder, { recursive: true });
 });
 
-test.each(["", "garbage", "null", "{}", '{"name":"other","id":"a","bridge":"box0","address":1,"ports":[]}'])("what is no lease is named: %s", (text) => {
-  const folder = mkdtempSync(`${tmpdir()}/box-leases-`);
-  writeFileSync(`${folder}/box-1.json`, text);
-  expect(() => readLeases(folder)).toThrow(
-    new Error(`${folder}/box-1.json is no lease of a network: was it changed by hand? Remove it, and what is called box-1`),
-  );
-  rmSync(folder, { recursive: true });
-});
+test.each(["", "garbage", "null", "{}", '{"name":"other","id":"a","bridge":"box0","address":1,"ports":[]}'])(
+  "what is no lease is named: %s",
+  (text) => {
+    const folder = mkdtempSync(`${tmpdir()}/box-leases-`);
+    writeFileSync(`${folder}/box-1.json`, text);
+    expect(() => readLeases(folder)).toThrow(
+      new Error(`${folder}/box-1.json is no lease of a network: was it changed by hand? Remove it, and what is called box-1`),
+    );
+    rmSync(folder, { recursive: true });
+  },
+);
 
 test("a name is a container's own, and short enough for an interface", () => {
   const names = [nameOf("a", 1), nameOf("a", 2), nameOf("b", 1), nameOf("a".repeat(300), 4194304)];
