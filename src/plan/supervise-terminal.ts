@@ -258,14 +258,18 @@ export const noOtherEnd = (other: Slot<"fd">): Step => set(other, NOBODY, "the c
  */
 export function keepOpen(own: SupervisorVariables, other: Slot<"fd">, label: string): Step[] {
   const how = newSlot(own.variables, "int", "how to open a terminal's other end");
+  const opened = newSlot(own.variables, "int", "the terminal's other end, as opened");
   return [
-    // A hangup in the container (vhangup(2)) made the last one useless.
-    step("close", [other], origin, "let go of the last one", { onError: "ignore" }),
     set(how, PEER_FLAGS, "O_RDWR|O_NOCTTY|O_CLOEXEC"),
     step("ioctl", [own.terminal, ["TIOCGPTPEER"], how], origin, "keep the terminal open for whoever opens it again", {
-      out: other,
+      out: opened,
       onError: "ignore",
-      ok: [again(label)],
+      ok: [
+        // A hangup in the container (vhangup(2)) made it useless.
+        step("close", [other], origin, "let go of the last one, if there is one", { onError: "ignore" }),
+        set(other, opened, "hold this one"),
+        again(label),
+      ],
     }),
   ];
 }
