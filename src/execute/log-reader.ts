@@ -16,6 +16,8 @@ export class LogReader implements Disposable {
   #file: Open | undefined;
   /** Files that have been read to their ends, as far as they are still there. */
   #done = new Set<string>();
+  /** Places of files where there is something else. */
+  readonly #foreign = new Set<string>();
   #at = 0;
   /** Read, but no whole entry yet. */
   #rest: Uint8Array = new Uint8Array(0);
@@ -106,7 +108,7 @@ export class LogReader implements Disposable {
     for (;;) {
       let [found, at]: [Open | undefined, number] = [undefined, this.#paths.length];
       while (found === undefined && at > 0) {
-        const file = openFile(this.#paths[--at] as string);
+        const file = this.#open(this.#paths[--at] as string);
         if (file !== undefined && this.#isRead(file.identity)) closeSync(file.fd);
         else found = file;
       }
@@ -116,40 +118,44 @@ export class LogReader implements Disposable {
     }
   }
 
+  /** Nothing but a file is opened: what else somebody has put there is told once, and passed over. */
+  #open(path: string): Open | undefined {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (stat.isFile()) return openFile(path);
+    if (!this.#foreign.has(path)) this.#warn(`the log was changed by somebody else: ${path} is no regular file`);
+    this.#foreign.add(path);
+    return undefined;
+  }
+
   #isRead(identity: string): boolean {
     return identity === this.#file?.identity || this.#done.has(identity);
   }
 }
 
-/** Not what stands in its place: opening a FIFO could wait for ever. */
+/** Should something else come there in this moment: it is not waited for. */
 const HOW = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
+/** Gone by now, or a link, or a socket. */
+const noFile: readonly string[] = ["ENOENT", "ELOOP", "ENXIO"];
 
 function openFile(path: string): Open | undefined {
-  const fd = open(path);
-  if (fd === undefined) return undefined;
-  const stat = fstatSync(fd, { bigint: true });
-  if (stat.isFile()) return { fd, identity: identityOf(stat) };
-  closeSync(fd);
-  throw notAFile(path);
-}
-
-function open(path: string): number | undefined {
   try {
-    return openSync(path, HOW);
+    const fd = openSync(path, HOW);
+    const stat = fstatSync(fd, { bigint: true });
+    if (stat.isFile()) return { fd, identity: identityOf(stat) };
+    closeSync(fd);
+    return undefined;
   } catch (error) {
     const { code = "EIO" } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
-    if (code === "ELOOP" || code === "ENXIO") throw notAFile(path);
+    if (noFile.includes(code)) return undefined;
     throw new BoxError({ what: "cannot open the log", object: path, errno: code, exitCode: 1 });
   }
 }
 
-const notAFile = (path: string): BoxError =>
-  new BoxError({ what: `the log was changed by somebody else: ${path} is no regular file`, exitCode: 1 });
-
+/** undefined for what is no file. */
 function identityAt(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : identityOf(stat);
+  return stat?.isFile() === true ? identityOf(stat) : undefined;
 }
 
 /** An inode that was freed may be another file's at once. */

@@ -151,8 +151,8 @@ function openLog(box: BoxVariables, own: Slot<"fd">, log: LogFiles): Step[] {
   ];
 }
 
-/** Never waiting for the other end of what somebody has put there. */
-export const logFlags: readonly Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_APPEND", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC"];
+/** A file of one's own: the container may be able to write into the folder, and put a disk's node or a link there. */
+export const logFlags: readonly Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_EXCL", "O_APPEND", "O_CLOEXEC"];
 
 /** Names that a log would take: a path that was meant otherwise (/dev/null, a folder) is not to be moved out of the way. */
 function refuseOthers(box: BoxVariables, folder: Slot<"fd">, newest: string, files: number): Step[] {

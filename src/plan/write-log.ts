@@ -108,28 +108,31 @@ const checkFile = (log: Log, prefix: string): Step[] => [
   }),
 ];
 
-/** Where no new file can be made (the disk has no inode left), the last one goes on under its name, beyond its size. */
+/**
+ * One that was removed is begun anew, and what somebody has put at its name moves on like a full one. Where no new file can
+ * be made (the disk has no inode left), the last one goes on under its name, beyond its size.
+ */
 function moveOn(own: SupervisorVariables, log: Log, files: LogFiles, prefix: string): Step[] {
   const { name } = logPlace("", files);
+  const begun = [jump(`${prefix} begun`, "it is begun")];
   return [
     compute([log.size, 0, files.maxBytes, SIGN_BIT], origin, "is it full?", {
-      equal: { value: 0, steps: [] },
+      equal: { value: 0, steps: [jump(`${prefix} move on`, "yes")] },
       ok: [jump(`${prefix} fits`, "no")],
     }),
+    here(`${prefix} new file`, "it was removed"),
+    beginFile(own, log, name, begun),
     here(`${prefix} move on`, "the files move on"),
     ...shiftFiles(log.folder, name, files.files),
-    beginFile(own, log, name, [jump(`${prefix} begun`, "it is begun")]),
+    beginFile(own, log, name, begun),
     ...(files.files === 1 ? [] : shiftBack(log.folder, name, files.files)),
-    jump(`${prefix} begun`, "go on in the old one"),
-    here(`${prefix} new file`, "it was removed"),
-    beginFile(own, log, name),
     here(`${prefix} begun`, "whichever file it is"),
     ...takeSize(log),
     here(`${prefix} fits`, "there is room"),
   ];
 }
 
-function beginFile(own: SupervisorVariables, log: Log, name: string, then: readonly Step[] = []): Step {
+function beginFile(own: SupervisorVariables, log: Log, name: string, then: readonly Step[]): Step {
   const fresh = newSlot(own.variables, "int", "the new file");
   return step("openat", [log.folder, name, logFlags, 0o600], origin, "begin a new file", {
     out: fresh,

@@ -39,7 +39,7 @@ describe("a log", () => {
         "compute (the pipe's other half) & 0xffffffff → pipe for stderr, its writing end",
         "fcntl(pipe for stderr, its reading end, F_SETFL, 2050)",
         "openat(AT_FDCWD, "/dev/null", O_RDONLY|O_CLOEXEC, 0) → null device",
-        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOFOLLOW|O_NOCTTY|O_CLOEXEC, 0600) → log",
+        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });
@@ -74,7 +74,7 @@ describe("a log", () => {
         "openat(folder of stdio, "stdin", O_RDWR|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC, 0) → FIFO stdin",
         "mknodat(folder of stdio, "size", 010600, makedev(0, 0))",
         "openat(folder of stdio, "size", O_RDWR|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC, 0) → FIFO size",
-        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOFOLLOW|O_NOCTTY|O_CLOEXEC, 0600) → log",
+        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });
@@ -88,7 +88,7 @@ describe("a log", () => {
         "statx(folder of the log, "web.log.1", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status of a log)",
         "compute (its mode) & 0xf000",
         "renameat2(folder of the log, "web.log", folder of the log, "web.log.1", 0)",
-        "openat(folder of the log, "web.log", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOFOLLOW|O_NOCTTY|O_CLOEXEC, 0600) → log",
+        "openat(folder of the log, "web.log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });

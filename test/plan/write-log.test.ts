@@ -17,6 +17,8 @@ const machines = ["x64", "arm64"] as const;
 for (const machine of machines)
   if (emulator(machine) === undefined) console.warn(`SKIPPED: logs of ${machine} in the stage: this machine lacks qemu-user-static`);
 
+const S_IFREG = 0o100000;
+
 /** What happens, in order: a text is written, or something else is done with the log's folder. */
 type Act = string | typeof end | ((folder: Slot<"fd">, log: Slot<"fd">) => Step);
 /** The container ends. */
@@ -141,6 +143,13 @@ describe.each(machines)("in the stage of %s", (machine) => {
 
   it("a log that was removed is begun anew", () => {
     expect(write(machine, {}, ["first", remove, "second"])).toEqual({ log: ["stderr second"] });
+  });
+
+  it("what somebody has put in the place of a removed log is left alone", () => {
+    const put: Act = (folder) =>
+      step("mknodat", [folder, "log", S_IFREG | 0o600, { major: 0, minor: 0 }], "test", "put another file there");
+    expect(write(machine, {}, ["first", remove, put, "second", "third"])).toEqual({ log: ["stderr second", "stderr third"], "log.1": [] });
+    expect(write(machine, { files: 1 }, ["first", remove, put, "second"])).toEqual({ log: ["stderr second"] });
   });
 
   it("a log that was emptied goes on from its beginning", () => {
