@@ -206,7 +206,7 @@ describe("a log reader", () => {
       first.add(new TextDecoder().decode(other.next()?.bytes).trim());
       followed.push(read(follower));
       // Lets go of the thread, so that the writer's end is noticed.
-      await new Promise(setImmediate);
+      await Promise.race([writer.exited, Bun.sleep(1)]);
     }
     followed.push(read(follower));
     expect([...first].filter((text) => text !== "" && text !== "0")).toEqual([]);
