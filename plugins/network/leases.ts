@@ -35,7 +35,20 @@ export function leaseFolder(): string {
 export const readLeases = (folder: string): Lease[] =>
   readdirSync(folder)
     .filter((file) => file.endsWith(".json"))
-    .map((file) => JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as Lease);
+    .map((file) => readLease(folder, file));
+
+/** Leases are written whole, so what is no lease is somebody else's, and who has which address is not known any more. */
+function readLease(folder: string, file: string): Lease {
+  const text = readFileSync(`${folder}/${file}`, "utf8");
+  try {
+    const lease = JSON.parse(text) as Lease;
+    if (`${lease.name}.json` === file && typeof lease.bridge === "string" && Number.isInteger(lease.address) && Array.isArray(lease.ports))
+      return lease;
+  } catch {
+    // Said below, as for any other text.
+  }
+  throw new Error(`${folder}/${file} is no lease of a network: was it changed by hand? Remove it, and what is called ${file.slice(0, -5)}`);
+}
 
 /** All of it or nothing, however box ends meanwhile. */
 export function writeLease(folder: string, lease: Lease): void {

@@ -1,5 +1,6 @@
 // Bridges and pairs of virtual Ethernet devices, by the program ip(8) of iproute2. A pair's two ends are `name` on the host
-// and the interface in the container; whichever end goes, takes the other with it.
+// and the interface in the container; whichever end goes, takes the other with it. `dev` stands before each name, since ip
+// takes a name such as up or group for one of its own words otherwise.
 
 import { existsSync, writeFileSync } from "node:fs";
 import type { Run } from "./run-program.ts";
@@ -72,9 +73,9 @@ export async function makeBridge(
     [
       // With an address of its own, which else is that of the port that has the lowest, and changes with these.
       `link add name ${unfinished} mtu ${bridge.mtu} address ${macOf(bridge.gateway)} type bridge`,
-      `link set ${unfinished} alias ${MADE_HERE}`,
+      `link set dev ${unfinished} alias ${MADE_HERE}`,
       `address add ${showAddress(bridge.gateway)}/${subnet.prefix} dev ${unfinished}`,
-      `link set ${unfinished} name ${name}`,
+      `link set dev ${unfinished} name ${name}`,
     ],
   );
   return bridge;
@@ -89,16 +90,16 @@ export async function connect(run: Run, bridge: Bridge, { name, interface: insid
     ["ip", "-batch", "-"],
     [
       `link add name ${name} mtu ${mtu} master ${bridge.name} type veth peer name ${inside} mtu ${mtu} address ${macOf(address)} netns ${pid}`,
-      `link set ${name} up`,
+      `link set dev ${name} up`,
       // Not yet, if box was killed right after it was made.
-      ...(bridge.madeHere ? [`link set ${bridge.name} up`] : []),
+      ...(bridge.madeHere ? [`link set dev ${bridge.name} up`] : []),
     ],
   );
   await run(
     ["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-batch", "-"],
     [
       `address add ${showAddress(address)}/${subnet.prefix} dev ${inside}`,
-      `link set ${inside} up`,
+      `link set dev ${inside} up`,
       `route add default via ${showAddress(gateway)} dev ${inside}`,
     ],
   );
@@ -107,7 +108,7 @@ export async function connect(run: Run, bridge: Bridge, { name, interface: insid
 /** Also when it goes by itself in this moment, as a pair does soon after its container. */
 export async function removeLink(run: Run, name: string): Promise<void> {
   try {
-    await run(["ip", "link", "delete", name]);
+    await run(["ip", "link", "delete", "dev", name]);
   } catch (error) {
     if ((await readLinks(run)).some(({ ifname }) => ifname === name)) throw error;
   }

@@ -15,6 +15,8 @@ export const runUnder =
 async function runProgram(argv: readonly string[], stdin: readonly string[], lock: number): Promise<string> {
   const child = Bun.spawn([...argv], {
     stdio: [new Blob(stdin.map((line) => `${line}\n`)), "pipe", "pipe", lock],
+    // Bun looks for the program in the PATH that box was started with, unless it is told of the one that box has now.
+    env: process.env,
     timeout: LIMIT_MS,
     killSignal: "SIGKILL",
   });
@@ -25,4 +27,5 @@ async function runProgram(argv: readonly string[], stdin: readonly string[], loc
 }
 
 /** Which of these programs are not in PATH. */
-export const missing = (names: readonly string[]): string[] => names.filter((name) => Bun.which(name) === null);
+export const missing = (names: readonly string[]): string[] =>
+  names.filter((name) => Bun.which(name, { PATH: process.env.PATH ?? "" }) === null);

@@ -41,7 +41,7 @@ export function readSettings(options: Options): Settings {
   const { subnet: network, address: fixed, interface: inside = "eth0", mtu, ports: given = [], masquerade = true } = options;
   const faults: string[] = [];
   const bridge = bridgeOf(options);
-  // IFNAMSIZ, and what ip(8) could take for one of its own words or options.
+  // IFNAMSIZ, and what ip(8) could take for one of its options.
   for (const [key, name] of [
     ["bridge", bridge],
     ["interface", inside],

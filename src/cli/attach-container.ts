@@ -4,11 +4,15 @@
 
 import type { LogFiles } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
+import { exitOfProcess } from "../execute/exit-of-process.ts";
 import { readExit } from "../execute/exit-status.ts";
+import { holdFolder } from "../execute/hold-folder.ts";
+import { initLives } from "../execute/init-lives.ts";
 import { LogReader } from "../execute/log-reader.ts";
 import { openSupervisor } from "../execute/supervisor-handle.ts";
 import { logPlace } from "../plan/log-layout.ts";
 import { sizeFifo, stdinFifo, stdioFolder } from "../plan/state-files.ts";
+import type { State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import { attachLoop, openFifo } from "./attach-loop.ts";
 import type { Globals } from "./commands.ts";
@@ -21,6 +25,7 @@ export function attachContainer(parsed: Parsed, globals: Globals): number {
   const passSignals = isTrue(parsed.values["sig-proxy"] ?? "true");
   const stdio = logOf(container);
   const { folder, state } = container;
+  const held = holdFolder(folder);
   const supervisor = openSupervisor(state);
   if (supervisor === undefined) throw refused(`the container ${state.id} has ended, or its supervisor has`, `box logs ${state.id}`);
   const place = logPlace(folder, stdio);
@@ -30,7 +35,21 @@ export function attachContainer(parsed: Parsed, globals: Globals): number {
   const size = openFifo(`${fifos}/${sizeFifo}`);
   const input = parsed.switches.has("no-stdin") ? undefined : openFifo(`${fifos}/${stdinFifo}`);
   const how = attachLoop({ reader, folder: place.folder, supervisor, state, input, size, passSignals });
-  return how === "detached" ? 0 : (readExit(folder, state)?.exitCode ?? 0);
+  return how === "detached" ? 0 : exitCodeOf(state, held, supervisor);
+}
+
+/** As its supervisor noted it, or as that one ended, which is the same, where the container went with its end. */
+function exitCodeOf(state: State, folder: string, supervisor: number): number {
+  const noted = readExit(folder, state);
+  if (noted !== undefined) return noted.exitCode;
+  if (initLives(state))
+    throw refused(
+      `the container ${state.id} goes on, and nobody passes on any more what it reads and writes: its supervisor was ended`,
+      `box delete --force ${state.id}`,
+    );
+  const told = exitOfProcess(supervisor);
+  if (told !== undefined && told.signal === undefined) return told.exitCode;
+  throw new BoxError({ origin: "id", what: `cannot tell how the container ${state.id} ended`, exitCode: 1 });
 }
 
 function logOf({ state }: Named): LogFiles {

@@ -29,8 +29,8 @@ const CHUNK_BYTES = 4096;
 const EAGAIN = 11;
 const EINTR = 4;
 const SIGWINCH = 28;
-/** SIGCHLD, SIGWINCH, and those that stop a process. */
-const ownSignals: readonly number[] = [17, SIGWINCH, 20, 21, 22];
+/** SIGCHLD, SIGWINCH, those that stop a process, and SIGPIPE: a write of box's own, to a container that has closed its stdin. */
+const ownSignals: readonly number[] = [17, SIGWINCH, 20, 21, 22, 13];
 
 /** O_WRONLY | O_NONBLOCK | O_CLOEXEC: without a reader it fails instead of waiting. */
 const O_WRITE = 0o1 | 0o4000 | 0o2000000;

@@ -1,6 +1,6 @@
 // box logs for a container that writes into files by itself: those files as they are, which have no times.
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { initLives } from "../execute/init-lives.ts";
@@ -49,8 +49,16 @@ function refuseTimes({ sinceNs, untilNs, timestamps, json }: LogRequest): void {
 }
 
 function sourceOf(path: string, to: number): Source {
+  const fd = open(path);
+  if (fstatSync(fd).isFile()) return { fd, to, at: 0 };
+  closeSync(fd);
+  throw new BoxError({ what: `what the container writes to cannot be read again: ${path} is no regular file`, exitCode: 1 });
+}
+
+/** Without waiting for the other end of a FIFO. */
+function open(path: string): number {
   try {
-    return { fd: openSync(path, "r"), to, at: 0 };
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw new BoxError({ what: "cannot read", object: path, errno: (error as NodeJS.ErrnoException).code ?? "EIO", exitCode: 1 });
   }

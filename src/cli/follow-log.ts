@@ -11,15 +11,18 @@ type Where = {
   readonly folder: string;
   /** A pidfd of who writes it; undefined: nothing will be added. */
   readonly supervisor: number | undefined;
+  /** Whether to wait for more. */
+  readonly goOn: boolean;
   readonly untilNs: bigint | undefined;
 };
 
 const LONG_MS = 3_600_000;
 
-export function follow(reader: LogReader, printer: LogPrinter, { folder, supervisor, untilNs }: Where): void {
+export function follow(reader: LogReader, printer: LogPrinter, { folder, supervisor, goOn, untilNs }: Where): void {
   // Watched before the log is read, so that no change is missed.
-  const watch = supervisor === undefined ? undefined : watchFolder(folder);
-  const more = printAll(reader, printer);
+  const watch = supervisor === undefined || !goOn ? undefined : watchFolder(folder);
+  let more = printAll(reader, printer);
+  let hasEnded = supervisor === undefined;
   if (printer.caughtUp() && more && watch !== undefined && supervisor !== undefined) {
     const polls = [
       { fd: watch.fd, events: POLLIN },
@@ -29,10 +32,13 @@ export function follow(reader: LogReader, printer: LogPrinter, { folder, supervi
     for (;;) {
       const [, ended, unread] = waitFor(polls, untilNs === undefined ? LONG_MS : Number(untilNs / 1_000_000n) - Date.now());
       watch.clear();
-      if (unread !== 0 || !printAll(reader, printer)) break;
-      if (ended !== 0 || (untilNs !== undefined && BigInt(Date.now()) * 1_000_000n > untilNs)) break;
+      hasEnded = ended !== 0;
+      more = unread === 0 && printAll(reader, printer);
+      if (!more || hasEnded || (untilNs !== undefined && BigInt(Date.now()) * 1_000_000n > untilNs)) break;
     }
   }
+  // A supervisor that lives may be in the midst of an entry.
+  if (more && hasEnded) reader.end();
   printer.end();
 }
 

@@ -13,7 +13,7 @@ export function parseTime(text: string, flag: string, nowMs: number): bigint {
   if (date !== null) {
     // Without a zone it is UTC, as a date alone is.
     const ms = Date.parse(`${date[1]}${(date[1] as string).includes("T") ? (date[3] ?? "Z") : ""}`);
-    if (!Number.isNaN(ms)) return BigInt(ms) * 1_000_000n + BigInt((date[2] ?? "").padEnd(9, "0"));
+    if (!Number.isNaN(ms) && isDay(text.slice(0, 10))) return BigInt(ms) * 1_000_000n + BigInt((date[2] ?? "").padEnd(9, "0"));
   }
   if (/^[\d.]+[a-zµμ]/.test(text)) return BigInt(Math.round(nowMs - parseDuration(text, flag))) * 1_000_000n;
   throw new BoxError({
@@ -22,3 +22,6 @@ export function parseTime(text: string, flag: string, nowMs: number): bigint {
     exitCode: 1,
   });
 }
+
+/** Date.parse takes 31 February for 3 March. */
+const isDay = (day: string): boolean => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);

@@ -39,10 +39,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     throw refused(`what the container ${state.id} writes is in the journal`, `journalctl CONTAINER_ID_FULL=${state.id}`);
   const place = logPlace(folder, stdio);
   // Opened before the log is read, so that nothing is written after its end is seen.
-  const supervisor = request.follow ? openSupervisor(state) : undefined;
+  const supervisor = openSupervisor(state);
   using reader = new LogReader(place.folder, place.name, stdio.files, (problem) => warnOf(new BoxError({ what: problem })));
   const printer = newLogPrinter(request);
-  follow(reader, printer, { folder: place.folder, supervisor, untilNs: request.untilNs });
+  follow(reader, printer, { folder: place.folder, supervisor, goOn: request.follow, untilNs: request.untilNs });
   return 0;
 }
 

@@ -82,7 +82,7 @@ export async function poststopFromState(state: State, stateRoot: string, exitCod
 }
 
 async function pluginsOf(state: State, stateRoot: string, hook: HookName): Promise<Plugins> {
-  // The supervisor starts box with an empty environment, and plugins call tools by name.
+  // Whoever calls box delete may have none, and plugins call tools by name.
   process.env.PATH ??= usualPath;
   return await loadPlugins(tapping(state, hook), { stateRoot, tolerate: warn });
 }

@@ -2,6 +2,7 @@
 
 import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
+import { logNames } from "../plan/log-layout.ts";
 import { longestSocketPath } from "../plan/send-descriptor.ts";
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -11,6 +12,8 @@ const isCount = (value: unknown, least: number, most: number): boolean =>
 
 /** Each file's renaming is a step of the plan. */
 const FILES_MAX = 100;
+/** limits.h */
+const NAME_MAX = 255;
 /** A field of the journal (systemd.journal-fields(7)) whose value is one line. */
 const isField = ([name, value]: [string, unknown]): boolean =>
   /^[A-Z][A-Z0-9_]{0,63}$/.test(name) && typeof value === "string" && !/[\n\0]/.test(value);
@@ -40,7 +43,10 @@ function problemOfFile({ path, stderrPath }: Record<string, unknown>): string | 
 function problemOfLog({ path, maxBytes, files }: Record<string, unknown>): string | undefined {
   if (path !== undefined && !isPath(path)) return "path is no absolute path of a file";
   if (!isCount(maxBytes, 1, Number.MAX_SAFE_INTEGER)) return "maxBytes is no number of bytes";
-  return isCount(files, 1, FILES_MAX) ? undefined : `files is no number from 1 to ${FILES_MAX}`;
+  if (!isCount(files, 1, FILES_MAX)) return `files is no number from 1 to ${FILES_MAX}`;
+  // A name that is too long could not be moved on to, and the log would grow for ever.
+  const oldest = path === undefined ? "" : (logNames(path.slice(path.lastIndexOf("/") + 1), files as number).at(-1) ?? "");
+  return new TextEncoder().encode(oldest).length > NAME_MAX ? `the name ${oldest} is longer than ${NAME_MAX} bytes` : undefined;
 }
 
 function problemOfJournal({ socket, fields }: Record<string, unknown>): string | undefined {

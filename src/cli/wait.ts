@@ -3,6 +3,7 @@
 import { BoxError, exitCodes } from "../errors.ts";
 import { exitOfProcess } from "../execute/exit-of-process.ts";
 import { type ExitStatus, oomKills, readExit } from "../execute/exit-status.ts";
+import { holdFolder } from "../execute/hold-folder.ts";
 import { initLives } from "../execute/init-lives.ts";
 import { systemCall } from "../execute/libc.ts";
 import { type OomWatch, watchOom } from "../execute/oom-watch.ts";
@@ -48,6 +49,8 @@ const unknown = (id: string): BoxError =>
 /** Descriptors of what lives; undefined for what has ended. */
 type Watched = {
   readonly container: Named;
+  /** Its state folder, by a descriptor: another container may have the name by the time that this one's end is asked for. */
+  readonly folder: string;
   readonly init: number | undefined;
   readonly supervisor: number | undefined;
   readonly oom: OomWatch | undefined;
@@ -56,17 +59,17 @@ type Watched = {
 
 function watch(container: Named): Watched {
   const { state } = container;
+  const folder = holdFolder(container.folder);
   if (state.pid <= 0)
     throw new BoxError({ origin: "id", what: `the container ${state.id} is still being made`, exitCode: exitCodes.refused });
   const pidfd = systemCall("pidfd_open", state.pid, 0);
   // Looked at after the handle was opened, so that it cannot be of a later process with the same pid.
   const init = pidfd >= 0 && initLives(state) ? pidfd : undefined;
   const oom = init === undefined ? undefined : watchOom(state.box.cgroups);
-  return { container, init, supervisor: openSupervisor(state), oom, oomBefore: oomKills(state.box.cgroups) > 0 };
+  return { container, folder, init, supervisor: openSupervisor(state), oom, oomBefore: oomKills(state.box.cgroups) > 0 };
 }
 
-function waitForEnd({ container, init, supervisor, oom, oomBefore }: Watched): ExitStatus | undefined {
-  const { folder, state } = container;
+function waitForEnd({ container: { state }, folder, init, supervisor, oom, oomBefore }: Watched): ExitStatus | undefined {
   if (init !== undefined) waitUntilReadable(init);
   // It passes on what is left of the output, notes how init ended, and ends.
   if (supervisor !== undefined) waitUntilReadable(supervisor);

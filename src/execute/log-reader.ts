@@ -1,7 +1,8 @@
 // Reads a log from its oldest file to its newest, and goes on where the files move on meanwhile: a file is known by its
-// inode and its birth, and what comes after it is the one that has the next newer name now.
+// inode and its birth, and what comes after it is the oldest one that has not been read.
 
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { BoxError } from "../errors.ts";
 import { logNames } from "../plan/log-layout.ts";
 import { type LogEntry, takeEntries } from "../state/log-entries.ts";
 
@@ -15,6 +16,8 @@ export class LogReader implements Disposable {
   #file: Open | undefined;
   /** Files that have been read to their ends, as far as they are still there. */
   #done = new Set<string>();
+  /** Places of files where there is something else. */
+  readonly #foreign = new Set<string>();
   #at = 0;
   /** Read, but no whole entry yet. */
   #rest: Uint8Array = new Uint8Array(0);
@@ -38,6 +41,11 @@ export class LogReader implements Disposable {
   /** Passes over all that is there. */
   skip(): void {
     while (this.next() !== undefined);
+  }
+
+  /** Nothing is added to the file any more: what is left of it is no entry. */
+  end(): void {
+    if (this.#rest.length > 0) this.#warn("the log was cut, and a part of it is missing");
   }
 
   [Symbol.dispose](): void {
@@ -73,55 +81,81 @@ export class LogReader implements Disposable {
   /** On to the next newer file, once nothing is added to this one any more. */
   #moveOn(): boolean {
     const file = this.#file;
-    if (file === undefined) {
-      this.#file = this.#oldest();
-      return this.#file !== undefined;
+    if (file !== undefined) {
+      if (identityAt(this.#paths[0] as string) === file.identity) return false;
+      // Between the last read and the renaming something may have been added.
+      if (this.#read()) return true;
     }
-    const identities = this.#paths.map(identityAt);
-    const age = identities.indexOf(file.identity);
-    if (age === 0) return false;
-    // Between the last read and the renaming something may have been added.
-    if (this.#read()) return true;
-    const newer = age < 0 ? this.#oldest() : openFile(this.#paths[age - 1] as string);
-    if (newer === undefined) return false;
-    // The files may have moved on between the two looks; then this look was for nothing.
-    if (newer.identity === file.identity || (age > 0 && identityAt(this.#paths[age] as string) !== file.identity)) {
-      closeSync(newer.fd);
-      return true;
+    const next = this.#oldest();
+    if (next === undefined) return false;
+    this.end();
+    if (file !== undefined) {
+      closeSync(file.fd);
+      const there = this.#paths.map(identityAt);
+      this.#done = new Set([file.identity, ...[...this.#done].filter((one) => there.includes(one))]);
     }
-    if (this.#rest.length > 0) this.#warn("the log was cut, and a part of it is missing");
-    closeSync(file.fd);
-    this.#done = new Set([file.identity, ...[...this.#done].filter((one) => identities.includes(one))]);
-    this.#file = newer;
+    this.#file = next;
     this.#at = 0;
     this.#rest = new Uint8Array(0);
     return true;
   }
 
-  /** Of those that have not been read. */
+  /**
+   * Of those that have not been read. Files move on to older names alone: one that did so past this look is found by a
+   * second one at the names that were empty.
+   */
   #oldest(): Open | undefined {
-    for (const path of this.#paths.toReversed()) {
-      const file = openFile(path);
-      if (file !== undefined && !this.#done.has(file.identity)) return file;
-      if (file !== undefined) closeSync(file.fd);
+    for (;;) {
+      let [found, at]: [Open | undefined, number] = [undefined, this.#paths.length];
+      while (found === undefined && at > 0) {
+        const file = this.#open(this.#paths[--at] as string);
+        if (file !== undefined && this.#isRead(file.identity)) closeSync(file.fd);
+        else found = file;
+      }
+      const older = this.#paths.slice(found === undefined ? 0 : at + 1).map(identityAt);
+      if (older.every((identity) => identity === undefined || identity === found?.identity || this.#isRead(identity))) return found;
+      if (found !== undefined) closeSync(found.fd);
     }
+  }
+
+  /** Nothing but a file is opened: what else somebody has put there is told once, and passed over. */
+  #open(path: string): Open | undefined {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (stat.isFile()) return openFile(path);
+    if (!this.#foreign.has(path)) this.#warn(`the log was changed by somebody else: ${path} is no regular file`);
+    this.#foreign.add(path);
     return undefined;
   }
+
+  #isRead(identity: string): boolean {
+    return identity === this.#file?.identity || this.#done.has(identity);
+  }
 }
+
+/** Should something else come there in this moment: it is not waited for. */
+const HOW = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
+/** Gone by now, or a link, or a socket. */
+const noFile: readonly string[] = ["ENOENT", "ELOOP", "ENXIO"];
 
 function openFile(path: string): Open | undefined {
   try {
-    const fd = openSync(path, "r");
-    return { fd, identity: identityOf(fstatSync(fd, { bigint: true })) };
+    const fd = openSync(path, HOW);
+    const stat = fstatSync(fd, { bigint: true });
+    if (stat.isFile()) return { fd, identity: identityOf(stat) };
+    closeSync(fd);
+    return undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    const { code = "EIO" } = error as NodeJS.ErrnoException;
+    if (noFile.includes(code)) return undefined;
+    throw new BoxError({ what: "cannot open the log", object: path, errno: code, exitCode: 1 });
   }
 }
 
+/** undefined for what is no file. */
 function identityAt(path: string): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : identityOf(stat);
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat?.isFile() === true ? identityOf(stat) : undefined;
 }
 
 /** An inode that was freed may be another file's at once. */

@@ -4,10 +4,12 @@
 import { isSupervised, type Journal, type LogFiles } from "../config/stdio-choice.ts";
 import type { Flag } from "../linux/flags.ts";
 import { flags } from "../linux/flags.ts";
+import { structFields } from "../linux/structs.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { moveUp } from "./box.ts";
 import type { Building } from "./builder.ts";
 import { logNames, logPlace } from "./log-layout.ts";
+import { statxOffset } from "./masks.ts";
 import type { BoxVariables, StdioDescriptor } from "./plan.ts";
 import { bytesOfSocketName } from "./send-descriptor.ts";
 import { sizeFifo, stdinFifo, stdioFolder } from "./state-files.ts";
@@ -46,16 +48,20 @@ function hand(box: BoxVariables, name: StdioDescriptor, from: Slot<"fd">): void 
 }
 
 function openFiles(building: Building, box: BoxVariables, { path, stderrPath }: { path: string; stderrPath?: string }): Step[] {
-  const open = (name: string, out: Slot<"fd">): Step => {
-    const how: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_APPEND", "O_NOCTTY", "O_CLOEXEC"];
-    return step("openat", ["AT_FDCWD", name, how, 0o640], origin, `open the file ${name} for output`, { out });
+  const open = (name: string, out: Slot<"fd">): Step[] => {
+    // A FIFO that nobody reads would else be waited for, by a box that no signal reaches.
+    const how: Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_APPEND", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC"];
+    return [
+      step("openat", ["AT_FDCWD", name, how, 0o640], origin, `open the file ${name} for output`, { out }),
+      step("fcntl", [out, ["F_SETFL"], flags.O.O_APPEND], origin, "let the container wait for it"),
+    ];
   };
   const output = newSlot(box.variables, "fd", "file for stdout, as opened");
   const errors = newSlot(box.variables, "fd", "file for stderr, as opened");
   return [
-    open(path, output),
+    ...open(path, output),
     ...give(building, box, output, "output", "the file for stdout"),
-    open(stderrPath ?? path, errors),
+    ...open(stderrPath ?? path, errors),
     ...give(building, box, errors, "errors", "the file for stderr"),
   ];
 }
@@ -138,24 +144,50 @@ function openLog(box: BoxVariables, own: Slot<"fd">, log: LogFiles): Step[] {
   hand(box, "folder", folder);
   hand(box, "log", file);
   return [
-    ...(log.path === undefined ? [] : [openFolder("AT_FDCWD", path, folder), ...shiftFiles(folder, name, log.files)]),
+    ...(log.path === undefined
+      ? []
+      : [openFolder("AT_FDCWD", path, folder), ...refuseOthers(box, folder, name, log.files), ...shiftFiles(folder, name, log.files)]),
     step("openat", [folder, name, logFlags, 0o600], origin, "begin a log", { out: file }),
   ];
 }
 
-export const logFlags: readonly Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_APPEND", "O_NOFOLLOW", "O_CLOEXEC"];
+/** A file of one's own: the container may be able to write into the folder, and put a disk's node or a link there. */
+export const logFlags: readonly Flag<"O">[] = ["O_WRONLY", "O_CREAT", "O_EXCL", "O_APPEND", "O_CLOEXEC"];
+
+/** Names that a log would take: a path that was meant otherwise (/dev/null, a folder) is not to be moved out of the way. */
+function refuseOthers(box: BoxVariables, folder: Slot<"fd">, newest: string, files: number): Step[] {
+  const status = newBuffer(box.variables, "status of a log", structFields.statx.bytes);
+  const mode = slotIn("int", status, statxOffset("mode"), "its mode");
+  const { S_IFMT, S_IFREG } = flags.S_IF;
+  return logNames(newest, files).map((name) =>
+    step("statx", [folder, name, ["AT_SYMLINK_NOFOLLOW"], ["STATX_TYPE"], address(status)], origin, `look whether there is a ${name}`, {
+      onError: [["ENOENT", []]],
+      ok: [
+        compute([mode, 0, 0, S_IFMT], origin, `write a log to ${name}`, { expect: { value: S_IFREG, refused: "it is no regular file" } }),
+      ],
+    }),
+  );
+}
 
 /** The newest file becomes the second, and so on; the oldest goes. */
 export function shiftFiles(folder: Slot<"fd">, name: string, files: number): Step[] {
-  const names = logNames(name, files);
   if (files === 1) return [step("unlinkat", [folder, name, []], origin, "let the full file go", { onError: "ignore" })];
+  const names = logNames(name, files);
   const steps: Step[] = [];
-  for (let age = files - 1; age > 0; age--) {
-    const [from, to] = [names[age - 1] as string, names[age] as string];
-    steps.push(step("renameat2", [folder, from, folder, to, 0], origin, `${from} becomes ${to}`, { onError: "ignore" }));
-  }
+  for (let age = files - 1; age > 0; age--) steps.push(rename(folder, names[age - 1] as string, names[age] as string));
   return steps;
 }
+
+/** Back again, where no new file can be made; the oldest is gone by then. */
+export function shiftBack(folder: Slot<"fd">, name: string, files: number): Step[] {
+  const names = logNames(name, files);
+  const steps: Step[] = [];
+  for (let age = 1; age < files; age++) steps.push(rename(folder, names[age] as string, names[age - 1] as string));
+  return steps;
+}
+
+const rename = (folder: Slot<"fd">, from: string, to: string): Step =>
+  step("renameat2", [folder, from, folder, to, 0], origin, `${from} becomes ${to}`, { onError: "ignore" });
 
 function openJournal(box: BoxVariables, { socket: path }: Journal): Step[] {
   const socket = newSlot(box.variables, "fd", "the journal");

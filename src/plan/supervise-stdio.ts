@@ -13,6 +13,7 @@ import { address, type Buffer, compute, lastErrno, newBuffer, newSlot, type Slot
 import type { Building } from "./builder.ts";
 import { ENTRY_MAX, entry } from "./log-layout.ts";
 import type { SupervisorVariables } from "./plan.ts";
+import { keepOpen, newOtherEnd, noOtherEnd, without } from "./supervise-terminal.ts";
 import { afterEnd, again, lookForEnd, SIGCHLD, takeName } from "./supervisor.ts";
 import type { Entry, LogWriter } from "./write-log.ts";
 import { writerFor } from "./writer-for.ts";
@@ -38,9 +39,12 @@ type Loop = {
   readonly polls: Buffer;
   readonly signals: Slot<"fd">;
   readonly entry: Entry;
+  /** 1 when that came while the caller was waited for. */
+  readonly childEnded: Slot<"int">;
   /** 0 while init runs, then how often what is left is still read. */
   readonly ending: Slot<"int">;
   readonly writer: LogWriter;
+  readonly other: Slot<"fd">;
   /** Keys on their way to the terminal. */
   readonly keys: { readonly bytes: Buffer; readonly at: Slot<"int">; readonly left: Slot<"int"> };
 };
@@ -80,7 +84,9 @@ function newLoop(building: Building, own: SupervisorVariables): Loop {
     signals: newSlot(variables, "fd", "signals"),
     entry: one,
     ending: int("init has ended"),
+    childEnded: int("a child has ended"),
     writer: writerFor(own, choice, one),
+    other: newOtherEnd(own),
     keys: { bytes: newBuffer(variables, "keys", INPUT_MAX), at: int("next key"), left: int("keys left") },
   };
 }
@@ -108,6 +114,7 @@ function prepare(loop: Loop): Step[] {
           nobody(loop, "errors", "it has no stderr of its own"),
           lookAt(loop, "input", stdio.input, POLLIN, "look for keys"),
           lookAt(loop, "size", stdio.size, POLLIN, "look for a new size"),
+          noOtherEnd(loop.other),
           set(loop.keys.left, 0, "no keys yet"),
           compute([address(loop.keys.bytes), 0, 0, -1], origin, "nor a place in them", { out: loop.keys.at }),
         ]
@@ -118,6 +125,7 @@ function prepare(loop: Loop): Step[] {
           nobody(loop, "size", "there is no terminal"),
         ]),
     set(loop.ending, 0, "init runs"),
+    set(loop.childEnded, 0, "and every other child"),
     ...loop.writer.prepare,
   ];
 }
@@ -129,21 +137,24 @@ const wait = (loop: Loop): Step[] => [
   }),
 ];
 
-function takeSignal({ building, own, signals, ...loop }: Loop): Step[] {
+const takeSignal = ({ building, own, signals, polls }: Loop): Step[] => [
+  compute([slotIn("int", polls, places.signals + 6, "what happened to signals"), 0, 0, 0xffff], origin, "is there a signal?", {
+    equal: { value: 0, steps: [] },
+    ok: readSignal(own, signals, "poll", lookForEnd(building, own, "poll")),
+  }),
+];
+
+/** `late`: where to go on when there is none after all. */
+function readSignal(own: SupervisorVariables, signals: Slot<"fd">, late: string, ofChild: readonly Step[]): Step[] {
   const info = newBuffer(own.variables, "signal", 128);
   const signal = newSlot(own.variables, "int", "its number");
   return [
-    compute([slotIn("int", loop.polls, places.signals + 6, "what happened to signals"), 0, 0, 0xffff], origin, "is there a signal?", {
-      equal: { value: 0, steps: [] },
-      ok: [
-        step("read", [signals, address(info), info.bytes], origin, "take it", { onError: [["EAGAIN", [again("poll")]]] }),
-        compute([slotIn("int", info, 0, "signal"), 0, 0, 0xffff_ffff], origin, "has a child ended?", {
-          out: signal,
-          equal: { value: SIGCHLD, steps: lookForEnd(building, own, "poll") },
-        }),
-        step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore" }),
-      ],
+    step("read", [signals, address(info), info.bytes], origin, "take it", { onError: [["EAGAIN", [again(late)]]] }),
+    compute([slotIn("int", info, 0, "signal"), 0, 0, 0xffff_ffff], origin, "has a child ended?", {
+      out: signal,
+      equal: { value: SIGCHLD, steps: ofChild },
     }),
+    step("kill", [own.init, signal], origin, "pass the signal on to init", { onError: "ignore" }),
   ];
 }
 
@@ -231,7 +242,7 @@ function readFrom(loop: Loop, source: Source): Step[] {
       ok: [again("pass")],
     }),
     ...ifTooEarly(done),
-    // EIO: nobody in the container has the terminal open any more.
+    ...(loop.terminal ? keepOpen(loop.own, loop.other, done) : []),
     nobody(loop, source, "there is nothing more to be had"),
     compute([0, 0, 0, -1], origin, `${nameOf(source)} is served`, { label: done }),
   ];
@@ -241,18 +252,20 @@ const nameOf = (source: Source): "stdout" | "stderr" => (source === "output" ? "
 
 /** What was read goes where it belongs; then on with the next. */
 function pass(loop: Loop): Step[] {
-  const { terminal, ending, writer } = loop;
+  const { building, own, terminal, ending, childEnded, writer } = loop;
   const wasStdout = compute([loop.entry.stream, 0, 0, -1], origin, "was it stdout?", {
     equal: { value: entry.streams.stdout, steps: [again("output passed")] },
     ok: [again("errors passed")],
   });
   const next = terminal ? again("output passed") : wasStdout;
+  const look = [set(childEnded, 0, "see to it now"), ...lookForEnd(building, own, "poll")];
+  const goOn = compute([childEnded, 0, 0, -1], origin, "has a child ended meanwhile?", { equal: { value: 0, steps: [next] }, ok: look });
   return [
     compute([0, 0, 0, -1], origin, "pass it on", { label: "pass" }),
     ...writer.write("output:"),
     ...tee(loop),
     compute([ending, 0, 0, -1], origin, "has init ended?", {
-      equal: { value: 0, steps: [next] },
+      equal: { value: 0, steps: building.launch.way === "foreground" ? [goOn] : [next] },
       ok: [
         compute([ending, 0, 1, -1], origin, "yes: read on, but not for ever", {
           out: ending,
@@ -264,12 +277,19 @@ function pass(loop: Loop): Step[] {
   ];
 }
 
-/** In the foreground the caller sees it as well, and may hold the container up as it could without a log. */
+/** So much goes into a pipe that poll says has room: a page (pipe(7)). */
+const PIPE_ROOM = 4096;
+
+/**
+ * In the foreground the caller sees it as well, and may hold the container's output up as it could without a log. Signals are
+ * passed on meanwhile.
+ */
 function tee(loop: Loop): Step[] {
   const { building, own, entry: one } = loop;
   if (building.launch.way !== "foreground") return [];
   const fd = newSlot(own.variables, "fd", "the caller's");
   const at = newSlot(own.variables, "int", "next for the caller");
+  const part = newSlot(own.variables, "int", "for the caller at once");
   const done = newSlot(own.variables, "int", "written to the caller");
   return [
     compute([1, 0, 0, -1], origin, "to stdout", { out: fd }),
@@ -277,8 +297,12 @@ function tee(loop: Loop): Step[] {
       equal: { value: entry.streams.stderr, steps: [compute([2, 0, 0, -1], origin, "to stderr", { out: fd })] },
     }),
     compute([address(one.bytes), 0, 0, -1], origin, "from the first on", { out: at }),
-    step("write", [fd, at, one.count], origin, "show it to the caller", {
-      label: "tee",
+    ...waitForCaller(loop, fd),
+    compute([one.count, 0, 0, without(PIPE_ROOM - 1)], origin, "is it little?", {
+      equal: { value: 0, steps: [set(part, one.count, "all of it")] },
+      ok: [set(part, PIPE_ROOM, "as much as can be written without waiting")],
+    }),
+    step("write", [fd, at, part], origin, "show it to the caller", {
       out: done,
       onError: "ignore",
       ok: [
@@ -292,6 +316,27 @@ function tee(loop: Loop): Step[] {
     }),
     ...ifTooEarly("tee"),
     compute([0, 0, 0, -1], origin, "it is shown, or nobody is there to see it", { label: "shown" }),
+  ];
+}
+
+/** Until it can be written to. That a child has ended is only noted: what it wrote comes first. */
+function waitForCaller({ own, signals, childEnded }: Loop, caller: Slot<"fd">): Step[] {
+  const polls = newBuffer(own.variables, "polls for the caller", 16);
+  const word = (offset: number, name: string): Slot<"int"> => slotIn("int", polls, offset, name);
+  return [
+    compute([signals, wanting(POLLIN), 0, -1], origin, "look for signals", { out: word(0, "pollfd of signals for the caller") }),
+    compute([caller, wanting(POLLOUT), 0, -1], origin, "and whether the caller takes more", {
+      label: "tee",
+      out: word(8, "pollfd of the caller"),
+    }),
+    step("ppoll", [address(polls), 2, null, null, 8], origin, "wait for the caller", { onError: [["EINTR", [again("tee")]]] }),
+    compute([word(6, "signals for the caller"), 0, 0, 0xffff], origin, "is there a signal?", {
+      equal: { value: 0, steps: [] },
+      ok: readSignal(own, signals, "tee", [set(childEnded, 1, "see to it later"), again("tee")]),
+    }),
+    compute([word(14, "what happened to the caller"), 0, 0, 0xffff], origin, "does the caller take more?", {
+      equal: { value: 0, steps: [again("tee")] },
+    }),
   ];
 }
 
@@ -315,6 +360,6 @@ function drain(loop: Loop): Step[] {
         ok: [again("pass")],
       }),
     );
-  steps.push(compute([0, 0, 0, -1], origin, "all of it is passed on", { label: "drained" }));
+  steps.push(compute([0, 0, 0, -1], origin, "all of it is passed on", { label: "drained" }), ...loop.writer.end("end:"));
   return steps;
 }

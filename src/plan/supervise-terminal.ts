@@ -23,6 +23,7 @@ const { POLLIN, POLLOUT, POLLHUP, POLLERR } = flags.POLL;
 const wanting = (events: number): number => events * TWO_32;
 /** The pollfd with fd -1: passed over. */
 const NOBODY = 0xffff_ffff;
+const PEER_FLAGS = flags.O.O_RDWR | flags.O.O_NOCTTY | flags.O.O_CLOEXEC;
 /** What a terminal takes for the end of its input: ^D. */
 const END_OF_TRANSMISSION = 4;
 
@@ -44,6 +45,7 @@ type Loop = {
   readonly masterOutput: Slot<"int">;
   /** Where output goes besides. */
   readonly log: LogWriter | undefined;
+  readonly other: Slot<"fd">;
 };
 
 type Place = "stdin" | "master" | "stdout" | "signals";
@@ -71,6 +73,7 @@ function newLoop({ launch, stdioSteps }: Building, own: SupervisorVariables): Lo
     master: int("the master's pollfd"),
     masterInput: int("the master is written to"),
     masterOutput: int("the master is read from"),
+    other: newOtherEnd(own),
   };
 }
 
@@ -114,6 +117,7 @@ function prepare(loop: Loop): Step[] {
     ...emptied(loop.input, "no input yet"),
     ...emptied(loop.output, "no output yet"),
     set(loop.out, 1, "output goes to stdout"),
+    noOtherEnd(loop.other),
   ];
 }
 
@@ -245,6 +249,31 @@ function takeSignal(building: Building, loop: Loop): Step[] {
   ];
 }
 
+export const newOtherEnd = (own: SupervisorVariables): Slot<"fd"> => newSlot(own.variables, "fd", "the terminal's other end");
+export const noOtherEnd = (other: Slot<"fd">): Step => set(other, NOBODY, "the container has its end of the terminal open");
+
+/**
+ * After EIO: nobody in the container has the terminal open. Somebody may open it again, as programs do that take /dev/console for
+ * each message, and from then on it has to be read: so the supervisor has it open itself, and goes on at `label`.
+ */
+export function keepOpen(own: SupervisorVariables, other: Slot<"fd">, label: string): Step[] {
+  const how = newSlot(own.variables, "int", "how to open a terminal's other end");
+  const opened = newSlot(own.variables, "int", "the terminal's other end, as opened");
+  return [
+    set(how, PEER_FLAGS, "O_RDWR|O_NOCTTY|O_CLOEXEC"),
+    step("ioctl", [own.terminal, ["TIOCGPTPEER"], how], origin, "keep the terminal open for whoever opens it again", {
+      out: opened,
+      onError: "ignore",
+      ok: [
+        // A hangup in the container (vhangup(2)) made it useless.
+        step("close", [other], origin, "let go of the last one, if there is one", { onError: "ignore" }),
+        set(other, opened, "hold this one"),
+        again(label),
+      ],
+    }),
+  ];
+}
+
 const EAGAIN = 11;
 const EINTR = 4;
 
@@ -302,7 +331,7 @@ function serveMaster(loop: Loop): Step[] {
       ok: [...filled(output, count), ...(loop.log?.write("output:") ?? []), again("master read")],
     }),
     ...ifTooEarly("master read"),
-    // EIO: nobody in the container has the terminal open any more.
+    ...keepOpen(own, loop.other, "master read"),
     set(loop.master, NOBODY, "the container has let go of its terminal"),
     set(input.left, 0, "nobody reads there"),
     compute([events, 0, 0, POLLOUT], origin, "can input be written?", {
@@ -378,5 +407,6 @@ function drain(loop: Loop): Step[] {
       ok: [...filled(output, count), ...(loop.log?.write("drained:") ?? []), again("ended")],
     }),
     compute([0, 0, 0, -1], origin, "all output is passed on", { label: "drained" }),
+    ...(loop.log?.end("end:") ?? []),
   ];
 }

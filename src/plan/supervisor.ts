@@ -7,6 +7,7 @@ import type { Flag } from "../linux/flags.ts";
 import { ARENA_FD, TAPE_FILE_OFFSET } from "../tape/layout.ts";
 import { address, compute, newBuffer, newSlot, newVariables, type Slot, type Step, type Struct, slotIn, step } from "../tape/step.ts";
 import type { Building } from "./builder.ts";
+import { usualPath } from "./launch.ts";
 import { notifyFolder, notifySocket } from "./notify.ts";
 import { type BoxVariables, outcomes, type SupervisorVariables } from "./plan.ts";
 import { exitFile, keptConfig, keptFilter, rootFolder, stateFile } from "./state-files.ts";
@@ -275,7 +276,7 @@ export function handOver(building: Building, own: SupervisorVariables): Step[] {
     ...noteEnd(own),
     step(
       "execveat",
-      [own.box, "", [PLAIN_NAME, "--root", building.facts.stateRoot, "finish", building.id], [], ["AT_EMPTY_PATH"]],
+      [own.box, "", [PLAIN_NAME, "--root", building.facts.stateRoot, "finish", building.id], [`PATH=${usualPath}`], ["AT_EMPTY_PATH"]],
       origin,
       "become box again",
     ),

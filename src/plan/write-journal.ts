@@ -46,6 +46,8 @@ export function journalWriter(own: SupervisorVariables, journal: Journal, one: E
     text("fields of stderr", `${head(priorities.stderr)}MESSAGE\n`),
     text("end of the entry", "\n"),
   ];
+  const tell = (): Step[] =>
+    tellLost(own, socket, lost, text("that entries were lost", `${head(priorities.lost)}MESSAGE=box: output was lost before this\n`));
   return {
     prepare: [
       ...part(1, "length", length, 8),
@@ -62,9 +64,10 @@ export function journalWriter(own: SupervisorVariables, journal: Journal, one: E
       compute([length, 0, 0, -1], origin, "so many bytes", { out: slotIn("int", vector, 2 * IOVEC_BYTES + 8, "length of the bytes") }),
       ...beginTries(tries, lost),
       compute([0, 0, 0, -1], origin, "try", { label: `${prefix} try` }),
-      ...tellLost(own, socket, lost, text("that entries were lost", `${head(priorities.lost)}MESSAGE=box: output was lost before this\n`)),
+      ...tell(),
       ...send({ socket, message, lost, tries, path: journal.socket, prefix }),
     ],
+    end: tell,
   };
 }
 

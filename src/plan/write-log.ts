@@ -4,7 +4,7 @@
 //
 //   is it still our file, as we left it? ──no──▶ begin a new one
 //            │ yes
-//   is it full? ──yes──▶ the files move on by one name
+//   is it full? ──yes──▶ the files move on by one name, and back where no new one can be made
 //            │ no
 //   writev ──short or failed──▶ cut what is half, count the bytes as lost
 
@@ -12,7 +12,7 @@ import type { LogFiles } from "../config/stdio-choice.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step } from "../tape/step.ts";
 import { entry, logPlace } from "./log-layout.ts";
-import { logFlags, shiftFiles } from "./open-stdio.ts";
+import { logFlags, shiftBack, shiftFiles } from "./open-stdio.ts";
 import type { SupervisorVariables } from "./plan.ts";
 
 const origin = "stdio";
@@ -40,6 +40,8 @@ export type LogWriter = {
   readonly prepare: readonly Step[];
   /** Writes the entry, and goes on behind it. `prefix` tells the labels of one use in a tape from those of another. */
   readonly write: (prefix: string) => readonly Step[];
+  /** Once, behind the last entry: what was lost and is not told yet, where that can be told by now. */
+  readonly end: (prefix: string) => readonly Step[];
 };
 
 export function logWriter(own: SupervisorVariables, files: LogFiles, one: Entry): LogWriter {
@@ -66,6 +68,7 @@ export function logWriter(own: SupervisorVariables, files: LogFiles, one: Entry)
       ...tellLost(own, log, prefix),
       ...writeEntry(log, one, prefix),
     ],
+    end: (prefix) => tellLost(own, log, prefix),
   };
 }
 
@@ -105,28 +108,41 @@ const checkFile = (log: Log, prefix: string): Step[] => [
   }),
 ];
 
+/**
+ * One that was removed is begun anew, and what somebody has put at its name moves on like a full one. Where no new file can
+ * be made (the disk has no inode left), the last one goes on under its name, beyond its size.
+ */
 function moveOn(own: SupervisorVariables, log: Log, files: LogFiles, prefix: string): Step[] {
   const { name } = logPlace("", files);
-  const fresh = newSlot(own.variables, "int", "the new file");
+  const begun = [jump(`${prefix} begun`, "it is begun")];
   return [
     compute([log.size, 0, files.maxBytes, SIGN_BIT], origin, "is it full?", {
-      equal: { value: 0, steps: [] },
+      equal: { value: 0, steps: [jump(`${prefix} move on`, "yes")] },
       ok: [jump(`${prefix} fits`, "no")],
     }),
+    here(`${prefix} new file`, "it was removed"),
+    beginFile(own, log, name, begun),
     here(`${prefix} move on`, "the files move on"),
     ...shiftFiles(log.folder, name, files.files),
-    here(`${prefix} new file`, "begin a new file"),
-    step("openat", [log.folder, name, logFlags, 0o600], origin, "begin a new file", {
-      out: fresh,
-      onError: "ignore",
-      ok: [
-        step("close", [log.file], origin, "done with the old one", { onError: "ignore" }),
-        compute([fresh, 0, 0, -1], origin, "go on in it", { out: log.file }),
-      ],
-    }),
+    beginFile(own, log, name, begun),
+    ...(files.files === 1 ? [] : shiftBack(log.folder, name, files.files)),
+    here(`${prefix} begun`, "whichever file it is"),
     ...takeSize(log),
     here(`${prefix} fits`, "there is room"),
   ];
+}
+
+function beginFile(own: SupervisorVariables, log: Log, name: string, then: readonly Step[]): Step {
+  const fresh = newSlot(own.variables, "int", "the new file");
+  return step("openat", [log.folder, name, logFlags, 0o600], origin, "begin a new file", {
+    out: fresh,
+    onError: "ignore",
+    ok: [
+      step("close", [log.file], origin, "done with the old one", { onError: "ignore" }),
+      compute([fresh, 0, 0, -1], origin, "go on in it", { out: log.file }),
+      ...then,
+    ],
+  });
 }
 
 const clock = (log: Log): Step => step("clock_gettime", [CLOCK_REALTIME, address(log.header)], origin, "take the time");

@@ -14,6 +14,8 @@ export type LogEntry = {
 const streams = ["stdout", "stdout", "stderr", "lost"] as const;
 const NANOSECONDS = 1_000_000_000;
 const LOST_BYTES = 8;
+/** The year 10000: no kernel's clock gets there, and RFC 3339 neither. */
+const SECONDS_END = 253_402_300_800;
 
 /** The entries at the beginning of `bytes`, how long they are, and whether what follows can be none. */
 export function takeEntries(bytes: Uint8Array): { readonly entries: LogEntry[]; readonly used: number; readonly damaged: boolean } {
@@ -26,7 +28,8 @@ export function takeEntries(bytes: Uint8Array): { readonly entries: LogEntry[]; 
     const length = view.getUint32(at + entry.lengthAndStream, true);
     const stream = view.getUint32(at + entry.stream, true);
     const isLost = stream === streams.indexOf("lost");
-    if (nanoseconds >= NANOSECONDS || stream < 1 || stream > 3 || length === 0 || length > ENTRY_MAX || (isLost && length !== LOST_BYTES))
+    const isTime = seconds >= 0 && seconds < SECONDS_END && nanoseconds < NANOSECONDS;
+    if (!isTime || stream < 1 || stream > 3 || length === 0 || length > ENTRY_MAX || (isLost && length !== LOST_BYTES))
       return { entries, used: at, damaged: true };
     const [from, to] = [at + entry.bytes, at + entry.bytes + length];
     if (to > bytes.length) break;

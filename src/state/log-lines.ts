@@ -42,21 +42,26 @@ export function newLineSplitter(): (entry: LogEntry) => Piece[] {
 export class LastLines {
   readonly #count: number;
   readonly #lines: Piece[][] = [];
-  readonly #open = new Map<Stream, Piece[]>();
+  /** undefined for a line that others have pushed out before its end. */
+  readonly #open = new Map<Stream, Piece[] | undefined>();
 
   constructor(count: number) {
     this.#count = count;
   }
 
   add(piece: Piece): void {
-    const open = this.#open.get(piece.stream);
-    if (open === undefined) {
-      const line = [piece];
-      this.#open.set(piece.stream, line);
-      this.#lines.push(line);
-      if (this.#lines.length > this.#count) this.#lines.shift();
-    } else open.push(piece);
+    if (this.#open.has(piece.stream)) this.#open.get(piece.stream)?.push(piece);
+    else this.#begin(piece);
     if (piece.ends) this.#open.delete(piece.stream);
+  }
+
+  #begin(piece: Piece): void {
+    const line = [piece];
+    this.#open.set(piece.stream, line);
+    this.#lines.push(line);
+    if (this.#lines.length <= this.#count) return;
+    const gone = this.#lines.shift();
+    for (const [stream, open] of this.#open) if (open === gone) this.#open.set(stream, undefined);
   }
 
   pieces(): Piece[] {
@@ -75,7 +80,8 @@ export class JsonLines {
   readonly #open = new Map<Stream, { readonly time: string; text: string; readonly decoder: TextDecoder }>();
 
   add({ stream, time, bytes, ends }: Piece): JsonLine | undefined {
-    const open = this.#open.get(stream) ?? { time, text: "", decoder: new TextDecoder() };
+    // A byte order mark is a character of the line like any other.
+    const open = this.#open.get(stream) ?? { time, text: "", decoder: new TextDecoder("utf-8", { ignoreBOM: true }) };
     open.text += open.decoder.decode(bytes, { stream: !ends });
     if (!ends && open.text.length < ENTRY_MAX) {
       this.#open.set(stream, open);

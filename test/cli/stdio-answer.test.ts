@@ -19,6 +19,7 @@ test.each([
   [{ ...log, driver: "syslog" }, "driver is none of local, journald"],
   [{ ...log, path: "l" }, "path is no absolute path of a file"],
   [{ ...log, maxBytes: 0 }, "maxBytes is no number of bytes"],
+  [{ ...log, path: `/${"a".repeat(254)}`, files: 2 }, `the name ${"a".repeat(254)}.1 is longer than 255 bytes`],
   [{ ...log, files: 101 }, "files is no number from 1 to 100"],
   [{ ...journal, socket: `/${"s".repeat(107)}` }, "socket is no path of a socket"],
   [{ ...journal, fields: { A: "b\nMESSAGE=c" } }, "fields has a name or a value that the journal refuses"],

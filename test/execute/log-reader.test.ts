@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { LogReader } from "../../src/execute/log-reader.ts";
 import { entry } from "../../src/plan/log-layout.ts";
@@ -144,4 +144,73 @@ describe("a log reader", () => {
     log.add("b");
     expect(read(reader)).toBe("b");
   });
+
+  test("passes over a name that somebody has removed in between", () => {
+    using log = new Log();
+    log.add("a", "log.2");
+    log.add("b", "log");
+    using reader = log.reader();
+    expect(read(reader)).toBe("a b");
+    expect(log.warnings).toEqual([]);
+  });
+
+  test("says what is missing at the end", () => {
+    using log = new Log();
+    log.add("a");
+    log.add("bbb");
+    truncateSync(log.path(), 2 * entry.bytes + 2);
+    using reader = log.reader();
+    expect(read(reader)).toBe("a");
+    reader.end();
+    expect(log.warnings).toEqual(["the log was cut, and a part of it is missing"]);
+  });
+
+  test.each([
+    ["a FIFO", (path: string) => void Bun.spawnSync(["mkfifo", path])],
+    ["a link", (path: string) => symlinkSync("/etc/passwd", path)],
+    ["a folder", (path: string) => mkdirSync(path)],
+    ["a socket", (path: string) => void Bun.listen({ unix: path, socket: { data() {} } }).unref()],
+  ])("passes over %s in a file's place, and says so once", (_, make) => {
+    using log = new Log();
+    make(log.path("log.1"));
+    using reader = log.reader();
+    expect(read(reader)).toBe("");
+    log.add("a", "log.2");
+    log.add("b");
+    expect(read(reader)).toBe("a b");
+    expect(log.warnings).toEqual([`the log was changed by somebody else: ${log.path("log.1")} is no regular file`]);
+  });
+
+  test("misses no file while all of them move on", async () => {
+    using log = new Log();
+    // Each file has one entry, its number. Names are many, so that a look at all of them takes long.
+    const files = 100;
+    const script = `
+      const { renameSync, writeFileSync } = require("node:fs");
+      for (let number = 0; number < ${files}; number++) {
+        for (let age = number; age > 0; age--) renameSync("log" + (age === 1 ? "" : "." + (age - 1)), "log." + age);
+        const header = Buffer.alloc(${entry.bytes} + 8);
+        header.writeUInt32LE(8, ${entry.lengthAndStream});
+        header.writeUInt32LE(1, ${entry.stream});
+        header.write(String(number).padStart(8), ${entry.bytes});
+        writeFileSync("new", header);
+        renameSync("new", "log");
+      }`;
+    const writer = Bun.spawn([process.execPath, "-e", script], { cwd: log.folder, stdio: ["ignore", "inherit", "inherit"] });
+    const reader = (): LogReader => new LogReader(log.folder, "log", files + 1, (problem) => log.warnings.push(problem));
+    const first = new Set<string>();
+    const followed: string[] = [];
+    using follower = reader();
+    while (writer.exitCode === null) {
+      using other = reader();
+      first.add(new TextDecoder().decode(other.next()?.bytes).trim());
+      followed.push(read(follower));
+      // Lets go of the thread, so that the writer's end is noticed.
+      await Promise.race([writer.exited, Bun.sleep(1)]);
+    }
+    followed.push(read(follower));
+    expect([...first].filter((text) => text !== "" && text !== "0")).toEqual([]);
+    expect(followed.join(" ").split(" ").filter(Boolean).map(Number)).toEqual(Array.from({ length: files }, (_, index) => index));
+    expect([writer.exitCode, log.warnings]).toEqual([0, []]);
+  }, 30_000);
 });

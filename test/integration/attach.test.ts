@@ -1,7 +1,8 @@
 // box attach: at the stdin, stdout and stderr, or the terminal, of a container that runs in the background.
 
 import { describe, expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { addressOf, systemCall } from "../../src/execute/libc.ts";
 import { Bundle, ended, machine, type Outcome, type Running, testWith, until } from "./harness.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -17,6 +18,11 @@ const bundleFor = (script: string, terminal = false): Bundle =>
 
 const detach = async (bundle: Bundle, ...flags: string[]): Promise<void> =>
   expect(await bundle.box(["run", "-d", "--log-driver", "local", ...flags, bundle.id])).toEqual(quiet);
+
+const FIONREAD = 0x541b;
+
+const supervisorOf = ({ states, id }: Bundle): number =>
+  (JSON.parse(readFileSync(`${states}/${id}/state.json`, "utf8")) as { box: { supervisor: number } }).box.supervisor;
 
 /** It sleeps in its ppoll, for five descriptors. */
 const isAttached = (pid: number): boolean => readFileSync(`/proc/${pid}/syscall`, "utf8").split(" ")[2] === "0x5";
@@ -42,6 +48,54 @@ describe("pipes", () => {
     expect([await first.outcome(), await watcher.outcome()]).toEqual([all, all]);
     expect(await bundle.box(["delete", bundle.id])).toEqual(quiet);
     expect(machine(bundle)).toEqual(before);
+  });
+
+  test("a container that is removed at its end has an exit code too", async () => {
+    using bundle = bundleFor("until test -e /go; do sleep 0.01; done; exit 3");
+    await detach(bundle, "--rm");
+    const supervisor = supervisorOf(bundle);
+    using attached = await attach(bundle, ["--no-stdin"]);
+    writeFileSync(`${bundle.rootfs}/go`, "");
+    await ended(supervisor);
+    const { exitCode, stdout, stderr } = await attached.outcome();
+    // Before Linux 6.15 nobody can tell any more.
+    expect([exitCode, stdout, stderr]).toEqual(
+      exitCode === 3 ? [3, "", ""] : [1, "", `box: id: cannot tell how the container ${bundle.id} ended\n`],
+    );
+  });
+
+  test("a supervisor that was killed is no end of the container", async () => {
+    using bundle = bundleFor("exec sleep 1000");
+    await detach(bundle);
+    using attached = await attach(bundle, ["--no-stdin"]);
+    process.kill(supervisorOf(bundle), "SIGKILL");
+    expect(await attached.outcome()).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `box: id: the container ${bundle.id} goes on, and nobody passes on any more what it reads and writes: its supervisor was ended\nhint: box delete --force ${bundle.id}\n`,
+    });
+  });
+
+  test("a container that has closed its stdin gets no signal for what comes there", async () => {
+    using bundle = bundleFor(
+      "trap 'echo pipe' PIPE; read line; exec 0<&-; echo closed; until test -e /go; do sleep 0.01; done; echo end; exit 6",
+    );
+    await detach(bundle, "-i");
+    const keys = `${bundle.folder}/keys`;
+    expect(Bun.spawnSync(["mkfifo", keys]).exitCode).toBe(0);
+    // Both ends of it.
+    const fifo = openSync(keys, "r+");
+    using attached = bundle.start(["attach", bundle.id], { before: ["sh", "-c", `exec "$@" < ${keys}`, "sh"] });
+    await until(() => isAttached(attached.pid), "box attach to wait");
+    writeSync(fifo, "one\n");
+    await attached.says("closed");
+    writeSync(fifo, "two\n");
+    const left = new Int32Array(1);
+    await until(() => systemCall("ioctl", fifo, FIONREAD, addressOf(new Uint8Array(left.buffer))) === 0 && left[0] === 0, "box to read it");
+    await until(() => isAttached(attached.pid), "box attach to wait again");
+    writeFileSync(`${bundle.rootfs}/go`, "");
+    expect(await attached.outcome()).toEqual({ exitCode: 6, stdout: "closed\nend\n", stderr: "" });
+    closeSync(fifo);
   });
 
   test("more than a FIFO holds goes in", async () => {
@@ -127,9 +181,7 @@ describe("is refused", () => {
     using bundle = bundleFor("true");
     await detach(bundle);
     await bundle.box(["wait", bundle.id]);
-    await ended(
-      (JSON.parse(readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8")) as { box: { supervisor: number } }).box.supervisor,
-    );
+    await ended(supervisorOf(bundle));
     expect(await bundle.box(["attach", bundle.id])).toEqual({
       exitCode: 1,
       stdout: "",

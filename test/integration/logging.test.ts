@@ -2,19 +2,23 @@
 
 import { describe, expect } from "bun:test";
 import {
+  closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { Bundle, binary, ended, execute, linesOf, machine, type Outcome, testWith, until } from "./harness.ts";
+import { Bundle, binary, ended, execute, linesOf, machine, type Outcome, Running, testWith, until } from "./harness.ts";
 import { JournalReceiver } from "./journal-receiver.ts";
 
 const test = testWith();
@@ -115,6 +119,25 @@ describe("a log", () => {
     expect([existsSync(`${bundle.folder}/log`), existsSync(`${bundle.folder}/log.1`)]).toEqual([true, true]);
   });
 
+  test.each([
+    ["a folder", "log", (path: string) => mkdirSync(path)],
+    ["a device", "log", (path: string) => void Bun.spawnSync(["mknod", path, "c", "1", "3"])],
+    ["a link", "log", (path: string) => symlinkSync("/dev/null", path)],
+    ["a FIFO, where an older file would be", "log.1", (path: string) => void Bun.spawnSync(["mkfifo", path])],
+  ])("a path at which there is %s is refused, and that stays", async (_, name, make) => {
+    using bundle = bundleFor("true");
+    const before = machine(bundle);
+    const path = `${bundle.folder}/${name}`;
+    make(path);
+    const { ino } = lstatSync(path);
+    expect(await bundle.box(["run", "-d", ...local, "--log-opt", `path=${bundle.folder}/log`, bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: stdio: cannot write a log to ${name}: it is no regular file\n`,
+    });
+    expect([lstatSync(path).ino, machine(bundle)]).toEqual([ino, before]);
+  });
+
   test("removed or emptied behind box's back, it goes on", async () => {
     using bundle = bundleFor(`echo one; ${awaiting("a")}; echo two; ${awaiting("b")}; echo three`);
     await detach(bundle);
@@ -162,6 +185,21 @@ describe("a log", () => {
     const flags = [...local, "--log-opt", `path=${bundle.folder}/log`, "--keep"];
     expect(await bundle.box(["run", ...flags, bundle.id])).toEqual({ exitCode: 4, stdout: "out\n", stderr: "error\n" });
     expect(await bundle.box(["logs", bundle.id])).toEqual({ exitCode: 0, stdout: "out\n", stderr: "error\n" });
+  });
+
+  test("in the foreground signals reach the container while its output waits for the caller", async () => {
+    using bundle = bundleFor("trap 'echo > /caught; exit 5' TERM; yes & wait");
+    const path = `${bundle.folder}/fifo`;
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    const fifo = openSync(path, "r+");
+    using running = bundle.start(["run", ...local, bundle.id], { before: ["sh", "-c", `exec "$@" > ${path}`, "sh"] });
+    await running.supervises();
+    await until(() => isPolling(running.pid, "0x2"), "the caller to be waited for");
+    process.kill(running.pid, "SIGTERM");
+    await until(() => existsSync(`${bundle.rootfs}/caught`), "the signal");
+    // Nobody is there any more who could read the rest.
+    closeSync(fifo);
+    expect(await running.outcome()).toEqual({ exitCode: 5, stdout: "", stderr: "" });
   });
 
   test("of a terminal", async () => {
@@ -273,6 +311,36 @@ describe("box logs", () => {
     ]);
   });
 
+  test("of logs that somebody else has changed", async () => {
+    using bundle = bundleFor("echo one; echo two >&2");
+    await detach(bundle);
+    await end(bundle);
+    const log = `${bundle.states}/${bundle.id}/stdio/log`;
+    const bytes = readFileSync(log);
+    // Cut in its second entry, then with a time that there is none of, then something else.
+    truncateSync(log, bytes.length - 1);
+    expect(await bundle.box(["logs", bundle.id])).toEqual({
+      exitCode: 0,
+      stdout: "one\n",
+      stderr: "box: warning: the log was cut, and a part of it is missing\n",
+    });
+    const changed = Buffer.from(bytes);
+    changed.writeBigInt64LE(2n ** 60n, 28);
+    writeFileSync(log, changed);
+    expect(await bundle.box(["logs", "-t", bundle.id])).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^20.*Z one\n$/) as unknown as string,
+      stderr: "box: warning: the log was changed by somebody else, and the rest of one of its files cannot be read\n",
+    });
+    unlinkSync(log);
+    expect(Bun.spawnSync(["mkfifo", log]).exitCode).toBe(0);
+    expect(await bundle.box(["logs", "-f", bundle.id])).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: `box: warning: the log was changed by somebody else: ${log} is no regular file\n`,
+    });
+  });
+
   test("ends when nobody reads it any more", async () => {
     using bundle = bundleFor("while :; do echo line; sleep 0.01; done");
     await detach(bundle);
@@ -310,6 +378,36 @@ describe("files", () => {
       stderr: "box: this container writes into a file by itself, and a file has no times\nhint: the driver local keeps them\n",
     });
     await ended(bundle.initPid);
+  });
+
+  test("a FIFO that nobody reads is not waited for, and one that somebody reads holds the container up", async () => {
+    using bundle = bundleFor("yes | head -c 1000000; echo done > /done");
+    const path = `${bundle.folder}/fifo`;
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    const flags = ["--log-driver", "file", "--log-opt", `path=${path}`];
+    const before = machine(bundle);
+    expect(await bundle.box(["run", "-d", ...flags, bundle.id])).toEqual({
+      exitCode: 125,
+      stdout: "",
+      stderr: `box: stdio: cannot open the file ${path} for output: openat(AT_FDCWD, "${path}", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, 0640): ENXIO (no such device or address)\n`,
+    });
+    expect(machine(bundle)).toEqual(before);
+    using reader = new Running(["sh", "-c", `wc -c < ${path}`], {});
+    const fifo = openSync(path, "r+");
+    await detach(bundle, ...flags);
+    closeSync(fifo);
+    expect((await reader.outcome()).stdout).toBe("1000000\n");
+  });
+
+  test("that cannot be read again, box logs refuses", async () => {
+    using bundle = bundleFor("echo out");
+    await detach(bundle, "--log-driver", "file", "--log-opt", "path=/dev/null");
+    await ended(bundle.initPid);
+    expect(await bundle.box(["logs", bundle.id])).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: "box: what the container writes to cannot be read again: /dev/null is no regular file\n",
+    });
   });
 
   test("two, for stdout and stderr", async () => {

@@ -285,6 +285,28 @@ test("after delete itself was killed, another one does the rest", async () => {
   expect([await host.network(), machine(bundle)]).toEqual(before);
 });
 
+test("the end of a container in the foreground undoes all, wherever the programs are", async () => {
+  using host = await NetworkHost.make(true);
+  using bundle = serving('{ ports: ["8080:80"] }');
+  const before = await host.network();
+  using running = bundle.start(["run", bundle.id, "sh", "-c", "echo ready; exec sleep 1000"], { before: host.before });
+  await running.says("ready");
+  await running.supervises();
+  process.kill(bundle.initPid, "SIGKILL");
+  expect(await running.outcome()).toEqual({ exitCode: 137, stdout: "ready\n", stderr: "" });
+  expect(await host.network()).toEqual(before);
+});
+
+test("names that ip has as words of its own", async () => {
+  using host = await NetworkHost.make(true);
+  const before = await host.network();
+  for (const name of ["up", "dev", "group", "name", "type"]) {
+    using bundle = serving(`{ bridge: ${name}, interface: ${name} }`);
+    expect(await quietly(bundle, host, ["run", bundle.id, "ls", "/sys/class/net"])).toBe(`${["lo", name].toSorted().join("\n")}\n`);
+  }
+  expect(await host.network()).toEqual(before);
+});
+
 test("after its supervisor was killed, delete undoes all", async () => {
   using host = await NetworkHost.make(true);
   using bundle = serving('{ ports: ["8080:80"] }');

@@ -362,6 +362,18 @@ test("programs that poststop starts find their tools and get every signal", asyn
   expect(logOf(bundle).filter((line) => line !== "")).toEqual(["SigBlk:\t0000000000000000"]);
 });
 
+test("in the box that the supervisor becomes, Bun finds programs for poststop", async () => {
+  using bundle = new Bundle();
+  writePlugin(bundle, 'hooks.poststop.tap("own", () => log(String(Bun.which("sh"))));');
+  bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ready; sleep 60"]));
+  using running = bundle.start(["run", "--plugin", "./own.ts", bundle.id]);
+  await running.says("ready");
+  await running.supervises();
+  process.kill(bundle.initPid, "SIGKILL");
+  expect((await running.outcome()).stderr).toBe("");
+  expect(logOf(bundle)).toEqual([expect.stringMatching(/\/bin\/sh$/)]);
+});
+
 for (const [way, args] of [
   ["delete --force", (id: string) => ["delete", "--force", id]],
   ["a run with the same id", (id: string) => ["run", "--plugin", "./own.ts", id]],

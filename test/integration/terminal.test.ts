@@ -2,10 +2,16 @@
 // it is as before afterwards.
 
 import { describe, expect } from "bun:test";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { Bundle, binary, execute, machine, testWith, until } from "./harness.ts";
 import { Terminal } from "./terminal.ts";
 
 const test = testWith();
+
+type State = { readonly box: { readonly supervisor: number } };
+
+/** Whether a link of /proc/PID/fd leads to the end of a terminal that programs have. */
+const isSlave = (link: string): boolean => /^\/dev\/pts\/\d+$/.test(readlinkSync(link));
 
 const bundleFor = (script: string): Bundle =>
   new Bundle((spec) => {
@@ -51,6 +57,29 @@ describe("inside", () => {
     terminal.type("\x03");
     expect(await terminal.end()).toEqual({ exitCode: 9, output: "ready\n^Cinterrupted\n" });
   });
+
+  for (const [way, polls, command] of [
+    ["in the foreground", "0x4", (id: string) => `$BOX run ${id}`],
+    ["with a log", "0x5", (id: string) => `$BOX run -d --log-driver local ${id} && $BOX logs -f ${id}; exit $($BOX wait ${id})`],
+  ] as const)
+    test(`one that is closed and opened again goes on, ${way}`, async () => {
+      const wait = (name: string): string => `until test -e /${name}; do sleep 0.01; done`;
+      using bundle = bundleFor(
+        `echo ready; ${wait("close")}; exec 0<&- 1<&- 2<&-; ${wait("open")}; echo again >/dev/console; echo more >/dev/console; exit 3`,
+      );
+      bundle.change((spec) => (spec.root.readonly = false));
+      using terminal = new Terminal(bundle, command(bundle.id));
+      await until(() => existsSync(`${bundle.states}/${bundle.id}/state.json`), "a state");
+      const { supervisor } = (JSON.parse(readFileSync(`${bundle.states}/${bundle.id}/state.json`, "utf8")) as State).box;
+      const waits = (): boolean => readFileSync(`/proc/${supervisor}/syscall`, "utf8").split(" ")[2] === polls;
+      await until(() => readlinkSync(`/proc/${supervisor}/exe`) !== binary && waits(), "box to wait as the supervisor");
+      const slaves = (): number => readdirSync(`/proc/${supervisor}/fd`).filter((fd) => isSlave(`/proc/${supervisor}/fd/${fd}`)).length;
+      const before = slaves();
+      writeFileSync(`${bundle.rootfs}/close`, "");
+      await until(() => slaves() > before, "the supervisor to take over the terminal");
+      writeFileSync(`${bundle.rootfs}/open`, "");
+      expect(await terminal.end()).toMatchObject({ exitCode: 3, output: expect.stringMatching(/again\nmore\n$/) });
+    });
 
   test("what is typed is echoed once and read as lines", async () => {
     using bundle = bundleFor('echo ready; read line; echo "got $line"');

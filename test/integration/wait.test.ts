@@ -74,6 +74,32 @@ describe("with a supervisor", () => {
     expect(await waitFor(bundle)).toMatchObject({ exitCode: 137, signal: "SIGKILL", oomKilled: true });
   });
 
+  test("of a container whose id is another one's by then", async () => {
+    using bundle = bundleFor(`${untilGo}; exit 3`);
+    await detach(bundle);
+    const other = `${bundle.id}-b`;
+    const runOther = async (exitCode: number): Promise<void> => {
+      bundle.change((spec) => (spec.process.args = ["sh", "-c", `until test -e /go-${exitCode}; do sleep 0.01; done; exit ${exitCode}`]));
+      expect(await bundle.box(["run", "-d", "--log-driver", "local", other])).toEqual(quiet);
+    };
+    const endOther = async (exitCode: number): Promise<void> => {
+      writeFileSync(`${bundle.rootfs}/go-${exitCode}`, "");
+      expect((await bundle.box(["wait", other])).stdout).toBe(`${exitCode}\n`);
+    };
+    await runOther(4);
+    using waiting = bundle.start(["wait", bundle.id, other]);
+    await until(() => waits(waiting), "box to wait");
+    await endOther(4);
+    expect(await bundle.box(["delete", other])).toEqual(quiet);
+    await runOther(5);
+    await endOther(5);
+    go(bundle);
+    const { exitCode, stdout, stderr } = await waiting.outcome();
+    // Before Linux 6.15 nobody can tell any more.
+    const unknown = `box: id: cannot tell how the container ${other} ended: nobody waited for it\nhint: run -d with a log, or run --keep, keeps it\n`;
+    expect([stdout, stderr]).toEqual(exitCode === 0 ? ["3\n4\n", ""] : ["3\n", unknown]);
+  });
+
   test("several, in the order in which they were named", async () => {
     using bundle = bundleFor(`${untilGo}; exit 3`);
     await detach(bundle);

@@ -39,7 +39,7 @@ describe("a log", () => {
         "compute (the pipe's other half) & 0xffffffff → pipe for stderr, its writing end",
         "fcntl(pipe for stderr, its reading end, F_SETFL, 2050)",
         "openat(AT_FDCWD, "/dev/null", O_RDONLY|O_CLOEXEC, 0) → null device",
-        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW|O_CLOEXEC, 0600) → log",
+        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });
@@ -74,17 +74,21 @@ describe("a log", () => {
         "openat(folder of stdio, "stdin", O_RDWR|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC, 0) → FIFO stdin",
         "mknodat(folder of stdio, "size", 010600, makedev(0, 0))",
         "openat(folder of stdio, "size", O_RDWR|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC, 0) → FIFO size",
-        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW|O_CLOEXEC, 0600) → log",
+        "openat(folder of stdio, "log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });
 
   test("at a path of one's own: older files move on first", () => {
-    expect(ofStdio(plan({ ...log, path: "/var/log/web.log" }).prepare.steps).slice(-3)).toMatchInlineSnapshot(`
+    expect(ofStdio(plan({ ...log, path: "/var/log/web.log" }).prepare.steps).slice(-7)).toMatchInlineSnapshot(`
       [
         "openat(AT_FDCWD, "/var/log", O_PATH|O_DIRECTORY|O_CLOEXEC, 0) → folder of the log",
+        "statx(folder of the log, "web.log", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status of a log)",
+        "compute (its mode) & 0xf000",
+        "statx(folder of the log, "web.log.1", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status of a log)",
+        "compute (its mode) & 0xf000",
         "renameat2(folder of the log, "web.log", folder of the log, "web.log.1", 0)",
-        "openat(folder of the log, "web.log", O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW|O_CLOEXEC, 0600) → log",
+        "openat(folder of the log, "web.log", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC, 0600) → log",
       ]
     `);
   });
@@ -107,8 +111,10 @@ test("files are the container's own, and there is no supervisor", () => {
   const files = plan({ kind: "file", path: "/var/log/out", stderrPath: "/var/log/err" });
   expect([...ofStdio(files.prepare.steps), ...handed(files)]).toMatchInlineSnapshot(`
     [
-      "openat(AT_FDCWD, "/var/log/out", O_WRONLY|O_CREAT|O_APPEND|O_NOCTTY|O_CLOEXEC, 0640) → file for stdout, as opened",
-      "openat(AT_FDCWD, "/var/log/err", O_WRONLY|O_CREAT|O_APPEND|O_NOCTTY|O_CLOEXEC, 0640) → file for stderr, as opened",
+      "openat(AT_FDCWD, "/var/log/out", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, 0640) → file for stdout, as opened",
+      "fcntl(file for stdout, as opened, F_SETFL, 1024)",
+      "openat(AT_FDCWD, "/var/log/err", O_WRONLY|O_CREAT|O_APPEND|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, 0640) → file for stderr, as opened",
+      "fcntl(file for stderr, as opened, F_SETFL, 1024)",
       "dup3(the file for stdout for the container, 1, 0)",
       "dup3(the file for stderr for the container, 2, 0)",
     ]

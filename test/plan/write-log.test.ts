@@ -17,14 +17,23 @@ const machines = ["x64", "arm64"] as const;
 for (const machine of machines)
   if (emulator(machine) === undefined) console.warn(`SKIPPED: logs of ${machine} in the stage: this machine lacks qemu-user-static`);
 
+const S_IFREG = 0o100000;
+
 /** What happens, in order: a text is written, or something else is done with the log's folder. */
-type Act = string | ((folder: Slot<"fd">, log: Slot<"fd">) => Step);
+type Act = string | typeof end | ((folder: Slot<"fd">, log: Slot<"fd">) => Step);
+/** The container ends. */
+const end = Symbol("end");
 
 /** A file may not grow beyond this, as if the disk were full. */
 const limitTo =
   (bytes: number): Act =>
   () =>
     step("prlimit64", [0, ["RLIMIT_FSIZE"], { struct: "rlimit64", rlim_cur: bytes, rlim_max: 1_000_000 }, null], "test", "limit files");
+/** No descriptor can be opened beyond this number, so no file can be made either. */
+const limitDescriptorsTo =
+  (count: number): Act =>
+  () =>
+    step("prlimit64", [0, ["RLIMIT_NOFILE"], { struct: "rlimit64", rlim_cur: count, rlim_max: 64 }, null], "test", "limit descriptors");
 const remove: Act = (folder) => step("unlinkat", [folder, "log", []], "test", "remove the log");
 const cutTo =
   (bytes: number): Act =>
@@ -57,7 +66,8 @@ function write(machine: Machine, files: Partial<LogFiles>, acts: readonly Act[])
     compute([entry.streams.stderr, 0, 0, -1], "test", "stderr", { out: one.stream }),
   ];
   for (const [index, act] of acts.entries()) {
-    if (typeof act !== "string") steps.push(act(stdio.folder, stdio.log));
+    if (act === end) steps.push(...writer.end(`${index}:`));
+    else if (typeof act !== "string") steps.push(act(stdio.folder, stdio.log));
     else
       steps.push(
         step("read", [text, address(one.bytes), act.length], "test", "take a text", { out: one.count }),
@@ -111,8 +121,35 @@ describe.each(machines)("in the stage of %s", (machine) => {
     expect(write(machine, {}, acts)).toEqual({ log: ["stderr first", "lost 11", "stderr last"] });
   });
 
+  it("what was lost last is told at the end, if there is room by then", () => {
+    expect(write(machine, {}, [limitTo(40), "first", "second", limitTo(1000), end])).toEqual({ log: ["stderr first", "lost 6"] });
+    expect(write(machine, {}, [limitTo(40), "first", "second", end])).toEqual({ log: ["stderr first"] });
+    expect(write(machine, {}, ["first", end])).toEqual({ log: ["stderr first"] });
+  });
+
+  it("where no new file can be made the last one goes on, and no other is lost for it", () => {
+    const none = limitDescriptorsTo(0);
+    // The oldest had to go in any case.
+    expect(write(machine, { maxBytes: 25 }, ["0", "1", "2", none, "3", "4", "5"])).toEqual({
+      log: ["stderr 2", "stderr 3", "stderr 4", "stderr 5"],
+      "log.1": ["stderr 1"],
+    });
+    expect(write(machine, { maxBytes: 25 }, ["0", "1", none, "2", limitDescriptorsTo(64), "3"])).toEqual({
+      log: ["stderr 3"],
+      "log.1": ["stderr 1", "stderr 2"],
+      "log.2": ["stderr 0"],
+    });
+  });
+
   it("a log that was removed is begun anew", () => {
     expect(write(machine, {}, ["first", remove, "second"])).toEqual({ log: ["stderr second"] });
+  });
+
+  it("what somebody has put in the place of a removed log is left alone", () => {
+    const put: Act = (folder) =>
+      step("mknodat", [folder, "log", S_IFREG | 0o600, { major: 0, minor: 0 }], "test", "put another file there");
+    expect(write(machine, {}, ["first", remove, put, "second", "third"])).toEqual({ log: ["stderr second", "stderr third"], "log.1": [] });
+    expect(write(machine, { files: 1 }, ["first", remove, put, "second"])).toEqual({ log: ["stderr second"] });
   });
 
   it("a log that was emptied goes on from its beginning", () => {

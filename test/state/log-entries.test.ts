@@ -42,12 +42,20 @@ describe("takeEntries", () => {
     ["a stream that there is none of", (view: DataView) => view.setUint32(entry.stream, 9, true)],
     ["no bytes", (view: DataView) => view.setUint32(entry.lengthAndStream, 0, true)],
     ["more bytes than are read at once", (view: DataView) => view.setUint32(entry.lengthAndStream, ENTRY_MAX + 1, true)],
+    ["a time before 1970", (view: DataView) => view.setBigInt64(entry.seconds, -1n, true)],
+    ["a time that no calendar has", (view: DataView) => view.setBigInt64(entry.seconds, 2n ** 60n, true)],
+    ["a year of five digits", (view: DataView) => view.setBigInt64(entry.seconds, 253_402_300_800n, true)],
     ["more nanoseconds than a second has", (view: DataView) => view.setBigUint64(entry.nanoseconds, 1_000_000_000n, true)],
   ] as const)("%s is damage, and what came before it is not lost", (_, spoil) => {
     const bad = second.slice();
     spoil(new DataView(bad.buffer));
     expect(shown(joined(first, bad, first))).toEqual({ entries: ["stdout one\n 0"], used: first.length, damaged: true });
   });
+});
+
+test("the last time that is one", () => {
+  const [last] = takeEntries(bytesOf("stdout", "x", 253_402_300_799, 999_999_999)).entries;
+  expect(last === undefined ? undefined : timeOf(last)).toBe("9999-12-31T23:59:59.999999999Z");
 });
 
 test("timeOf: all nine digits", () =>

@@ -36,6 +36,8 @@ describe("LastLines", () => {
   };
 
   test("of many", () => expect(last(2, entry("stdout", "1\n2\n3\n"))).toBe("2\n|3\n"));
+  test("a line that others have pushed out does not come back with its end", () =>
+    expect(last(1, entry("stdout", "1"), entry("stderr", "x\n"), entry("stdout", "2\n"))).toBe("x\n"));
   test("none", () => expect(last(0, entry("stdout", "1\n2"))).toBe(""));
   test("a line without an end counts", () => expect(last(1, entry("stdout", "1\n2"))).toBe("2"));
   test("a line in several entries is one", () =>
@@ -62,6 +64,9 @@ describe("JsonLines", () => {
     expect(
       json(entry("stdout", [0xe2, 0x98]), entry("stdout", [0x83, 0xff, 0x0a]), entry("stdout", [0xc3])).map(({ line }) => line),
     ).toEqual(["stdout ☃\ufffd\n", "stdout \ufffd"]));
+
+  test("a byte order mark is kept", () =>
+    expect(json(entry("stdout", [0xef, 0xbb, 0xbf, 0x61, 0x0a])).map(({ line }) => line)).toEqual(["stdout \ufeffa\n"]));
 
   test("a long line comes in parts, of which the last alone ends", () => {
     const long = `${"ä".repeat(2 * ENTRY_MAX)}\n`;

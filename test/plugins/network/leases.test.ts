@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Lease, nameOf, readLeases, removeLease, writeLease } from "../../../plugins/network/leases.ts";
 
@@ -16,6 +16,18 @@ test("written, replaced, read and removed", () => {
   expect(readdirSync(folder)).toEqual([]);
   rmSync(folder, { recursive: true });
 });
+
+test.each(["", "garbage", "null", "{}", '{"name":"other","id":"a","bridge":"box0","address":1,"ports":[]}'])(
+  "what is no lease is named: %s",
+  (text) => {
+    const folder = mkdtempSync(`${tmpdir()}/box-leases-`);
+    writeFileSync(`${folder}/box-1.json`, text);
+    expect(() => readLeases(folder)).toThrow(
+      new Error(`${folder}/box-1.json is no lease of a network: was it changed by hand? Remove it, and what is called box-1`),
+    );
+    rmSync(folder, { recursive: true });
+  },
+);
 
 test("a name is a container's own, and short enough for an interface", () => {
   const names = [nameOf("a", 1), nameOf("a", 2), nameOf("b", 1), nameOf("a".repeat(300), 4194304)];

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { missing, type Run, runUnder } from "../../../plugins/network/run-program.ts";
 import { lockFile } from "../../../src/execute/lock-file.ts";
@@ -21,6 +21,19 @@ test("its own words when it fails, in one line", () =>
   ));
 test("no words", () => expect(runProgram(["sh", "-c", "exit 3"])).rejects.toThrow("sh -c exit 3: ended with 3"));
 test("a signal", () => expect(runProgram(["sh", "-c", "kill -9 $$"])).rejects.toThrow("sh -c kill -9 $$: ended by SIGKILL"));
+test("in the PATH that box has now", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/box-run-`);
+  const { PATH } = process.env;
+  writeFileSync(`${folder}/only-there`, "#!/bin/sh\necho found\n", { mode: 0o755 });
+  try {
+    process.env.PATH = `${folder}:${PATH}`;
+    expect([missing(["only-there"]), await runProgram(["only-there"])]).toEqual([[], "found\n"]);
+  } finally {
+    process.env.PATH = PATH;
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("which ones there are", () => expect(missing(["sh", "no-such-program"])).toEqual(["no-such-program"]));
 
 test("what goes on after box has let go holds the lock", async () => {
