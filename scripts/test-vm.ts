@@ -1,17 +1,18 @@
 // npm run test:vm: the tests for which most machines lack something (all controllers in cgroup v2, a security module),
 // in a virtual machine. Without arguments those listed here; else the test files that are named, or after `--run` any
 // command. The last line says `N passed, N failed`. It takes minutes, so `npm test` leaves it out.
+// BOX_VM_LSM=selinux boots it with SELinux in AppArmor's place, BOX_VM_KERNEL=PACKAGE with another of Debian's kernels.
 
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { installPackages } from "./debian-packages.ts";
 import { readReport, type Tally } from "./junit-report.ts";
-import { machinePackages, prepareKernel, runInMachine } from "./virtual-machine.ts";
+import { machinePackages, prepareKernel, runInMachine, testPackages } from "./virtual-machine.ts";
 
 const root = resolve(import.meta.dir, "..");
 
 /** Tests of the machine's own (test/vm/*.vm.ts, all of them), and those of test/integration that see more there than elsewhere. */
-const alsoThere: readonly string[] = ["test/integration/cgroup-ownership.test.ts"];
+const alsoThere: readonly string[] = ["test/integration/cgroup-ownership.test.ts", "test/integration/labels.test.ts"];
 
 /** How much slower than a processor the emulation of one is taken to be: the tests' limits of time are multiplied by it. */
 const PATIENCE = 12;
@@ -63,7 +64,8 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
 async function lacks(): Promise<string | undefined> {
   if (process.arch !== "x64") return "the virtual machine is one with an x86-64 kernel, and so is box in it: this machine is another";
   if (process.getuid?.() !== 0) return "the virtual machine needs root, which serves / to it";
-  const wanted = existsSync("/usr/lib/qemu/virtiofsd") ? machinePackages : [...machinePackages, "virtiofsd"];
+  const packages = [...machinePackages, ...testPackages];
+  const wanted = existsSync("/usr/lib/qemu/virtiofsd") ? packages : [...packages, "virtiofsd"];
   const missing = await installPackages(wanted, run);
   const withoutOld = missing.filter((name) => name !== "virtiofsd" || !existsSync("/usr/lib/qemu/virtiofsd"));
   if (withoutOld.length > 0) return `this machine lacks ${withoutOld.join(", ")}`;

@@ -10,6 +10,8 @@ const repository = resolve(import.meta.dir, "..");
 
 /** Debian packages that it takes; `virtiofsd` is in the first one's dependencies up to Debian 12. */
 export const machinePackages = ["qemu-system-x86", "e2fsprogs", "busybox-static", "util-linux"];
+/** What tests take that run in it; the machine has the host's programs. */
+export const testPackages = ["apparmor", "checkpolicy", "python3"];
 
 /** What is loaded before there is a root. Those that a kernel has built in have no file. */
 const earlyModules = ["virtio_pci", "virtiofs", "overlay", "virtio_blk", "virtio_console", "ext4", "virtio_rng"];
@@ -182,10 +184,18 @@ function serverCommand(): [string, (folder: string) => string[]] {
 
 type Paths = [command: string, log: string, output: string, status: string];
 
+/** AppArmor, or SELinux in its place where BOX_VM_LSM says so: the kernel takes one of the two. */
+function securityModules(): string[] {
+  const chosen = process.env.BOX_VM_LSM ?? "apparmor";
+  if (chosen === "apparmor") return ["lsm=landlock,lockdown,yama,apparmor,bpf"];
+  if (chosen === "selinux") return ["security=selinux", "selinux=1", "apparmor=0"];
+  throw new Error(`BOX_VM_LSM: expected apparmor or selinux, got ${JSON.stringify(chosen)}`);
+}
+
 function qemuCommand(kernel: Kernel, folder: string, memoryMb: number): string[] {
   const line = [
     ...["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "tsc=unstable", "nokaslr", "random.trust_cpu=on"],
-    ...["cgroup_no_v1=all", "lsm=landlock,lockdown,yama,apparmor,bpf"],
+    ...["cgroup_no_v1=all", ...securityModules()],
     ...[`box.repository=${repository}`, `box.modules=${kernel.modules}`, `box.command=${join(folder, "command")}`],
   ];
   const port = (name: string): string[] => [
