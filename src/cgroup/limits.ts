@@ -1,6 +1,7 @@
 // linux.resources, but for devices, as writes to the files of a container's cgroups: which controller has what, and in
 // which hierarchy it is. What a container asks for and cannot have is refused, all of it at once. Pure.
 
+import { someOf } from "../config/faults.ts";
 import type { Resources } from "../config/spec.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Read } from "./counters.ts";
@@ -57,6 +58,8 @@ type Placing = {
   readonly faults: ConfigFault[];
   readonly dropped: ConfigFault[];
   readonly delegated: boolean;
+  /** The paths of faults: one field may take several files, and is told of once. */
+  told: Set<string> | undefined;
 };
 
 /** Throws a BoxError with all that these cgroups cannot do. */
@@ -65,7 +68,7 @@ export function limitsOf(
   cgroups: readonly LimitedCgroup[],
   { prefix, cpuMax, delegated = false }: LimitsOptions,
 ): Limits {
-  const placing: Placing = { cgroups, prefix, writes: [], faults: [], dropped: [], delegated };
+  const placing: Placing = { cgroups, prefix, writes: [], faults: [], dropped: [], delegated, told: undefined };
   const { memory, cpu, pids, blockIO, hugepageLimits, network, rdma, unified } = resources;
   const limit = pids?.limit;
   if (limit !== undefined) place(placing, "pids", (asked) => pidsOf(asked, limit));
@@ -89,7 +92,7 @@ export function limitsOf(
   if (rdma !== undefined) place(placing, "rdma", (asked) => rdmaOf(asked, rdma));
   if (unified !== undefined) placeUnified(placing, unified);
   const { dropped, faults, writes } = placing;
-  if (faults.length > 0) throw new BoxError({ what: "the configuration cannot be had on this host", faults });
+  if (faults.length > 0) throw new BoxError({ what: "the configuration cannot be had on this host", faults: someOf(faults) });
   return { writes, notes: notesOn(resources, prefix), dropped };
 }
 
@@ -111,12 +114,18 @@ function place(placing: Placing, name: Name, ask: (asked: Asked, v2: boolean) =>
   const missing = (field: string): void => {
     const path = prefix + field;
     const told = delegated ? placing.dropped : faults;
-    if (!told.some((fault) => fault.path === path)) told.push({ path, problem: lacksFor(placing, named(v2)) });
+    placing.told ??= new Set();
+    if (placing.told.has(path)) return;
+    placing.told.add(path);
+    told.push({ path, problem: lacksFor(placing, named(v2)) });
   };
   // What one version of cgroups cannot say is no fault where there is neither.
   const refuse = (field: string, problem: string): void => {
     if (cgroup === undefined && delegated) missing(field);
-    else faults.push({ path: prefix + field, problem });
+    else {
+      placing.told = (placing.told ?? new Set()).add(prefix + field);
+      faults.push({ path: prefix + field, problem });
+    }
   };
   ask({ writes, refuse }, v2);
   for (const write of writes)

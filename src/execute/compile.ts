@@ -129,7 +129,7 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
   const lists: (readonly Step[])[] = [];
   for (const { steps } of sections) lists.push(steps);
   const { box } = plan;
-  const encoded = encodeTape(lists, box.variables, where, { memory: libc.takeMemory("own") });
+  const encoded = encodeTape(lists, box.variables, where, { memory: libc.takeMemory("own"), mostBytes: libc.tapeMemory.bytes });
   const entries: { [name in SectionName]?: number } = {};
   for (let index = 0; index < sectionNames.length; index++) entries[sectionNames[index] as SectionName] = encoded.entries[index] ?? 0;
   const at = (of: Slot | Buffer): number => encoded.addressOf(of);

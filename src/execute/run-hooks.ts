@@ -32,7 +32,7 @@ export function runHooksOf(
   const enter = [step("chdir", [state.bundle], "bundle", `enter the folder ${state.bundle}`)];
   const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
   for (const steps of eachHook(run, hooks, point, enter)) {
-    const encoded = encodeTape([steps], variables, where);
+    const encoded = encodeTape([steps], variables, where, { mostBytes: libc.tapeMemory.bytes });
     libc.loadTape(encoded.image);
     const result = libc.runTape(encoded.entries[0] as number);
     if (result === 0) continue;

@@ -14,7 +14,7 @@ import { textAt } from "./tape-run.ts";
 export function runSteps(steps: readonly Step[], variables: Variables, reasons?: Buffer): void {
   if (steps.length === 0) return;
   const where = { machine: libc.machine, base: libc.tapeMemory.address, status: libc.boxStatusAddress };
-  const encoded = encodeTape([steps], variables, where);
+  const encoded = encodeTape([steps], variables, where, { mostBytes: libc.tapeMemory.bytes });
   libc.loadTape(encoded.image);
   const failed = libc.runTape(encoded.entries[0] ?? 0);
   if (failed === 0) return;

@@ -7,6 +7,7 @@
 // An error table becomes a few `compute` records after its step: compare the errno with each named one, and else
 // compute it back into an error, which stops the tape and is blamed on the step.
 
+import { BoxError } from "../errors.ts";
 import { errno } from "../linux/errno.ts";
 import { type FlagGroup, flags } from "../linux/flags.ts";
 import { type StructName, structFields } from "../linux/structs.ts";
@@ -45,6 +46,8 @@ export type EncodeOptions = {
    * allocated counts for when its collector starts threads.
    */
   readonly memory?: Uint32Array | undefined;
+  /** Where there is less room for it than for the stage's. */
+  readonly mostBytes?: number;
 };
 
 const TWO_32 = 4294967296;
@@ -79,17 +82,23 @@ type State = {
 };
 
 /**
- * Encodes one tape of one or several lists of steps, each of which can be entered and ends by itself. Throws a plain
- * Error for a plan that is wrong in itself (an unknown label, a tape too large): a bug.
+ * Encodes one tape of one or several lists of steps, each of which can be entered and ends by itself. Throws a BoxError for
+ * more steps than a tape holds, which a configuration may ask for, and a plain Error for what is wrong in itself (an unknown
+ * label): a bug.
  */
 export function encodeTape(lists: readonly (readonly Step[])[], variables: Variables, where: Where, options: EncodeOptions = {}): Encoded {
   let room = usualRoom;
   for (;;) {
     const done = encodeOnce(lists, variables, where, options, room);
     if (!("strings" in done)) return done;
-    if (done.structs + done.strings > TAPE_BYTES_MAX) throw new Error(`tape: larger than ${TAPE_BYTES_MAX} bytes`);
+    refuseTooLarge(done.structs + done.strings, options);
     room = done;
   }
+}
+
+function refuseTooLarge(bytes: number, { mostBytes = TAPE_BYTES_MAX }: EncodeOptions): void {
+  if (bytes <= mostBytes) return;
+  throw new BoxError({ what: `too much is asked for: the steps to do it take ${bytes} bytes, and there is room for ${mostBytes}` });
 }
 
 /** One try; gives back the room that it would have needed when it had too little. */
@@ -136,7 +145,7 @@ function encodeOnce(
     };
   if (!writeStrings(state, textsOffset)) return { ...room, exactLengths: true };
   const bytes = recordsOffset + state.owners.length * record.bytes;
-  if (bytes > TAPE_BYTES_MAX) throw new Error(`tape: ${bytes} bytes, more than ${TAPE_BYTES_MAX}`);
+  refuseTooLarge(bytes, options);
   return {
     image: bytesOf(state.words).subarray(0, bytes),
     lists,

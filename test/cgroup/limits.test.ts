@@ -381,6 +381,16 @@ describe("a controller that is missing", () => {
     ));
 });
 
+test("of a list of any length the first are told, in time that grows with it alone", () => {
+  const hugepageLimits = Array.from({ length: 100_000 }, () => ({ pageSize: "2MB", limit: 0 }));
+  const lines = faultLines(() => limitsOf({ hugepageLimits }, [], options));
+  expect([lines.length, lines[49], lines[50]]).toEqual([
+    51,
+    "linux.resources.hugepageLimits[49]: needs a cgroup, and this user may make none here",
+    "99950 more faults",
+  ]);
+});
+
 describe("for an ordinary user", () => {
   const ofUser = { ...options, delegated: true };
   test("what was not delegated is left out, each field once, and the rest is set", () => {

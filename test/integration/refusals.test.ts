@@ -481,3 +481,24 @@ test("names from a bundle cannot write to the terminal through a message", async
     'box: process.args[0]: cannot execute /bin/\\u{1b}[31m\\nred: faccessat2(AT_FDCWD, "/bin/\\u{1b}[31m\\nred", X_OK, AT_EACCESS): ENOENT (no such file or directory)\n',
   );
 });
+
+/** More than box's own tape has room for, and more than the child's. */
+for (const [title, change, room] of [
+  ["devices to move", ({ linux }) => (linux.netDevices = Object.fromEntries(names(2000).map((name) => [name, {}]))), 0xf_f000],
+  ["paths to mask", ({ linux }) => (linux.maskedPaths = names(20_000).map((name) => `/${name}`)), 0x40_0000],
+] as const satisfies readonly (readonly [string, (spec: RichSpec) => unknown, number])[])
+  test(`more ${title} than there is room for`, async () => {
+    using bundle = new Bundle();
+    const before = machine(bundle);
+    const { exitCode, stdout, stderr } = await changed(change)(bundle);
+    expect([exitCode, stdout, stderr.replace(/take [1-9]\d* bytes/, "take N bytes")]).toEqual([
+      FAILED,
+      "",
+      `box: too much is asked for: the steps to do it take N bytes, and there is room for ${room}\n`,
+    ]);
+    expect(machine(bundle)).toEqual(before);
+  });
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `n${index}`);
+}

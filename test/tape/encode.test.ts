@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { BoxError } from "../../src/errors.ts";
 import type { Machine } from "../../src/linux/syscalls.ts";
 import { type EncodeOptions, encodeTape } from "../../src/tape/encode.ts";
 import { TAPE_BYTES_MAX } from "../../src/tape/layout.ts";
@@ -416,10 +417,17 @@ describe("encoding", () => {
       () => [step("openat2", ["AT_FDCWD", "a", badNames, 24], "test", "open")],
       "tape: open_how.mode takes no flag names",
     ],
-    ["too many steps", () => Array.from({ length: TAPE_BYTES_MAX / 96 }, () => closeNothing()), "tape: 4206624 bytes, more than 4194304"],
-    ["too much text", () => [say("a".repeat(TAPE_BYTES_MAX + 1))], "tape: larger than 4194304 bytes"],
   ])("refuses %s", (_, steps, message) => {
     expect(() => encode(steps())).toThrow(new Error(message));
+  });
+
+  test.each([
+    ["too many steps", () => Array.from({ length: TAPE_BYTES_MAX / 96 }, () => closeNothing()), undefined, 4206624, TAPE_BYTES_MAX],
+    ["too much text", () => [say("a".repeat(TAPE_BYTES_MAX + 1))], undefined, 4198432, TAPE_BYTES_MAX],
+    ["more than a smaller place holds", () => Array.from({ length: 2000 }, () => closeNothing()), 100_000, 204384, 100_000],
+  ])("refuses %s as what a configuration may ask for", (_, steps, mostBytes, takes, holds) => {
+    const what = `too much is asked for: the steps to do it take ${takes} bytes, and there is room for ${holds}`;
+    expect(() => encode(steps(), newVariables(), "x64", mostBytes === undefined ? {} : { mostBytes })).toThrow(new BoxError({ what }));
   });
 
   test("takes alternatives nested eight deep", () => {
