@@ -51,6 +51,9 @@ export function factsAsked(spec: Spec, bundle: string, hostRoot: boolean): Facts
   return { openFiles, home: { root, uid: spec.process?.user.uid ?? 0 }, ...more };
 }
 
+const isIn = (folder: string, path: string): boolean =>
+  path.startsWith(folder) && (path.length === folder.length || path[folder.length] === "/");
+
 /** Paths with a line's end in them are left to fail by themselves. */
 function placesIn({ mounts, process }: Spec, root: string): string | undefined {
   let lines: string | undefined;
@@ -59,7 +62,7 @@ function placesIn({ mounts, process }: Spec, root: string): string | undefined {
     if (place !== "" && !place.includes("\n")) lines = `${lines ?? root}\n${place}`;
   };
   for (const { destination } of mounts ?? [])
-    if (!destination.startsWith("/proc") && !destination.startsWith("/dev") && !destination.startsWith("/sys")) add(destination);
+    if (!isIn("/proc", destination) && !isIn("/dev", destination) && !isIn("/sys", destination)) add(destination);
   if (process !== undefined && process.cwd !== "/") add(process.cwd);
   return root.includes("\n") ? undefined : lines;
 }
