@@ -53,7 +53,8 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
   const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading);
-  const changed = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source.spec;
+  const flagged = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source;
+  const changed = flagged.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
   const before: Container = { id, bundle, spec: changed, hostRoot };
   const flags = parsed.lists.plugin ?? [];
@@ -62,8 +63,8 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
   const { container, plugins, stdio } = await withPlugins(before, named, loading);
   // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
-  if (source.ignored !== undefined && parsed.values["report-fd"] === undefined)
-    await (await import("./leniency.ts")).warnOfIgnored(source.ignored);
+  if (flagged.ignored !== undefined && parsed.values["report-fd"] === undefined)
+    await (await import("./leniency.ts")).warnOfIgnored(flagged.ignored);
   const locate = locator(source, container.spec, parsed, references, plugins);
   await checkItsSupported(container.spec, source, locate, file);
   const joins = await joinsOf(container.spec, references, locate);
@@ -226,7 +227,7 @@ async function applyFlags(
   command: readonly string[],
   bundle: string,
   { stateRoot, references }: Loading,
-): Promise<Spec> {
+): Promise<Pick<Source, "spec" | "ignored">> {
   const { overrideSpec } = await import("./override-spec.ts");
   const { resolveNamespace } = await import("./resolve-namespace.ts");
   const resolve = (text: string, type: NamespaceType, flag: string): string => {
@@ -235,10 +236,10 @@ async function applyFlags(
     return found.path;
   };
   const { seccomp } = parsed.values;
-  const spec = seccomp === undefined ? source.spec : (await import("./seccomp-flag.ts")).withSeccomp(source.spec, seccomp);
+  const { spec, ignored } = seccomp === undefined ? source : (await import("./seccomp-flag.ts")).withSeccomp(source, seccomp, parsed);
   const path = parsed.values.rootfs ?? spec.root?.path ?? "rootfs";
   const root = source.hostRoot && parsed.values.rootfs === undefined ? "/" : path.startsWith("/") ? path : `${bundle}/${path}`;
-  return overrideSpec(spec, parsed, command, root, resolve);
+  return { spec: overrideSpec(spec, parsed, command, root, resolve), ...(ignored === undefined ? {} : { ignored }) };
 }
 
 /** A file of any name makes its folder the bundle. */

@@ -140,6 +140,41 @@ test("--seccomp: default, unconfined or a file, for a container of any kind", as
   expect(await bundle.box(["run", "--seccomp=unconfined", bundle.id])).toEqual(unfiltered);
 });
 
+test("--lenient is for a --seccomp too, with any description", async () => {
+  using bundle = new Bundle();
+  const profile = {
+    defaultAction: "SCMP_ACT_ALLOW",
+    vendor: 1,
+    syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 28, comment: "no folders" }],
+  };
+  writeFileSync(`${bundle.folder}/profile.json`, JSON.stringify(profile));
+  writeFileSync(`${bundle.folder}/other.yaml`, "rootfs: rootfs\ncommand: [mkdir, /tmp/x]\nvendor: 2\n");
+  bundle.change((spec) => (spec.process.args = ["mkdir", "/tmp/x"]));
+  const refused = (sign = ""): string =>
+    ["vendor", "syscalls[0].comment"].map((key) => `box: ${sign}--seccomp: linux.seccomp.${key}: unknown key\n`).join("");
+  const full = "mkdir: can't create directory '/tmp/x': No space left on device\n";
+  const run = async (...flags: string[]): Promise<Outcome> => await bundle.box(["run", "--seccomp", "profile.json", ...flags]);
+  expect(await run(bundle.id)).toEqual({ exitCode: 125, stdout: "", stderr: refused() });
+  const lenient: Outcome = { exitCode: 1, stdout: "", stderr: refused("warning: ") + full };
+  expect(await run("--lenient", bundle.id)).toEqual(lenient);
+  expect(await run("--lenient", "--", "busybox", "mkdir", "/tmp/x/y")).toEqual({
+    ...lenient,
+    stderr: lenient.stderr.replace("/tmp/x", "/tmp/x/y"),
+  });
+  expect(await run("--lenient", "-f", "other.yaml", bundle.id)).toEqual({
+    ...lenient,
+    stderr: `box: warning: other.yaml:3:1: vendor: unknown key\n${lenient.stderr}`,
+  });
+  writeFileSync(`${bundle.folder}/profile.json`, JSON.stringify({ ...profile, defaultAction: "SCMP_ACT_ALOW" }));
+  expect(await run("--lenient", bundle.id)).toEqual({
+    exitCode: 125,
+    stdout: "",
+    stderr:
+      'box: --seccomp: linux.seccomp.defaultAction: expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW"\n' +
+      'hint: did you mean "SCMP_ACT_ALLOW"?\n',
+  });
+});
+
 test("a --seccomp that cannot be is refused in the flag's words", async () => {
   using bundle = new Bundle();
   const refusal = async (profile: string): Promise<string> => {
