@@ -173,11 +173,13 @@ export function rdmaOf({ writes }: Asked, rdma: Readonly<Record<string, RdmaLimi
 }
 
 /** Several lines are several values to the kernel. */
+export const unifiedField = (file: string): string => `unified[${JSON.stringify(file)}]`;
+
 export function unifiedOf({ writes }: Asked, file: string, value: string): void {
   for (let start = 0; start < value.length || start === 0; ) {
     const end = value.indexOf("\n", start);
     const line = end < 0 ? value.slice(start) : value.slice(start, end + 1);
-    writes.push(limitWrite(`unified["${file}"]`, file, line, `write ${JSON.stringify(line)} to ${file}`));
+    writes.push(limitWrite(unifiedField(file), file, line, `write ${JSON.stringify(line)} to ${file}`));
     start = end < 0 ? value.length + 1 : end + 1;
   }
 }

@@ -7,7 +7,7 @@ import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Read } from "./counters.ts";
 import type { Asked, LimitWrite } from "./limit-write.ts";
 import { blockIoOfV1, cpuOfV1, memoryOfV1, netClassOf, netPrioritiesOf } from "./limits-v1.ts";
-import { blockIoOfV2, cpuOfV2, cpusetOf, hugepagesOf, memoryOfV2, pidsOf, rdmaOf, unifiedOf } from "./limits-v2.ts";
+import { blockIoOfV2, cpuOfV2, cpusetOf, hugepagesOf, memoryOfV2, pidsOf, rdmaOf, unifiedField, unifiedOf } from "./limits-v2.ts";
 import type { ContainerCgroup } from "./paths.ts";
 
 /** A cgroup of the container: on v1 with the controllers of its hierarchy, on v2 with those that it can have. */
@@ -147,14 +147,13 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
   const missing = delegated ? dropped : faults;
   const cgroup = cgroups.find(({ version }) => version === 2);
   for (const file in unified) {
-    const path = `${prefix}unified["${file}"]`;
-    const controller = file.slice(0, Math.max(file.indexOf("."), 0));
+    const path = prefix + unifiedField(file);
+    const controller = controllerOf(file);
+    const problem = unifiedProblem(file);
     if (cgroup === undefined) {
       missing.push({ path, problem: cgroups.length === 0 ? lacks(cgroups, "") : "needs cgroup v2, and this host has cgroup v1" });
-    } else if (movesOrHolds.includes(file)) {
-      faults.push({ path, problem: "would move, hold or end processes, and is no limit" });
-    } else if (controller === "") {
-      faults.push({ path, problem: 'is no file of cgroup v2: their names are like "memory.max"' });
+    } else if (problem !== undefined) {
+      faults.push({ path, problem });
     } else if (controller !== "cgroup" && !cgroup.controllers.includes(controller)) {
       missing.push({ path, problem: lacksFor(placing, controller) });
     } else {
@@ -163,6 +162,23 @@ function placeUnified(placing: Placing, unified: Readonly<Record<string, string>
       for (const write of asked) writes.push({ ...write, cgroup });
     }
   }
+}
+
+const controllerOf = (file: string): string => file.slice(0, Math.max(file.indexOf("."), 0));
+
+function unifiedProblem(file: string): string | undefined {
+  if (movesOrHolds.includes(file)) return "would move, hold or end processes, and is no limit";
+  return controllerOf(file) === "" ? 'is no file of cgroup v2: their names are like "memory.max"' : undefined;
+}
+
+/** What no host would take of linux.resources.unified. */
+export function checkUnified(unified: Readonly<Record<string, string>>, prefix: string): void {
+  const faults: ConfigFault[] = [];
+  for (const file in unified) {
+    const problem = unifiedProblem(file);
+    if (problem !== undefined) faults.push({ path: prefix + unifiedField(file), problem });
+  }
+  if (faults.length > 0) throw new BoxError({ what: "the configuration is not valid", faults });
 }
 
 /** What box itself does with the container's processes, or would never get to do. */

@@ -2,6 +2,7 @@
 // version of box cannot do, and what planning would refuse part by part. For whoever asks what is wrong (box validate): a start
 // asks for one yes, and stops at the first of these four that says no.
 
+import { checkUnified } from "../cgroup/limits.ts";
 import { containerCgroups } from "../cgroup/paths.ts";
 import { checkSpec } from "../config/check-spec.ts";
 import { MOST_FAULTS, someOf } from "../config/faults.ts";
@@ -16,6 +17,8 @@ import { refuseRoot } from "./configured-devices.ts";
 import { checkMapped, isMapped } from "./mapped-mounts.ts";
 import { belowRoot } from "./masks.ts";
 import { checkMount, isBind } from "./mounts.ts";
+import { checkOneCall } from "./one-call-mount.ts";
+import { sortOptions } from "./sort-options.ts";
 
 /** `value`: of a config.json. Becomes a Spec where nothing is wrong, as by checkSpec. `machine`: whose system calls it filters. */
 export function faultsIn(value: unknown, machine: Machine): ConfigFault[] {
@@ -56,16 +59,21 @@ function partFaults(spec: Spec, isRight: (path: string) => boolean, machine: Mac
   };
   const { mounts } = spec;
   const linux: Linux | undefined = isObject(spec.linux) ? spec.linux : undefined;
-  const { cgroupsPath, seccomp, namespaces } = linux ?? {};
+  const { cgroupsPath, seccomp, namespaces, resources } = linux ?? {};
   if (typeof cgroupsPath === "string")
     check("linux.cgroupsPath", () => containerCgroups({ v1: [], v2: undefined, writable: true }, cgroupsPath, "box"));
+  const unified = isObject(resources) ? resources.unified : undefined;
+  if (unified !== undefined) check("linux.resources.unified", () => checkUnified(unified, "linux.resources."));
   if (seccomp !== undefined) check("linux.seccomp", () => compileSeccomp(seccomp, machine));
   const known: readonly unknown[] = Array.isArray(namespaces) ? namespaces : [];
   // There the container's root is that of somebody else, and what is said of it here does not apply.
   if (known.some((one) => isObject(one) && one.type === "mount" && one.path !== undefined)) return faults;
   const mapped = !isRight("linux.namespaces") || known.some((one) => isObject(one) && one.type === "user");
   each<Mount>(mounts, "mounts", (mount, origin) => {
-    checkMount(mount, origin, isBind(mount));
+    const binds = isBind(mount);
+    checkMount(mount, origin, binds);
+    if (!binds && mount.type !== undefined && !mount.type.startsWith("cgroup"))
+      checkOneCall({ ...sortOptions(mount.options ?? []), type: mount.type, origin });
     if (isMapped(mount)) checkMapped(mount, origin, mapped, 0);
   });
   each<Device>(linux?.devices, "linux.devices", (device, origin) => {

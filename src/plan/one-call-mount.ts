@@ -24,6 +24,11 @@ export function needsOneCall({ data, oldFlags }: Pick<FilesystemWanted, "data" |
   return false;
 }
 
+/** Throws a BoxError for a mount whose options no kernel would take. */
+export function checkOneCall(wanted: Pick<FilesystemWanted, "type" | "data" | "oldFlags" | "origin">): void {
+  if (needsOneCall(wanted)) sortWords(wanted);
+}
+
 const valueBytes = (word: string): number => new TextEncoder().encode(word.slice(word.indexOf("=") + 1)).length;
 
 /** Words of fsconfig(2) that are flags of mount(2). */
@@ -63,7 +68,7 @@ function timesOf(attributes: readonly Flag<"MOUNT_ATTR">[]): readonly Flag<"MOUN
 }
 
 /** Throws a BoxError for more than the kernel would read: it cuts off the rest without a word. */
-function sortWords({ type, data, oldFlags = [], origin }: FilesystemWanted): { flags: Flag<"MS">[]; data: string } {
+function sortWords({ type, data, oldFlags = [], origin }: Parameters<typeof checkOneCall>[0]): { flags: Flag<"MS">[]; data: string } {
   const flags: Flag<"MS">[] = [...oldFlags];
   const words: string[] = [];
   for (const word of data) {

@@ -41,6 +41,24 @@ describe("of each kind", () => {
     linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_PDP11"] } }),
     'linux.seccomp.architectures[0]: expected a seccomp architecture, such as SCMP_ARCH_X86_64, got "SCMP_ARCH_PDP11"',
   );
+  check(
+    "files of a cgroup",
+    linux({ resources: { unified: { "memory.max": "1", "cgroup.procs": "0", memory: "1", 'a"b': "1" } } }),
+    'linux.resources.unified["cgroup.procs"]: would move, hold or end processes, and is no limit',
+    'linux.resources.unified["memory"]: is no file of cgroup v2: their names are like "memory.max"',
+    'linux.resources.unified["a\\"b"]: is no file of cgroup v2: their names are like "memory.max"',
+  );
+  check(
+    "options of a mount",
+    {
+      ...standard(),
+      mounts: [
+        { destination: "/a", type: "overlay", options: [`lowerdir=/${"a".repeat(4085)}`] },
+        { destination: "/a", type: "overlay", options: [`lowerdir=/${"a".repeat(4086)}`] },
+      ],
+    },
+    "mounts[1].options: has 4096 bytes of options for overlay, and the kernel takes 4095, shorter paths help, such as links to the layers",
+  );
   check("a cgroup", linux({ cgroupsPath: "/." }), 'linux.cgroupsPath: expected a path that names a cgroup, got "/."');
   check("a device", linux({ devices: [{ path: "/", type: "p" }] }), 'linux.devices[0].path: expected a path below /, got "/"');
   check(
