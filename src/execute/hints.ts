@@ -15,7 +15,8 @@ export function hintFor(step: Step, errno: string, explanation: string, confinem
   }
   if (errno === "ENOENT" && explanation === "" && step.why.startsWith("mount overlay on "))
     return "one of lowerdir, upperdir and workdir does not exist";
-  if (step.origin === "linux.mountLabel" && step.call === "fsconfig" && errno === "EINVAL") return noSuchContext;
+  if (step.origin === "linux.mountLabel" && step.call === "fsconfig" && errno === "EINVAL")
+    return new TextEncoder().encode(String(step.args[3])).length > 255 ? "fsconfig(2) takes a label of at most 255 bytes" : noSuchContext;
   if (step.call === "fsconfig" || step.call === "fsmount") return contextHint(explanation);
   if (step.call === "open_tree" && errno === "EINVAL" && step.origin.startsWith("mounts[") && !asks(step.args[2], "AT_RECURSIVE"))
     return "a mount below it may not be uncovered in a user namespace (rbind takes those along), or the source itself is unbindable";

@@ -23,18 +23,22 @@ const origin = "devices";
 export const devicesDiffer = (before: readonly DeviceRule[], after: readonly DeviceRule[]): boolean =>
   JSON.stringify(deviceTable(before)) !== JSON.stringify(deviceTable(after));
 
-/** `before` is what the container has now. */
-export function replaceDevices(
+/** `before` is what the container has now. Refuses at once what cannot be; what it returns is to be called to do it. */
+export function replacingDevices(
   state: State,
   cgroups: readonly LimitedCgroup[],
   before: readonly DeviceRule[],
   after: readonly DeviceRule[],
-): void {
+): () => void {
   for (const { version, controllers, path } of cgroups)
-    if (version === 1 && controllers.includes("devices")) return replaceLines(state, path, linesOf(before), linesOf(after));
+    if (version === 1 && controllers.includes("devices")) {
+      const [present, wanted] = [linesOf(before), linesOf(after)];
+      return () => replaceLines(state, path, present, wanted);
+    }
   const v2 = cgroups.find(({ version }) => version === 2);
   if (v2 === undefined) throw new BoxError({ what: "the container has no cgroup in which devices are limited", origin });
-  replaceFilter(v2.path, deviceFilter(deviceTable(after)));
+  const program = deviceFilter(deviceTable(after));
+  return () => replaceFilter(v2.path, program);
 }
 
 function linesOf(rules: readonly DeviceRule[]): DeviceLines {

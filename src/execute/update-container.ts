@@ -15,7 +15,7 @@ import { newBuffer, newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
 import { liveStatus } from "./live-status.ts";
 import { isStateOf, lockState } from "./lock-state.ts";
-import { devicesDiffer, replaceDevices } from "./replace-devices.ts";
+import { devicesDiffer, replacingDevices } from "./replace-devices.ts";
 import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
 
@@ -36,8 +36,10 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources,
   writeLimits(steps, changesIn(writes, hostReader.read), variables, "");
   const reasons = newBuffer(variables, "the kernel's reasons", 2048);
   steps.push(...limitClass(state, schema, { variables, verifierLog: reasons }));
+  // What cannot be is refused before anything is written.
+  const replaceDevices = updateDevices(state, cgroups, spec, asked.devices ?? []);
   runSteps(steps, variables, reasons);
-  updateDevices(state, cgroups, spec, asked.devices ?? []);
+  replaceDevices?.();
   // Another container may have its id and folder by now.
   if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, withLimits(spec, kept, schema));
   return notes;
@@ -60,16 +62,24 @@ const withLimits = (spec: Spec, resources: Resources, schema: Schema): Spec => (
   linux: { ...spec.linux, resources, ...(spec.linux?.intelRdt === undefined ? {} : { intelRdt: { ...spec.linux.intelRdt, ...schema } }) },
 });
 
-/** Clients send the rules of the beginning with every update, and those change nothing, whatever others made of them since. */
-function updateDevices(state: State, cgroups: readonly LimitedCgroup[], spec: Spec | undefined, asked: readonly DeviceRule[]): void {
-  if (asked.length === 0) return;
+/**
+ * Undefined where nothing is to change: clients send the rules of the beginning with every update, and those change nothing,
+ * whatever others made of them since.
+ */
+function updateDevices(
+  state: State,
+  cgroups: readonly LimitedCgroup[],
+  spec: Spec | undefined,
+  asked: readonly DeviceRule[],
+): (() => void) | undefined {
+  if (asked.length === 0) return undefined;
   if (spec === undefined)
     throw new BoxError({
       what: "the container's configuration was not kept, so that its present devices are not known",
       origin: "devices",
     });
   const present = spec.linux?.resources?.devices ?? [];
-  if (devicesDiffer(present, asked)) replaceDevices(state, cgroups, present, asked);
+  return devicesDiffer(present, asked) ? replacingDevices(state, cgroups, present, asked) : undefined;
 }
 
 function living(stateRoot: string, id: string): Found & { readonly state: State } {

@@ -96,6 +96,8 @@ describe("security labels", () => {
     const set = step("fsetxattr", [7, "security.selinux", "a:b", 3, 0], origin, "label it");
     expect(hintFor(told, "EINVAL", "")).toBe("the SELinux policy that is loaded knows no such context");
     expect([hintFor(told, "EACCES", ""), hintFor(set, "EINVAL", "")]).toEqual([undefined, undefined]);
+    const long = step("fsconfig", [7, ["FSCONFIG_SET_STRING"], "context", "a".repeat(256), 0], origin, "label it");
+    expect(hintFor(long, "EINVAL", "")).toBe("fsconfig(2) takes a label of at most 255 bytes");
   });
 
   const open = (origin: string) => step("openat2", [7, "sys/net/a", { struct: "open_how" }, 24], origin, "set it");

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
-import type { DeviceRule, Spec } from "../../src/config/spec.ts";
+import type { DeviceRule, Resources, Spec } from "../../src/config/spec.ts";
 import {
   Bundle,
   type CgroupLayout,
@@ -54,8 +54,8 @@ class Opener implements Disposable {
     return (JSON.parse(readFileSync(this.#config, "utf8")) as Spec).linux?.resources?.devices;
   }
 
-  async update(devices: readonly DeviceRule[]): Promise<Outcome> {
-    const options = { stdin: JSON.stringify({ devices }), ...this.#options };
+  async update(devices: readonly DeviceRule[], more: Resources = {}): Promise<Outcome> {
+    const options = { stdin: JSON.stringify({ devices, ...more }), ...this.#options };
     return await this.bundle.box(["update", "--resources", "-", this.bundle.id], options);
   }
 
@@ -96,16 +96,18 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[])
       expect(await opener.end()).toEqual([...expected]);
     }, 30_000);
 
-test("v1: rules that it cannot have are refused, and nothing changes", async () => {
+test("v1: rules that it cannot have are refused, and nothing changes, no other limit either", async () => {
   using opener = new Opener({});
   await opener.start();
   const hole: DeviceRule = { allow: false, type: "c", major: 1, access: "rw" };
-  expect(await opener.update([all, hole])).toEqual({
+  const [pids = ""] = cgroupsOf("/sys/fs/cgroup/pids", opener.bundle.id);
+  expect(await opener.update([all, hole], { pids: { limit: 77 } })).toEqual({
     exitCode: 1,
     stdout: "",
     stderr: "box: devices: cgroup v1 cannot allow c 1:3 rw, since c 1:* rw is denied\n",
   });
   expect(opener.kept).toEqual([denyAll]);
+  expect(readFileSync(`${pids}/pids.max`, "utf8")).toBe("max\n");
   expect(await opener.end()).toEqual([]);
 });
 
