@@ -10,12 +10,14 @@ import { disassemble } from "../seccomp/disassemble.ts";
 import { escapeControls } from "../tape/escape-controls.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { lenientFlag } from "./launch-flags.ts";
 import { loadContainer } from "./load-container.ts";
 import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [
   { name: "bundle", short: "b", value: "DIR", help: "bundle folder (default: the current folder)" },
   { name: "file", short: "f", value: "FILE", help: "a box.yaml of any name" },
+  lenientFlag,
   { name: "json", help: "print it as JSON" },
   { name: "help", short: "h", help: "show this help" },
 ];

@@ -48,6 +48,18 @@ testOnX64("of the bundle here, and of one that is named", async () => {
   expect(await bundle.box(["seccomp", "dump", "-b", bundle.folder], { cwd: "/" })).toEqual(printed(head, ...notes, ...instructions));
 });
 
+testOnX64("leniently, as run takes it", async () => {
+  using bundle = new Bundle((spec) => {
+    filtered(spec);
+    Object.assign(spec.linux.seccomp as Seccomp, { vendor: 1 });
+  });
+  const column = JSON.stringify(bundle.spec).indexOf('"vendor"') + 1;
+  const fault = `config.json:1:${column}: linux.seccomp.vendor: unknown key`;
+  expect(await bundle.box(["seccomp", "dump"])).toEqual(refused(`box: ${fault}`));
+  const lenient = { ...printed(head, ...notes, ...instructions), stderr: `box: warning: ${fault}\n` };
+  expect(await bundle.box(["seccomp", "dump", "--lenient"])).toEqual(lenient);
+});
+
 testOnX64("as JSON, for whoever takes instructions apart", async () => {
   using bundle = new Bundle(filtered);
   const { stdout } = await bundle.box(["seccomp", "dump", "--json"]);
