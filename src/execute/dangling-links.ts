@@ -21,15 +21,15 @@ const target = new Uint8Array(4096);
 export function danglingLinks(root: string, paths: readonly string[]): Record<string, string> | undefined {
   const folder = systemCall("openat", AT_FDCWD, cString(root).address, O_PATH_CLOEXEC | O_DIRECTORY[machine], 0);
   if (folder < 0) return undefined;
-  let found: Record<string, string> | undefined;
+  const found: [link: string, to: string][] = [];
   for (const path of paths) {
     if (isThere(folder, path)) continue;
     const link = firstDangling(folder, path);
     const to = link === undefined ? undefined : leadsTo(folder, link);
-    if (link !== undefined && to !== undefined) found = { ...found, [link]: to };
+    if (link !== undefined && to !== undefined) found.push([link, to]);
   }
   systemCall("close", folder);
-  return found;
+  return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
 function open(root: number, path: string, resolve: number): number {

@@ -83,7 +83,7 @@ const clearing: Readonly<Record<string, string>> = {
 /** What mount_namespaces(7) and user_namespaces(7) allow to nobody but the host's root. */
 function userNamespaceHint({ call, args, why }: Step): string | undefined {
   const type = why.startsWith("mount ") ? (why.split(" ")[1] as string) : "";
-  const namespace = namespaceOf[type];
+  const namespace = Object.hasOwn(namespaceOf, type) ? namespaceOf[type] : undefined;
   if (call === "fsmount" && (type === "proc" || type === "sysfs")) {
     const place = type === "proc" ? "/proc" : "/sys";
     const instead = type === "proc" ? "share the host's pid namespace and bind its /proc with rbind" : "bind it with rbind";

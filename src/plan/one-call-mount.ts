@@ -41,6 +41,9 @@ const flagOf: Readonly<Record<string, Flag<"MS">>> = {
 };
 const opposite: Readonly<Record<string, string>> = { async: "sync", nomand: "mand", nolazytime: "lazytime" };
 
+/** A word may be any, also one that every object has. */
+const flagFor = (word: string): Flag<"MS"> | undefined => (Object.hasOwn(flagOf, word) ? flagOf[word] : undefined);
+
 /** The mount, attached in a folder of box's own until it is moved. `words`: its options, where a label comes with them. */
 export function mountByOneCall(building: Building, wanted: FilesystemWanted, words = wanted.data): Step[] {
   const { type, source, attributes, origin, why, out } = wanted;
@@ -72,8 +75,8 @@ function sortWords({ type, data, oldFlags = [], origin }: Parameters<typeof chec
   const flags: Flag<"MS">[] = [...oldFlags];
   const words: string[] = [];
   for (const word of data) {
-    const flag = flagOf[word];
-    const not = flagOf[opposite[word] ?? ""];
+    const flag = flagFor(word);
+    const not = Object.hasOwn(opposite, word) ? flagFor(opposite[word] as string) : undefined;
     if (flag !== undefined && !flags.includes(flag)) flags.push(flag);
     else if (not !== undefined) flags.splice(0, flags.length, ...flags.filter((one) => one !== not));
     else if (flag === undefined) words.push(word);

@@ -85,7 +85,8 @@ export function ensureInRoot(
     const kindHere = last || kind === "plain folder" ? kind : "folder";
     const opened = (more?: Pick<StepOptions, "onError">): Step =>
       openInRoot(root, prefix, kindHere, origin, `open /${prefix} in ${place}`, here, more);
-    const target = kindHere === "plain folder" ? undefined : child.danglingLinks?.[prefix];
+    const links = kindHere === "plain folder" ? undefined : child.danglingLinks;
+    const target = links !== undefined && Object.hasOwn(links, prefix) ? links[prefix] : undefined;
     missing.push(
       makeHere(parent, name, prefix, kindHere, origin),
       target === undefined

@@ -15,6 +15,7 @@ import {
   askAll,
   asked,
   type Changes,
+  calls,
   cgroupLayouts,
   execCgroups,
   execOf,
@@ -1091,6 +1092,11 @@ describe("capabilities", () => {
 });
 
 describe("a filesystem by mount(2)", () => {
+  test("gets words that it may know as they are, also those that every object of JavaScript has", () => {
+    const options = ["silent", "constructor", "toString", "__proto__"];
+    const plan = planWith({ mounts: [{ destination: "/data", type: "tmpfs", source: "tmpfs", options }] });
+    expect(calls(plan, "init: mounts")).toContain('mount("tmpfs", ".", "tmpfs", MS_SILENT, "constructor,toString,__proto__")');
+  });
   const silent: Changes = { mounts: [{ destination: "/data", type: "tmpfs", source: "tmpfs", options: ["silent"] }] };
   notices(
     "is mounted where box happens to stand",

@@ -77,6 +77,14 @@ test("behind a link that is known to lead nowhere: what it leads to, once the li
     " openat2 root var/run/f",
   ]);
 });
+test("a name that every object of JavaScript has is no such link", () => {
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    const child = newChildVariables({ danglingLinks: { link: "run" } });
+    const slot = (text: string) => newSlot(child.variables, "fd", text);
+    const one = ensureInRoot(child, slot("root"), `/${name}`, "folder", "test", slot("out"));
+    expect(branches(one).flatMap(({ steps }) => steps.map(({ call }) => call))).toEqual(["mkdirat", "openat2"]);
+  }
+});
 ensures(
   "a plain folder: no link on the way",
   "/proc",
