@@ -2,9 +2,10 @@
 // What returns from here is a process that begins there.
 
 import { beginPlainly, hasKeptStart } from "../execute/begin-plainly.ts";
+import { identityOf } from "../execute/identity.ts";
 import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
-import { KEPT_FOLDER } from "../front/layout.ts";
+import { REHEARSAL_FOLDER } from "../front/layout.ts";
 import { parseFlags } from "./arguments.ts";
 import { commands, globalFlags } from "./commands.ts";
 import { isHostConfigured } from "./invocation.ts";
@@ -22,16 +23,25 @@ const SIGKILL = 9;
 export async function becomeKept(parent: number): Promise<readonly string[] | undefined> {
   // It must not stay when whoever keeps it is gone, and nobody else is to be kept.
   systemCall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (systemCall("getppid") !== parent) return undefined;
+  if (systemCall("getppid") !== parent || !isBox(parent)) return undefined;
   for (const name of kept) await commands[name]?.load();
   await import("./finish.ts");
-  await (await import("./rehearse.ts")).rehearse(`${KEPT_FOLDER}/rehearsal`);
+  await (await import("./rehearse.ts")).rehearse(REHEARSAL_FOLDER);
   if (!waitToBeKept()) return undefined;
   const argv = ownArguments();
   Object.defineProperty(process, "pid", { value: systemCall("getpid") });
   hasKeptStart(argv);
   if (!staysKept(argv)) beginPlainly();
   return argv;
+}
+
+/** What a shell has as descriptor 3 would be written over, and its command would stop for ever. */
+function isBox(pid: number): boolean {
+  try {
+    return identityOf(`/proc/${pid}/exe`).join() === identityOf("/proc/self/exe").join();
+  } catch {
+    return false;
+  }
 }
 
 function staysKept(argv: readonly string[]): boolean {

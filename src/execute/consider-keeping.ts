@@ -2,10 +2,11 @@
 // longer than a start can spare: so the first leaves a mark, and the second keeps, once for each boot and build.
 
 import { FRONT_DATA_ADDRESS, KEPT_STATE_ROOT, NAME_BYTES, words } from "../front/layout.ts";
+import { signals } from "../linux/signals.ts";
 import { readText } from "./files.ts";
 import { identityOf } from "./identity.ts";
 import { keptFolder, makeKeptFolder, replaceKept } from "./kept-folder.ts";
-import { cString, mappedBytes, systemCall } from "./libc.ts";
+import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
 const LOCK_EX_NB = 2 | 4;
@@ -23,10 +24,20 @@ export async function considerKeeping(): Promise<void> {
   if (folder < 0) return;
   // Of many boxes that are started at once one keeps; the lock goes with its descriptor.
   if (systemCall("flock", folder, LOCK_EX_NB) === 0) {
-    const [next, why] = mark === `started ${file}` ? await keep(folder, name) : ["started", ""];
-    replaceKept(folder, `${name}-mark`, new TextEncoder().encode(`${next} ${file}${why}`));
+    const mask = holdSignals();
+    const next = await nextMark(folder, name, file, mark);
+    replaceKept(folder, `${name}-mark`, new TextEncoder().encode(next));
+    systemCall("rt_sigprocmask", SIG_SETMASK, addressOf(mask), 0, mask.length);
   }
   systemCall("close", folder);
+}
+
+/** The first start and one that failed leave it to the next one, but only once each. */
+async function nextMark(folder: number, name: string, file: string, mark: string | number): Promise<string> {
+  const hasFailed = typeof mark === "string" && mark.startsWith(`failed ${file}`);
+  if (!hasFailed && mark !== `started ${file}`) return `started ${file}`;
+  const why = await keep(folder, name);
+  return why === undefined ? `kept ${file}` : `${hasFailed ? "refused" : "failed"} ${file}: ${why}`;
 }
 
 /** As the front looks for it. */
@@ -35,16 +46,33 @@ function startOfThisBuild(): string {
   return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
 }
 
-/** A start that cannot be kept or gone on from now cannot be the next time either. */
-async function keep(folder: number, name: string): Promise<[mark: "kept" | "refused", why: string]> {
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+
+/**
+ * The engine makes threads for so much work, and what one of them does not block would end box in the middle of making the
+ * container, whatever libc.ts blocks then. All but the collector's own signal wait. Returns what was blocked before.
+ */
+function holdSignals(): Uint8Array {
+  const all = new BigUint64Array([~(1n << BigInt(signals.SIGPWR - 1))]);
+  const before = new Uint8Array(all.byteLength);
+  systemCall("rt_sigprocmask", SIG_BLOCK, addressOf(new Uint8Array(all.buffer)), addressOf(before), before.length);
+  return before;
+}
+
+/**
+ * Returns why it could not be done. That may have been this box's alone, whose caller lets it have too few files or too little
+ * memory, so the next one tries once more; what fails twice would fail every time.
+ */
+async function keep(folder: number, name: string): Promise<string | undefined> {
   const { keepStart } = await import("./keep-start.ts");
   const { removeOldStarts } = await import("./remove-old-starts.ts");
   try {
     removeOldStarts(keptFolder(KEPT_STATE_ROOT));
     await keepStart(folder, name);
-    return ["kept", ""];
+    return undefined;
   } catch (error) {
     systemCall("unlinkat", folder, cString(name).address, 0);
-    return ["refused", `: ${error instanceof Error ? error.message : error}`];
+    return error instanceof Error ? error.message : String(error);
   }
 }

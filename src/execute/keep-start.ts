@@ -14,6 +14,7 @@ import { identityOf } from "./identity.ts";
 import { replaceKept } from "./kept-folder.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
 import { readPages } from "./read-process.ts";
+import { removeRehearsal } from "./remove-old-starts.ts";
 import { ACTION_BYTES, FILLED_TO, REPORT_BYTES, REPORT_FD, STACK_T_BYTES } from "./wait-to-be-kept.ts";
 
 const { resume } = encodeFrontAddresses();
@@ -24,13 +25,18 @@ const PAGE = 4096;
 const SIGCHLD = 17;
 const SIGSET_BYTES = 8;
 
+/** Much more than libc's own allocator is ever asked for; Bun has another. */
+const HEAP_BYTES = 1024 * 1024;
+
 /**
  * libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered, and
- * JavaScriptCore would start threads. Memory that its allocator gives back to the kernel (MADV_DONTNEED) would read as what the
- * kept start's file has there, where the allocator counts on zeros: so it gives none back.
+ * JavaScriptCore would start threads. Where libc's heap ends, the next process's does not: brk(2) would answer with a place
+ * above or below, which libc would take for its heap grown or shrunk. So it has all of it from the beginning. Memory that Bun's
+ * allocator gives back to the kernel (MADV_DONTNEED) would read as what the kept start's file has there, where the allocator
+ * counts on zeros: so it gives none back.
  */
 const settings = {
-  GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+  GLIBC_TUNABLES: `glibc.pthread.rseq=0:glibc.malloc.top_pad=${HEAP_BYTES}:glibc.malloc.trim_threshold=${2 ** 40}`,
   MIMALLOC_PURGE_DELAY: "-1",
   BUN_JSC_useWarmUpMarkedBlocks: "0",
   BUN_JSC_useConcurrentGC: "0",
@@ -41,6 +47,7 @@ const settings = {
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */
 export async function keepStart(folder: number, name: string): Promise<void> {
   const executable = linkOf("/proc/self/exe");
+  removeRehearsal();
   const report = systemCall("memfd_create", cString("report").address, 1);
   const nothing = systemCall("openat", AT_FDCWD, cString("/dev/null").address, O_CLOEXEC | 2, 0);
   // One that ignores SIGCHLD is not told how the child ends (sigaction(2)).
@@ -61,6 +68,7 @@ export async function keepStart(folder: number, name: string): Promise<void> {
   } finally {
     child.kill("SIGKILL");
     await child.exited;
+    removeRehearsal();
     systemCall("close", report);
     systemCall("close", nothing);
   }

@@ -2,6 +2,7 @@
 // in use beside each other. One that is missed is kept anew. And what a box that was killed had not yet given its name.
 
 import { readdirSync, rmSync, statSync } from "node:fs";
+import { REHEARSAL_FOLDER } from "../front/layout.ts";
 
 const LEFT = 3;
 
@@ -16,3 +17,9 @@ export function removeOldStarts(folder: string): void {
   // A number is a process (kept-folder.ts). One that is writing right now goes without.
   for (const name of names) if (/^[0-9]+$/.test(name)) rmSync(`${folder}/${name}`, { force: true });
 }
+
+/**
+ * What a rehearsal (src/cli/rehearse.ts) has left that was killed, or whatever else has its name: it makes files without a look
+ * at what is there. Links are removed, not followed. Only whoever has the lock on the folder of what is kept may do it.
+ */
+export const removeRehearsal = (): void => rmSync(REHEARSAL_FOLDER, { recursive: true, force: true });

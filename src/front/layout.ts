@@ -47,6 +47,8 @@ export const NAME_BYTES = words.bytes - words.name;
 /** The folder of all states where nobody names another; what is kept is in a folder below it, root's alone. */
 export const KEPT_STATE_ROOT = "/run/box";
 export const KEPT_FOLDER = `${KEPT_STATE_ROOT}/.kept`;
+/** A folder of states there while a start is being kept, of a container that is none (src/cli/rehearse.ts). */
+export const REHEARSAL_FOLDER = `${KEPT_FOLDER}/rehearsal`;
 /** The kept start's name there, for a build's number in hexadecimal: another build's is another file. */
 export const startName = (build: string): string => `start-${build}`;
 /** argv[0] of a box that is not to begin from a kept start. */

@@ -337,6 +337,79 @@ test("what a box left that was killed while it wrote is removed", async () => {
   expect(linesOf(stdout)).toEqual(["start", "start-mark"]);
 });
 
+test("what a rehearsal left that was killed is removed, whatever it is, and nothing that a link there leads to is touched", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan}
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; mkdir -p /run/else/rehearsal; echo own | tee /run/else/rehearsal/config.json >/run/else/rehearsal/state.json
+    ln -s /run/else ${kept}/rehearsal; run; kept; cat /run/else/rehearsal/*
+    rm ${kept}/start-*; run; mkdir -p ${kept}/rehearsal/rehearsal/wait/more; mkfifo ${kept}/rehearsal/rehearsal/config.json; run; kept; list`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["start", "start-mark", "own", "own", "start", "start-mark", "kept"]);
+});
+
+describe("a start that cannot be kept", () => {
+  /** Box has no file in memory for what the process says that is to be kept. */
+  const failing = `"$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; names
+    refused() { strace -qq -o /run/calls -e trace=memfd_create -e inject=memfd_create:error=ENFILE:when=1 \\
+      "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; cut -d ' ' -f 1 $MARK; kept; }
+    run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; cut -d ' ' -f 1 $MARK; kept; }`;
+
+  test("is kept the next time", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(bundle, `${howItBegan} ${failing}\nrefused; run; list`, { fresh: true });
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["failed", "start-mark", "kept", "start", "start-mark", "kept"]);
+  });
+
+  test("twice is not tried again", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(bundle, `${howItBegan} ${failing}\nrefused; refused; run; list`, { fresh: true });
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["failed", "start-mark", "refused", "start-mark", "refused", "start-mark", "plain"]);
+  });
+});
+
+test("no thread that keeping has made takes a signal that is for the container's making", async () => {
+  using bundle = new Bundle((spec) => {
+    nothing(spec);
+    // Box runs it, so its parent is box.
+    const look = 'grep -h SigBlk /proc/$PPID/task/*/status >>/run/blocked; echo >>/run/blocked "times"';
+    spec.hooks = { createRuntime: [{ path: "/bin/bash", args: ["bash", "-c", look] }] };
+  });
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; run; names; cut -d ' ' -f 1 $MARK; grep -c times /run/blocked
+    while read -r name mask; do test "$name" = times || test $((0x$mask & 0x4000)) -ne 0 || echo "takes SIGTERM"; done </run/blocked`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["kept", "2"]);
+});
+
+test("libc never asks for more heap, which has another place in the next process", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `run() { "$@" "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; run strace -qq -ff -e trace=brk,execve -o /run/calls
+    sed -n 's/^brk.* = //p' $(grep -l keep-start /run/calls.*)`,
+    { fresh: true },
+  );
+  expect(stderr).toBe("");
+  const places = linesOf(stdout).map(Number);
+  const [first = 0, last = 0] = [places[0], places.at(-1)];
+  expect(first).toBeGreaterThan(0);
+  // It grows once, by all that it may ever need.
+  expect([...new Set(places)]).toEqual([first, last]);
+  expect(last - first).toBeGreaterThan(1024 * 1024);
+});
+
 test("without the GNU C library box says so", async () => {
   using bundle = new Bundle(nothing);
   const { stdout, stderr, exitCode } = await inOwnRun(
@@ -355,4 +428,17 @@ test("nobody becomes one to be kept by asking for it", async () => {
     stdout: "",
     stderr: "box: unknown command keep-start\nhint: box --help lists the commands\n",
   });
+});
+
+test("nor does a shell's command, which would stop and write over what the shell has open", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `echo own >/run/open; "$BOX" keep-start $$ 3<>/run/open 2>&1 || echo "ended with $?"; cat /run/open; kept`,
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual([
+    ...["box: unknown command keep-start", "hint: box --help lists the commands", "ended with 1"],
+    ...["own", "start", "start-mark"],
+  ]);
 });
