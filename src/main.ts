@@ -23,6 +23,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = parsed.rest;
   if (name === undefined || parsed.switches.has("help") || name === "help") return (await import("./cli/help.ts")).printHelp(rest[0]);
   command = commandNamed(name);
+  // First of all: for more modules the engine makes threads, and one that blocks nothing takes what box is to wait with.
+  if (begunPlainly && command.holdsSignals === true) (await import("./execute/libc.ts")).blockSignals();
   const { run } = await command.load();
   if (isFronted && begunPlainly && command.keepsStart === true) await (await import("./execute/consider-keeping.ts")).considerKeeping();
   return await run(rest, await withWholeRoot(globals));

@@ -1,6 +1,5 @@
 // box attach: to a container that runs in the background.
 
-import { blockSignals } from "../execute/libc.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 
@@ -13,7 +12,5 @@ export const flags: readonly FlagRow[] = [
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "attach", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("attach");
-  // Signals are to be read, not taken by a thread: so they are blocked before more is loaded that makes one.
-  blockSignals();
   return (await import("./attach-container.ts")).attachContainer(parsed, globals);
 }

@@ -21,6 +21,8 @@ export type Command = {
   readonly endsAsProgram?: true;
   /** Machines that run it run more of the kind, so that a start is worth keeping (src/execute/consider-keeping.ts). */
   readonly keepsStart?: true;
+  /** Signals wait until it has somebody to pass them on to (blockSignals in src/execute/libc.ts). */
+  readonly holdsSignals?: true;
   readonly load: () => Promise<{ readonly run: Run; readonly flags: readonly FlagRow[] }>;
 };
 
@@ -30,12 +32,14 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "run a container from a bundle, or a command in a copy-on-write view of this machine",
     endsAsProgram: true,
     keepsStart: true,
+    holdsSignals: true,
     load: () => import("./run.ts"),
   },
   create: {
     synopsis: "create [flags] ID",
     help: "make a container that waits for start",
     keepsStart: true,
+    holdsSignals: true,
     load: () => import("./create.ts"),
   },
   start: { synopsis: "start ID", help: "let a created container's program run", load: () => import("./start.ts") },
@@ -44,6 +48,7 @@ export const commands: Readonly<Record<string, Command>> = {
     help: "run one more process in a container",
     endsAsProgram: true,
     keepsStart: true,
+    holdsSignals: true,
     load: () => import("./exec.ts"),
   },
   plan: {
@@ -99,6 +104,7 @@ export const commands: Readonly<Record<string, Command>> = {
   attach: {
     synopsis: "attach [flags] ID",
     help: "be at a container's stdin, stdout and stderr, or at its terminal",
+    holdsSignals: true,
     load: () => import("./attach.ts"),
   },
   plugin: {

@@ -2,11 +2,10 @@
 // longer than a start can spare: so the first leaves a mark, and the second keeps, once for each boot and build.
 
 import { FRONT_DATA_ADDRESS, KEPT_STATE_ROOT, NAME_BYTES, words } from "../front/layout.ts";
-import { signals } from "../linux/signals.ts";
 import { readText } from "./files.ts";
 import { identityOf } from "./identity.ts";
 import { keptFolder, makeKeptFolder, replaceKept } from "./kept-folder.ts";
-import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
+import { cString, mappedBytes, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
 const LOCK_EX_NB = 2 | 4;
@@ -24,10 +23,8 @@ export async function considerKeeping(): Promise<void> {
   if (folder < 0) return;
   // Of many boxes that are started at once one keeps; the lock goes with its descriptor.
   if (systemCall("flock", folder, LOCK_EX_NB) === 0) {
-    const mask = holdSignals();
     const next = await nextMark(folder, name, file, mark);
     replaceKept(folder, `${name}-mark`, new TextEncoder().encode(next));
-    systemCall("rt_sigprocmask", SIG_SETMASK, addressOf(mask), 0, mask.length);
   }
   systemCall("close", folder);
 }
@@ -44,20 +41,6 @@ async function nextMark(folder: number, name: string, file: string, mark: string
 function startOfThisBuild(): string {
   const bytes = new Uint8Array(mappedBytes(FRONT_DATA_ADDRESS + words.name, NAME_BYTES));
   return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
-}
-
-const SIG_BLOCK = 0;
-const SIG_SETMASK = 2;
-
-/**
- * The engine makes threads for so much work, and what one of them does not block would end box in the middle of making the
- * container, whatever libc.ts blocks then. All but the collector's own signal wait. Returns what was blocked before.
- */
-function holdSignals(): Uint8Array {
-  const all = new BigUint64Array([~(1n << BigInt(signals.SIGPWR - 1))]);
-  const before = new Uint8Array(all.byteLength);
-  systemCall("rt_sigprocmask", SIG_BLOCK, addressOf(new Uint8Array(all.buffer)), addressOf(before), before.length);
-  return before;
 }
 
 /**
