@@ -28,7 +28,7 @@ export type Pages = {
 export function readPages(pid: number, executable: string, at: number): Pages {
   const maps = readText(`/proc/${pid}/maps`);
   if (typeof maps !== "string") throw new Error(`/proc/${pid}/maps: errno ${-maps}`);
-  const all = maps.split("\n").slice(0, -1).map(readLine).filter(isKept);
+  const all = mappingsIn(maps, executable);
   const [memory, pagemap] = [open(`/proc/${pid}/mem`), open(`/proc/${pid}/pagemap`)];
   const parts: Uint8Array[] = [];
   let next = at;
@@ -78,9 +78,20 @@ function readLine(line: string): Mapping {
   };
 }
 
-/** The front's own belongs to whoever runs it, and vsyscall is the kernel's, at one place for all. */
-const isKept = ({ start, path }: Mapping): boolean =>
-  path !== "[vsyscall]" && !(start >= FRONT_CODE_ADDRESS && start < RESTORE_ADDRESS + RESTORE_BYTES_MAX);
+/**
+ * What is to be kept of a text of /proc/PID/maps. The front's own belongs to whoever runs it, and vsyscall is the kernel's, at one
+ * place for all. Of two hundred processes one has its heap in the front's place, since the kernel puts it anywhere in a GiB.
+ */
+export function mappingsIn(maps: string, executable: string): Mapping[] {
+  const out: Mapping[] = [];
+  for (const mapping of maps.split("\n").slice(0, -1).map(readLine)) {
+    const { start, path } = mapping;
+    const inFront = start >= FRONT_CODE_ADDRESS && start < RESTORE_ADDRESS + RESTORE_BYTES_MAX;
+    if (inFront && path !== executable) throw new Error(`it has ${path ?? "memory"} where the front is`);
+    if (!inFront && path !== "[vsyscall]") out.push(mapping);
+  }
+  return out;
+}
 
 /** Heap and stack become memory like any other. The stack must not grow by the kernel's rules, so it gets all of its room. */
 function withoutName(mapping: Mapping): Mapping {
