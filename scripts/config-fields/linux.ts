@@ -77,14 +77,14 @@ const seccompNotes: Notes<SeccompPath> = {
     wrong: [6, ": expected an integer from 0 to 5, got 6"],
   },
   "linux.seccomp.syscalls[].args[].value": {
-    does: "Compared in 64 bits. Above 2^53 JSON has no exact numbers, and a filter that compares with another one is refused.",
+    does: "Compared in 64 bits, as its digits say. In a box.yaml, and from a plugin, those above 2^53 are digits in quotes.",
     shown: conditions,
-    wrong: [2 ** 60, ": expected an integer from 0 to 2^53 - 1, got 1152921504606847000"],
+    wrong: [2 ** 60, ": expected an exact integer from 0 to 2^64 - 1, got 1152921504606847000"],
   },
   "linux.seccomp.syscalls[].args[].valueTwo": {
     does: "What is compared after the mask, with SCMP_CMP_MASKED_EQ.",
     shown: conditions,
-    wrong: [-1, ": expected an integer from 0 to 2^53 - 1, got -1"],
+    wrong: [-1, ": expected an exact integer from 0 to 2^64 - 1, got -1"],
   },
   "linux.seccomp.syscalls[].args[].op": {
     does: "All seven.",

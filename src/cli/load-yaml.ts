@@ -15,7 +15,7 @@ import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 import { locating } from "./located.ts";
-import { parseJson } from "./parse-json.ts";
+import { exactly, parseJson } from "./parse-json.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
 
@@ -106,7 +106,7 @@ function contextFor(
     },
     exists,
     deviceAt,
-    readJson: (path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path),
+    readJson: (path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path, exactly),
   };
 }
 

@@ -1,5 +1,5 @@
-// A file of JSON that was refused is read once more, with what the first reading has no time for: where in the text each fault
-// is, and, leniently, without the keys that nobody knows. Loaded only then.
+// A file of JSON that was refused is read once more, with what the first reading has no time for: numbers of 64 bits that are to
+// be exact, where in the text each fault is, and, leniently, without the keys that nobody knows. Loaded only then.
 
 import { checkProcess, checkResources, checkSpec } from "../config/check-spec.ts";
 import { dropUnknown } from "../config/drop-unknown.ts";
@@ -10,6 +10,7 @@ import { processRule, resourcesRule, specRule } from "../config/spec-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import type { Parsed } from "./arguments.ts";
 import { isLenient } from "./leniency.ts";
+import { exactly } from "./parse-json.ts";
 
 const documents = {
   config: { rule: specRule, check: checkSpec },
@@ -23,7 +24,7 @@ type Checked = { readonly config: Spec; readonly process: Process; readonly reso
 export type ReadLeniently<T> = { readonly value: T; readonly ignored: readonly ConfigFault[] };
 
 /**
- * What the file holds where leniency makes it right; else throws what is wrong, with places. `refused`: what the first reading
+ * What the file holds where exact numbers or leniency make it right; else throws what is wrong, with places. `refused`: what the first reading
  * threw. `name`: what messages call the file.
  */
 export function readAgain<Kind extends keyof Checked>(
@@ -36,9 +37,8 @@ export function readAgain<Kind extends keyof Checked>(
   if (!(refused instanceof BoxError)) throw refused;
   const value = parsedWithPlace(text, name);
   if (refused.facts.faults === undefined) throw refused;
-  if (!isLenient(parsed)) throw withPlaces(refused, text, name);
   const { rule, check } = documents[kind];
-  const dropped = dropUnknown(rule, value);
+  const dropped = isLenient(parsed) ? dropUnknown(rule, value) : [];
   try {
     return { value: check(value) as Checked[Kind], ignored: placed(someOf(dropped), text, name) };
   } catch (error) {
@@ -49,7 +49,7 @@ export function readAgain<Kind extends keyof Checked>(
 /** The value of a text; throws a BoxError with the place where it is not JSON. */
 export function parsedWithPlace(text: string, name: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, exactly as Parameters<typeof JSON.parse>[1]);
   } catch (error) {
     const { line, column } = faultyPlace(text);
     throw new BoxError({ origin: `${name}:${line}:${column}`, what: `not JSON: ${(error as Error).message}` }, { cause: error });

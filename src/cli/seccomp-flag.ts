@@ -13,7 +13,7 @@ import type { Parsed } from "./arguments.ts";
 import { absolute } from "./invocation.ts";
 import { isLenient } from "./leniency.ts";
 import { located, locating } from "./located.ts";
-import { parseJson } from "./parse-json.ts";
+import { exactly, parseJson } from "./parse-json.ts";
 
 /** `ignored`: unknown keys that were left out. */
 type Described = { readonly spec: Spec; readonly ignored?: readonly ConfigFault[] };
@@ -42,5 +42,5 @@ const inFlag = (origin: string): string => `--seccomp: ${origin}`;
 
 function readProfile(file: string): unknown {
   const path = absolute(file);
-  return parseJson(readTextOrThrow(path, "cannot read", "--seccomp"), path);
+  return parseJson(readTextOrThrow(path, "cannot read", "--seccomp"), path, exactly);
 }

@@ -26,7 +26,14 @@ export type NameRule = { readonly is: "name"; readonly expected: string; readonl
 export type KeyRule = { readonly is: "key"; readonly expected: string; readonly of: Readonly<Record<string, number>> };
 
 /** Bounds are inclusive. A bound of 2^63 or 2^64 stands for the largest number below it: JSON.parse rounds to that. */
-export type IntegerRule = { readonly is: "integer"; readonly expected: string; readonly min: number; readonly max: number };
+export type IntegerRule = {
+  readonly is: "integer";
+  readonly expected: string;
+  readonly min: number;
+  readonly max: number;
+  /** Above `max`, where numbers are rounded, it may be up to 2^64 - 1 as digits. */
+  readonly digits?: true;
+};
 
 export type BooleanRule = { readonly is: "boolean"; readonly expected: string };
 
@@ -95,6 +102,7 @@ function checkValue(rule: Rule, value: unknown, parent: string, key: string | nu
       break;
     case "integer":
       if (typeof value === "number" && value >= rule.min && value <= rule.max && value % 1 === 0) return;
+      if (rule.digits === true && typeof value === "string" && isLong(value)) return;
       break;
     case "list": {
       if (!Array.isArray(value) || value.length < (rule.least ?? 0)) break;
@@ -178,3 +186,10 @@ function refuseKey(rule: ObjectRule, object: JsonObject, path: string, key: stri
 /** Why a key that is known elsewhere has no place here. */
 export const foreignProblem = ({ foreign }: ObjectRule, key: string): string | undefined =>
   foreign !== undefined && Object.hasOwn(foreign, key) ? foreign[key] : undefined;
+
+/** Digits of an integer above 2^53 - 1 and below 2^64. */
+function isLong(text: string): boolean {
+  if (text.length < 16 || text.length > 20) return false;
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) < 48 || text.charCodeAt(at) > 57) return false;
+  return text.charCodeAt(0) !== 48 && BigInt(text) > BigInt(Number.MAX_SAFE_INTEGER) && BigInt(text) < 2n ** 64n;
+}

@@ -100,9 +100,10 @@ const deviceNumber: IntegerRule = {
 /** 64 bits in the spec; a filter must not compare with a number that JSON.parse has rounded. */
 const exactUint64: IntegerRule = {
   is: "integer",
-  expected: "an integer from 0 to 2^53 - 1",
+  expected: "an exact integer from 0 to 2^64 - 1",
   min: 0,
   max: Number.MAX_SAFE_INTEGER,
+  digits: true,
 };
 
 const texts: ListRule = { is: "list", expected: "an array of strings", items: text };

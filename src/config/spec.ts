@@ -237,7 +237,9 @@ export type SeccompRule = {
   args?: SeccompArgument[];
 };
 
-export type SeccompArgument = { index: number; value: number; valueTwo?: number; op: SeccompOperator };
+/** 64 bits that a filter compares with: digits where a number would be rounded (src/cli/parse-json.ts). */
+export type ExactNumber = number | string;
+export type SeccompArgument = { index: number; value: ExactNumber; valueTwo?: ExactNumber; op: SeccompOperator };
 
 export type SeccompOperator =
   | "SCMP_CMP_NE"

@@ -1,7 +1,7 @@
 // The conditions on a call's arguments: a rule's `args` as runc and libseccomp read them, their order where rules of one call
 // meet, and their instructions. An argument is 64 bits that a filter sees as two words; on ABIs of 32 bits it is the low one.
 
-import type { SeccompArgument } from "../config/spec.ts";
+import type { ExactNumber, SeccompArgument } from "../config/spec.ts";
 import { branch, codes, data, type FilterWriter, put, type Target, test, VERDICTS } from "./filter-writer.ts";
 
 /** All of them must hold; without any the rule always applies. In the order of arguments, each at most once. */
@@ -15,8 +15,8 @@ export type ConditionalRule = {
 };
 
 const WORD = 2 ** 32;
-const high = (value: number): number => Math.floor(value / WORD);
-const low = (value: number): number => value % WORD;
+const high = (value: ExactNumber): number => (typeof value === "number" ? Math.floor(value / WORD) : Number(BigInt(value) >> 32n));
+const low = (value: ExactNumber): number => (typeof value === "number" ? value % WORD : Number(BigInt(value) & 0xffff_ffffn));
 
 /** What is to be compared after the mask. As for libseccomp, bits outside of it do not count, in either value. */
 const maskedHigh = ({ value, valueTwo = 0 }: SeccompArgument): number => (high(value) & high(valueTwo)) >>> 0;
@@ -61,7 +61,7 @@ function knownFor32(condition: SeccompArgument): boolean | undefined {
     if (maskedHigh(condition) !== 0) return false;
     return low(value) === 0 ? true : undefined;
   }
-  if (value < WORD) return undefined;
+  if (high(value) === 0) return undefined;
   return op === "SCMP_CMP_NE" || op === "SCMP_CMP_LT" || op === "SCMP_CMP_LE";
 }
 
@@ -82,13 +82,13 @@ export function compareRules(one: ConditionalRule, other: ConditionalRule): numb
 const isLess = ({ op }: SeccompArgument): boolean => op === "SCMP_CMP_LT" || op === "SCMP_CMP_LE";
 const isGreater = ({ op }: SeccompArgument): boolean => op === "SCMP_CMP_GT" || op === "SCMP_CMP_GE";
 const rank = (condition: SeccompArgument): number => (isGreater(condition) ? 2 : isLess(condition) ? 1 : 0);
-const compared = (condition: SeccompArgument): number =>
-  condition.op === "SCMP_CMP_MASKED_EQ" ? maskedHigh(condition) * WORD + maskedLow(condition) : condition.value;
+const comparedHigh = (one: SeccompArgument): number => (one.op === "SCMP_CMP_MASKED_EQ" ? maskedHigh(one) : high(one.value));
+const comparedLow = (one: SeccompArgument): number => (one.op === "SCMP_CMP_MASKED_EQ" ? maskedLow(one) : low(one.value));
 
 function compareConditions(one: SeccompArgument, other: SeccompArgument): number {
   if (one.index !== other.index) return other.index - one.index;
   if (rank(one) !== rank(other)) return rank(one) - rank(other);
-  const difference = compared(other) - compared(one);
+  const difference = comparedHigh(other) - comparedHigh(one) || comparedLow(other) - comparedLow(one);
   return isLess(one) ? -difference : difference;
 }
 
@@ -172,7 +172,7 @@ function writeGreater(
   const lowTest = test(to, lowOffset(index), code, low(value), pass, fail);
   if (bits === 32) return lowTest;
   // Nothing is less than 0.
-  if (value < WORD) return test(to, highOffset(index), codes.ifEqual, 0, lowTest, pass);
+  if (high(value) === 0) return test(to, highOffset(index), codes.ifEqual, 0, lowTest, pass);
   const equal = branch(to, codes.ifEqual, high(value), lowTest, fail);
   return test(to, highOffset(index), codes.ifGreater, high(value), pass, equal);
 }

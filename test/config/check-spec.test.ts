@@ -523,7 +523,7 @@ describe("the rest of linux", () => {
       '.defaultAction: expected a seccomp action, such as SCMP_ACT_ERRNO, got "SCMP_ACT_ALOW", did you mean "SCMP_ACT_ALLOW"?',
       ".syscalls[0].names: expected at least one entry, got []",
       ".syscalls[0].args[0].index: expected an integer from 0 to 5, got 6",
-      ".syscalls[0].args[0].value: expected an integer from 0 to 2^53 - 1, got 1152921504606847000",
+      ".syscalls[0].args[0].value: expected an exact integer from 0 to 2^64 - 1, got 1152921504606847000",
       '.syscalls[0].args[0].op: expected a seccomp operator, such as SCMP_CMP_EQ, got "EQ"',
     ));
   test("an errno for an action that has none", () =>

@@ -84,6 +84,28 @@ describe("a condition on the mode that chmod is given:", () => {
     });
 });
 
+test("a value of 64 bits is compared to the last of them", async () => {
+  using bundle = bundleWith({
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["ftruncate"], action: "SCMP_ACT_ERRNO", args: [{ index: 1, value: 53, op: "SCMP_CMP_EQ" }] }],
+  });
+  bundle.change(
+    (spec) => (spec.process.args = ["sh", "-c", "for size in 2 3 4; do truncate -s 900719925474099$size /data/file 2>&1; done"]),
+  );
+  // JSON.stringify writes no such number, and JSON.parse rounds it.
+  const text = JSON.stringify(bundle.spec).replace('"value":53', '"value":9007199254740993');
+  bundle.writeConfig(text);
+  expect(await bundle.box(["validate"])).toEqual({ exitCode: 0, stdout: "config.json is valid\n", stderr: "" });
+  for (const _ of ["planned", "planned again", "and again"])
+    expect((await bundle.box(["run", bundle.id])).stdout).toBe("truncate: /data/file: truncate: Operation not permitted\n");
+  bundle.writeConfig(text.replace("9007199254740993", "9007199254740993e1"));
+  expect((await bundle.box(["run", bundle.id])).stderr).toMatch(
+    /args\[0\]\.value: expected an exact integer from 0 to 2\^64 - 1, got 90071992547409940\n$/,
+  );
+  bundle.writeConfig(text.replace("9007199254740993", "18446744073709551616"));
+  expect((await bundle.box(["run", bundle.id])).exitCode).toBe(125);
+});
+
 test("a name that no machine has is left out, and the plan says so", async () => {
   using bundle = bundleWith({
     defaultAction: "SCMP_ACT_ALLOW",

@@ -66,8 +66,12 @@ const operators: readonly SeccompOperator[] = [
   ...(["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"] as const),
 ];
 
-/** Few names and few values, so that rules meet; some above 32 bits. */
-const value = fc.oneof(fc.constantFrom(0, 1, 2, 9, 40, 0x7e020000, 0xffffffff, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1), fc.maxSafeNat());
+/** Few names and few values, so that rules meet; some above 32 bits, and some that only digits say exactly. */
+const value = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(0, 1, 2, 9, 40, 0x7e020000, 0xffffffff, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1) },
+  { weight: 2, arbitrary: fc.maxSafeNat() },
+  { weight: 1, arbitrary: fc.constantFrom("9007199254740993", "9007199254740994", "9223372036854775809", "18446744073709551615") },
+);
 const argument = fc.record(
   { index: fc.nat(2), value, valueTwo: value, op: fc.constantFrom(...operators) },
   { requiredKeys: ["index", "value", "op"] },

@@ -100,7 +100,7 @@ function isIdle({ op, value, valueTwo = 0 }: SeccompArgument, bits: 32 | 64): bo
   if (bits === 64) return op === "SCMP_CMP_MASKED_EQ" && value === 0;
   const mask = 0xffffffffn;
   if (op === "SCMP_CMP_MASKED_EQ") return (BigInt(value) & mask) === 0n && (BigInt(valueTwo) & BigInt(value)) >> 32n === 0n;
-  return value >= 2 ** 32 && ["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE"].includes(op);
+  return BigInt(value) > mask && ["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE"].includes(op);
 }
 
 /** What libseccomp looks at first: see compareRules. Compared like words in a dictionary, larger before smaller. */
