@@ -10,7 +10,7 @@ import { compileSeccomp } from "../../src/seccomp/compile-seccomp.ts";
 import { disassemble } from "../../src/seccomp/disassemble.ts";
 import { randomCall } from "./expect-agreement.ts";
 import { dockerLikeProfile, randomFrom, randomProfile } from "./profiles.ts";
-import { auditArchs, numberOf } from "./read-profile.ts";
+import { auditArchs, numberOf, verdictValues } from "./read-profile.ts";
 import { type Call, instructionsOf, runFilter } from "./run-filter.ts";
 
 const text = (seccomp: Seccomp, machine: Machine): string =>
@@ -151,18 +151,9 @@ function wordOf(word: string, { arch, number, args }: Call): number {
   return Number(half === "low" ? value & 0xffffffffn : value >> 32n);
 }
 
-const actions: Readonly<Record<string, number>> = {
-  SCMP_ACT_KILL_THREAD: 0,
-  SCMP_ACT_KILL_PROCESS: 0x80000000,
-  SCMP_ACT_TRAP: 0x30000,
-  SCMP_ACT_ERRNO: 0x50000,
-  SCMP_ACT_NOTIFY: 0x7fc00000,
-  SCMP_ACT_TRACE: 0x7ff00000,
-  SCMP_ACT_LOG: 0x7ffc0000,
-  SCMP_ACT_ALLOW: 0x7fff0000,
-};
 const verdictOf = (action: string, data = "0"): number =>
-  (actions[action] ?? Number.NaN) + (Object.hasOwn(errno, data) ? errno[data as keyof typeof errno] : Number(data));
+  ((verdictValues as Readonly<Record<string, number>>)[action] ?? Number.NaN) +
+  (Object.hasOwn(errno, data) ? errno[data as keyof typeof errno] : Number(data));
 
 function expectSame(seccomp: Seccomp, machine: Machine, count: number, seed: number): void {
   const { filter } = compileSeccomp(seccomp, machine);

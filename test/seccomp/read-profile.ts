@@ -33,7 +33,8 @@ export const auditArchs: Readonly<Record<Exclude<Abi, "X32">, number>> = {
   ARM: 0x40000028,
 };
 
-const values: Readonly<Record<SeccompAction, number>> = {
+/** What a filter returns for each, without data (linux/seccomp.h). */
+export const verdictValues: Readonly<Record<SeccompAction, number>> = {
   SCMP_ACT_KILL: 0,
   SCMP_ACT_KILL_THREAD: 0,
   SCMP_ACT_KILL_PROCESS: 0x80000000,
@@ -46,7 +47,7 @@ const values: Readonly<Record<SeccompAction, number>> = {
 };
 
 function verdictOf(action: SeccompAction, errnoRet = 1): number {
-  return values[action] + (action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE" ? errnoRet : 0);
+  return verdictValues[action] + (action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE" ? errnoRet : 0);
 }
 
 type Rule = { readonly verdict: number; readonly conditions: readonly SeccompArgument[] };
