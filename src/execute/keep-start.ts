@@ -13,7 +13,7 @@ import { readBytes, readText } from "./files.ts";
 import { identityOf } from "./identity.ts";
 import { replaceKept } from "./kept-folder.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
-import { readPages } from "./read-process.ts";
+import { readPages, withAnotherProcess } from "./read-process.ts";
 import { removeRehearsal } from "./remove-old-starts.ts";
 import { ACTION_BYTES, FILLED_TO, REPORT_BYTES, REPORT_FD, STACK_T_BYTES } from "./wait-to-be-kept.ts";
 
@@ -45,7 +45,9 @@ const settings = {
 };
 
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */
-export async function keepStart(folder: number, name: string): Promise<void> {
+export const keepStart = (folder: number, name: string): Promise<void> => withAnotherProcess(() => keepOne(folder, name));
+
+async function keepOne(folder: number, name: string): Promise<void> {
   const executable = linkOf("/proc/self/exe");
   removeRehearsal();
   const report = systemCall("memfd_create", cString("report").address, 1);

@@ -17,6 +17,23 @@ const GAP_BYTES = 128 * PAGE;
 /** A stack as large as the process was told that it may have (RLIMIT_STACK's usual 8 MiB). */
 const STACK_BYTES = 8 * 1024 * 1024;
 
+/** Where the kernel has put something is chance: another process has it elsewhere. */
+export class Misplaced extends Error {}
+
+/** One in two hundred has something in the way (mappingsIn); so many in a row are no chance. */
+const PROCESSES = 5;
+
+/** Tries `attempt`, which makes a process, again as long as that one has something in the way. */
+export async function withAnotherProcess(attempt: () => Promise<void>): Promise<void> {
+  for (let left = PROCESSES - 1; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Misplaced) || left === 0) throw error;
+    }
+  }
+}
+
 export type Pages = {
   readonly own: Mapping[];
   readonly others: Mapping[];
@@ -87,7 +104,7 @@ export function mappingsIn(maps: string, executable: string): Mapping[] {
   for (const mapping of maps.split("\n").slice(0, -1).map(readLine)) {
     const { start, path } = mapping;
     const inFront = start >= FRONT_CODE_ADDRESS && start < RESTORE_ADDRESS + RESTORE_BYTES_MAX;
-    if (inFront && path !== executable) throw new Error(`it has ${path ?? "memory"} where the front is`);
+    if (inFront && path !== executable) throw new Misplaced(`it has ${path ?? "memory"} where the front is`);
     if (!inFront && path !== "[vsyscall]") out.push(mapping);
   }
   return out;

@@ -1,7 +1,7 @@
 // What is kept of a process's mappings: all but the front's, and nothing that would be missing where the front is.
 
 import { expect, test } from "bun:test";
-import { mappingsIn } from "../../src/execute/read-process.ts";
+import { Misplaced, mappingsIn, withAnotherProcess } from "../../src/execute/read-process.ts";
 
 const own = "/usr/bin/box";
 const text = (heap: string): string =>
@@ -25,5 +25,21 @@ test("all is kept but the front's and the kernel's at one place for all", () => 
 
 test("a heap in the place of the front's tape cannot be kept", () => {
   for (const heap of ["0f2f0000-0f311000", "0f5ff000-0f620000"])
-    expect(() => mappingsIn(text(heap), own)).toThrow(new Error("it has [heap] where the front is"));
+    expect(() => mappingsIn(text(heap), own)).toThrow(new Misplaced("it has [heap] where the front is"));
+});
+
+test("a process with something in the way is followed by another, but not for ever, and no other failure is", async () => {
+  const tries = async (...outcomes: (Error | undefined)[]): Promise<[number, unknown]> => {
+    let made = 0;
+    const attempt = (): Promise<void> => {
+      const outcome = outcomes[Math.min(made++, outcomes.length - 1)];
+      return outcome === undefined ? Promise.resolve() : Promise.reject(outcome);
+    };
+    const error = await withAnotherProcess(attempt).catch((thrown: unknown) => thrown);
+    return [made, error];
+  };
+  const [misplaced, other] = [new Misplaced("it has [heap] where the front is"), new Error("it did not stop")];
+  expect(await tries(misplaced, misplaced, undefined)).toEqual([3, undefined]);
+  expect(await tries(misplaced)).toEqual([5, misplaced]);
+  expect(await tries(other)).toEqual([1, other]);
 });
