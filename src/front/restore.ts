@@ -157,8 +157,7 @@ function moveKernels({ start, end }: Mapping, vdso: number, variables: Variables
 function becomeKept(process: KeptProcess, files: Files, variables: Variables): Step[] {
   const all = [...process.own, ...process.others];
   return [
-    // Copied only where they are written: what a command does not touch costs it nothing.
-    ...all.flatMap((mapping) => mapping.runs.map((run) => replace(mapping, run, variables))),
+    ...all.flatMap((mapping) => mapping.runs.flatMap((run) => replace(mapping, run, variables))),
     ...actionsAndStack(process),
     step("close_range", [4, 0xffff_ffff, ["CLOSE_RANGE_CLOEXEC"]], origin, "hand on no more than Bun would"),
     ...tellThreadId(process, variables),
@@ -168,13 +167,25 @@ function becomeKept(process: KeptProcess, files: Files, variables: Variables): S
   ];
 }
 
-const replace = (mapping: Mapping, { start, bytes, at }: Run, variables: Variables): Step =>
-  step(
-    "mmap",
-    [constant(start, hex(start), variables), bytes, protectionOf(mapping), ["MAP_PRIVATE", "MAP_FIXED"], kept, at],
-    origin,
-    `map its pages at ${hex(start)}`,
-  );
+/** Copied only where they are written: what a command does not touch costs it nothing. */
+function replace(mapping: Mapping, run: Run, variables: Variables): Step[] {
+  const there = constant(run.start, hex(run.start), variables);
+  const protection = protectionOf(mapping);
+  if (protection.includes("PROT_EXEC")) return readCode(run, there, protection);
+  const flags: Flag<"MAP">[] = ["MAP_PRIVATE", "MAP_FIXED"];
+  return [step("mmap", [there, run.bytes, protection, flags, kept, run.at], origin, `map its pages at ${hex(run.start)}`)];
+}
+
+/** Code cannot be mapped from /run where that is mounted noexec, as Debian does, but it can be read: it is a few pages. */
+function readCode({ start, bytes, at }: Run, there: Slot<"int">, protection: Flag<"PROT">[]): Step[] {
+  const flags: Flag<"MAP">[] = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_NORESERVE", "MAP_FIXED"];
+  const writable: Flag<"PROT">[] = ["PROT_READ", "PROT_WRITE"];
+  return [
+    step("mmap", [there, bytes, writable, flags, -1, 0], origin, `map memory at ${hex(start)}`),
+    step("pread64", [kept, there, bytes, at], origin, "read its code", { expect: { value: bytes, refused: "it is shorter" } }),
+    step("mprotect", [there, bytes, protection], origin, "let it run"),
+  ];
+}
 
 const SIGSET_BYTES = 8;
 /** The signal that Bun's collector suspends threads by. */

@@ -11,11 +11,11 @@ setDefaultTimeout(60_000);
 const kept = "/run/box/.kept";
 
 /** A shell in which /run is empty and `box` is box; two runs have kept a start unless `fresh`. */
-async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boolean; limitMs?: number } = {}): Promise<Outcome> {
+async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boolean; mount?: string; limitMs?: number } = {}): Promise<Outcome> {
   const run = `"$BOX" --root ${bundle.states} run --bundle ${bundle.folder} ${bundle.id}`;
   // Its name is this build's alone.
   const names = `names() { MARK=$(echo ${kept}/start-*-mark); START=\${MARK%-mark}; }; kept() { ls ${kept} | sed "s/-[0-9a-f]*//"; }`;
-  const begin = [names, "mount -t tmpfs run /run", ...(options.fresh === true ? [] : [run, run, "names"])].join("\n");
+  const begin = [names, `mount -t tmpfs -o ${options.mount ?? "rw"} run /run`, ...(options.fresh === true ? [] : [run, run, "names"])].join("\n");
   const argv = ["unshare", "--mount", "bash", "-c", `set -e; ${begin}\n${script}`];
   return execute(argv, {
     env: { BOX: binary, ID: bundle.id, STATES: bundle.states, BUNDLE: bundle.folder },
@@ -267,17 +267,30 @@ test("has variables of any name, and no others", async () => {
   expect(linesOf(stdout)).toEqual(["__proto__=own", "__proto__=own"]);
 });
 
+test("where /run is mounted noexec, as on Debian", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan} cut -d ' ' -f 1 $MARK; list; began "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"
+    "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID" echo ran`,
+    { mount: "nodev,noexec,nosuid,mode=755" },
+  );
+  expect(stderr).toBe("");
+  expect(linesOf(stdout)).toEqual(["kept", "kept", "kept", "ran"]);
+});
+
 test("where the kept start cannot be removed, the command begins again only once", async () => {
   using bundle = new Bundle(nothing);
   const { stdout, stderr, exitCode } = await inOwnRun(
     bundle,
     `${howItBegan} list
-    mount -o remount,ro,noexec /run
-    strace -qq -o "$BUNDLE"/calls -e trace=execve,unlinkat "$BOX" --root "$STATES" list | wc -l
-    grep -c EROFS "$BUNDLE"/calls; grep -c execve "$BUNDLE"/calls`,
+    mount -o remount,ro /run
+    strace -qq -o "$BUNDLE"/calls -e trace=execve,unlinkat,mprotect -e inject=mprotect:error=EPERM:when=1 \\
+      "$BOX" --root "$STATES" list | wc -l
+    grep -c INJECTED "$BUNDLE"/calls; grep -c EROFS "$BUNDLE"/calls; grep -c execve "$BUNDLE"/calls`,
   );
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-  expect(linesOf(stdout)).toEqual(["kept", "1", "1", "2"]);
+  expect(linesOf(stdout)).toEqual(["kept", "1", "1", "1", "2"]);
 });
 
 test("plugins of the host are not loaded to keep a start", async () => {
