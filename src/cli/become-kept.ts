@@ -6,15 +6,8 @@ import { identityOf } from "../execute/identity.ts";
 import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
 import { REHEARSAL_FOLDER } from "../front/layout.ts";
-import { parseFlags } from "./arguments.ts";
-import { commands, globalFlags } from "./commands.ts";
-import { isHostConfigured } from "./invocation.ts";
-
-/** The commands that go on from a kept start, as long as there is no plugin (begin-plainly.ts). Others never do. */
-const kept = ["run", "create", "start", "exec", "state", "list", "kill", "delete", "pause", "resume", "update"];
-
-/** Those that the host's plugins have a say in. */
-const asksHost = ["run", "create", "exec"];
+import { commands } from "./commands.ts";
+import { keptCommands, staysKept } from "./stays-kept.ts";
 
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
@@ -24,12 +17,12 @@ export async function becomeKept(parent: number): Promise<readonly string[] | un
   // It must not stay when whoever keeps it is gone, and nobody else is to be kept.
   systemCall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (systemCall("getppid") !== parent || !isBox(parent)) return undefined;
-  for (const name of kept) await commands[name]?.load();
+  for (const name of keptCommands) await commands[name]?.load();
   await import("./finish.ts");
   await (await import("./rehearse.ts")).rehearse(REHEARSAL_FOLDER);
+  Object.defineProperty(process, "pid", { get: () => systemCall("getpid") });
   if (!waitToBeKept()) return undefined;
   const argv = ownArguments();
-  Object.defineProperty(process, "pid", { value: systemCall("getpid") });
   hasKeptStart(argv);
   if (!staysKept(argv)) beginPlainly();
   return argv;
@@ -41,18 +34,5 @@ function isBox(pid: number): boolean {
     return identityOf(`/proc/${pid}/exe`).join() === identityOf("/proc/self/exe").join();
   } catch {
     return false;
-  }
-}
-
-function staysKept(argv: readonly string[]): boolean {
-  try {
-    const [name, ...rest] = parseFlags(argv, globalFlags, "").rest;
-    if (name === undefined) return true;
-    // Known now, a plugin saves what would be done twice (begin-plainly.ts). One that a bundle names is found later.
-    const loadsPlugins = rest.some((word) => word.startsWith("--plugin")) || (asksHost.includes(name) && isHostConfigured());
-    return kept.includes(name) && !loadsPlugins;
-  } catch {
-    // What is wrong with it is told by whoever reads it next.
-    return true;
   }
 }

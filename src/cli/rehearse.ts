@@ -7,20 +7,18 @@ import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
 import { cString, freshMemory, systemCall } from "../execute/libc.ts";
 import { makeFile } from "../execute/make-file.ts";
+import { ownArguments } from "../execute/wait-to-be-kept.ts";
 import { answerFifo, keptConfig, stateFile, waitFifo } from "../plan/state-files.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { parseFlags } from "./arguments.ts";
 import { type Globals, globalFlags } from "./commands.ts";
-import { run as runDelete } from "./delete.ts";
+import { dispatch } from "./dispatch.ts";
 import { flags as execFlags, programOf, readExec } from "./exec.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
 import { isHostConfigured } from "./invocation.ts";
-import { run as runKill } from "./kill.ts";
-import { run as runList } from "./list.ts";
 import { planRun } from "./plan-run.ts";
 import { flags as runFlags } from "./run.ts";
-import { run as runStart } from "./start.ts";
-import { run as runState } from "./state.ts";
+import { staysKept } from "./stays-kept.ts";
 
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
@@ -28,6 +26,8 @@ const O_READ_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const S_IFIFO_OWN = 0o010600;
 const LAST_FD = 0xffff_ffff;
 const ID = "rehearsal";
+/** How often a short command is rehearsed: what has run so often finds its data by itself. More leaves more behind than it gains. */
+const TIMES = 3;
 
 /** Makes the folder `stateRoot`, which is nobody else's, and leaves nothing but code that has run. */
 export async function rehearse(stateRoot: string): Promise<void> {
@@ -43,9 +43,8 @@ export async function rehearse(stateRoot: string): Promise<void> {
   await rehearseLife(stateRoot, folder);
   // Another process that has the same pid now: the container has ended.
   makeFile(`${folder}/${stateFile}`, JSON.stringify({ ...state, box: { ...state.box, startTime: state.box.startTime + 1 } }));
-  const globals = await globalsOf(stateRoot);
-  await rehearseOne(runState, [ID], globals);
-  await rehearseOne(runDelete, [ID], globals);
+  await rehearseCommand(["--root", stateRoot, "state", ID]);
+  await rehearseCommand(["--root", stateRoot, "delete", ID]);
   // With it exec's handle on init, and the lock that delete has until its process ends.
   systemCall("close_range", waiting, LAST_FD, 0);
   systemCall("unlinkat", AT_FDCWD, cString(stateRoot).address, AT_REMOVEDIR);
@@ -56,28 +55,33 @@ const globalsOf = (stateRoot: string): Promise<Globals> =>
   withWholeRoot(readGlobals(parseFlags(["--root", stateRoot, "state", ID], globalFlags, "")));
 
 async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
-  const globals = await globalsOf(stateRoot);
+  // Short ones first, so that what they need lies together.
+  await rehearseCommand(["--root", stateRoot, "state", ID]);
+  // Which says nothing to a process that has not asked for it.
+  await rehearseCommand(["--root", stateRoot, "kill", ID, "SIGURG"]);
+  await rehearseCommand(["--root", stateRoot, "list"]);
+  await rehearseCommand(["--root", stateRoot, "start", ID]);
   // Not with the plugins of this host: they are others' code, and there is no container.
   if (!isHostConfigured()) {
-    await rehearseOne(planForeground, ["--", "true"], globals);
-    await rehearseOne(planCreated, ["--bundle", bundle, "new"], globals);
-    await rehearseOne(planExec, [ID, "true"], globals);
+    const globals = await globalsOf(stateRoot);
+    await allowRefusal(() => planForeground(["--", "true"], globals));
+    await allowRefusal(() => planCreated(["--bundle", bundle, "new"], globals));
+    await allowRefusal(() => planExec([ID, "true"], globals));
   }
-  await rehearseOne(runList, [], globals);
-  await rehearseOne(runState, [ID], globals);
-  await rehearseOne(runStart, [ID], globals);
-  // Which says nothing to a process that has not asked for it.
-  await rehearseOne(runKill, [ID, "SIGURG"], globals);
 }
 
-/** A refusal is as good as an answer. */
-async function rehearseOne(
-  run: (argv: readonly string[], globals: Globals) => unknown,
-  argv: readonly string[],
-  globals: Globals,
-): Promise<void> {
+/** As a process that goes on does it, from its command line on. A refusal is as good as an answer. */
+async function rehearseCommand(argv: readonly string[]): Promise<void> {
+  for (let times = 0; times < TIMES; times++) {
+    ownArguments();
+    staysKept(argv);
+    await allowRefusal(() => dispatch(argv, false));
+  }
+}
+
+async function allowRefusal(run: () => unknown): Promise<void> {
   try {
-    await run(argv, globals);
+    await run();
   } catch (error) {
     if (!(error instanceof BoxError)) throw error;
   }
