@@ -6,7 +6,7 @@ import { identityOf } from "../execute/identity.ts";
 import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
 import { REHEARSAL_FOLDER } from "../front/layout.ts";
-import { commands } from "./commands.ts";
+import { loadCommand } from "./commands.ts";
 import { keptCommands, staysKept } from "./stays-kept.ts";
 
 const PR_SET_PDEATHSIG = 1;
@@ -17,7 +17,7 @@ export async function becomeKept(parent: number): Promise<readonly string[] | un
   // It must not stay when whoever keeps it is gone, and nobody else is to be kept.
   systemCall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (systemCall("getppid") !== parent || !isBox(parent)) return undefined;
-  for (const name of keptCommands) await commands[name]?.load();
+  for (const name of keptCommands) await loadCommand(name);
   await import("./finish.ts");
   await (await import("./rehearse.ts")).rehearse(REHEARSAL_FOLDER);
   Object.defineProperty(process, "pid", { get: () => systemCall("getpid") });

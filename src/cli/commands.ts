@@ -23,8 +23,10 @@ export type Command = {
   readonly keepsStart?: true;
   /** Signals wait until it has somebody to pass them on to (blockSignals in src/execute/libc.ts). */
   readonly holdsSignals?: true;
-  readonly load: () => Promise<{ readonly run: Run; readonly flags: readonly FlagRow[] }>;
+  readonly load: () => Promise<Loaded>;
 };
+
+type Loaded = { readonly run: Run; readonly flags: readonly FlagRow[] };
 
 export const commands: Readonly<Record<string, Command>> = {
   run: {
@@ -147,6 +149,15 @@ export function commandNamed(name: string): Command {
   // Own properties alone, without Object.hasOwn, whose first use costs more than the look at all of them.
   for (const one in commands) if (one === name) return commands[one] as Command;
   throw new BoxError({ what: `unknown command ${name}`, hint: "box --help lists the commands" });
+}
+
+const loaded: Record<string, Loaded> = {};
+
+/** A command's code, which is there from then on: to ask the engine for it again takes a tenth of a short command's time. */
+export async function loadCommand(name: string): Promise<Loaded> {
+  const there = loaded[name] ?? (await commandNamed(name).load());
+  loaded[name] = there;
+  return there;
 }
 
 /** How box exits when it fails at a command and the failure has no exit code of its own; undefined: before there is one. */

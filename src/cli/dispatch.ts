@@ -1,7 +1,7 @@
 // From a command line to the command that it names, and that command's exit code.
 
 import { parseFlags } from "./arguments.ts";
-import { type Command, commandNamed, globalFlags } from "./commands.ts";
+import { type Command, commandNamed, globalFlags, loadCommand } from "./commands.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
 
 declare const BOX_FRONTED: boolean | undefined;
@@ -24,7 +24,7 @@ export async function dispatch(argv: readonly string[], begunPlainly: boolean): 
   current = command;
   // First of all: for more modules the engine makes threads, and one that blocks nothing takes what box is to wait with.
   if (begunPlainly && command.holdsSignals === true) (await import("../execute/libc.ts")).blockSignals();
-  const { run } = await command.load();
+  const { run } = await loadCommand(name);
   if (isFronted && begunPlainly && command.keepsStart === true) await (await import("../execute/consider-keeping.ts")).considerKeeping();
   return await run(rest, await withWholeRoot(globals));
 }
