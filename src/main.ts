@@ -1,4 +1,4 @@
-// argv in, exit code out: the only process.exit and the only last catch. Everything else is imported by the command
+// argv in, exit code out: the only exit and the only last catch. Everything else is imported by the command
 // that needs it, since every module loaded is time before the container.
 
 import { failureOf } from "./cli/commands.ts";
@@ -7,21 +7,25 @@ import { BoxError } from "./errors.ts";
 import { KEPT_COMMAND } from "./front/kept-command.ts";
 import { currentLog } from "./log.ts";
 
-/** Whether this process has begun by itself, and not where another was kept. */
-let begunPlainly = true;
+type Begun = {
+  readonly argv: readonly string[];
+  /** Whether this process has begun by itself, and not where another was kept. */
+  readonly plainly: boolean;
+  readonly exit: (code: number) => void;
+};
 
-/** This process's command line: the engine of a kept start has that of the process that was kept. */
-async function argumentsOf(): Promise<readonly string[]> {
+/** The engine of a kept start has the command line of the process that was kept. */
+async function begin(): Promise<Begun> {
   const argv = Bun.argv.slice(2);
-  if (!isFronted || argv[0] !== KEPT_COMMAND) return argv;
-  const own = await (await import("./cli/become-kept.ts")).becomeKept(Number(argv[1]));
-  begunPlainly = own === undefined;
-  return own ?? argv;
+  const plain: Begun = { argv, plainly: true, exit: process.exit };
+  if (!isFronted || argv[0] !== KEPT_COMMAND) return plain;
+  const kept = await (await import("./cli/become-kept.ts")).becomeKept(Number(argv[1]));
+  return kept === undefined ? plain : { ...kept, plainly: false };
 }
 
 try {
-  const argv = await argumentsOf();
-  process.exit(await dispatch(argv, begunPlainly));
+  const { argv, plainly, exit } = await begin();
+  exit(await dispatch(argv, plainly));
 } catch (error) {
   if (!(error instanceof BoxError)) throw error;
   const { reportError } = await import("./cli/report-error.ts");
