@@ -39,6 +39,7 @@ const settings = {
   GLIBC_TUNABLES: `glibc.pthread.rseq=0:glibc.malloc.top_pad=${HEAP_BYTES}:glibc.malloc.trim_threshold=${2 ** 40}`,
   MIMALLOC_PURGE_DELAY: "-1",
   BUN_JSC_useWarmUpMarkedBlocks: "0",
+  BUN_JSC_largeHeapSize: String(256 * 1024 * 1024),
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_useConcurrentJIT: "0",
   BUN_JSC_numberOfGCMarkers: "1",
