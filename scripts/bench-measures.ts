@@ -1,7 +1,7 @@
 // What is measured, one function for each row of the table. Each takes a few samples of one entrant; bench.ts goes round
 // the entrants and back, so that a busy moment of the machine falls on all of them.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { runChild } from "./bench-child.ts";
 import { buildHelper } from "./bench-entrants.ts";
 import { timeExec, timeHundred, timeLife, timeList } from "./bench-lives.ts";
@@ -42,6 +42,7 @@ export const measureNames = [
     "planEverything",
     "first",
     "run",
+    "plugins",
     "podman",
     "exec",
     "life",
@@ -70,6 +71,14 @@ export const measures: Readonly<Record<MeasureName, Measure | Part>> = {
   // Box keeps what it has compiled of a container that starts again; the first start has nothing to begin from.
   first: { title: "first run of /bin/true", unit: "ms", mostRounds: always, tool: hyperfine, take: timeFirstRun },
   run: { title: "run of /bin/true again", unit: "ms", mostRounds: always, tool: hyperfine, take: timeRun },
+  plugins: {
+    title: "three plugin files, added to that run",
+    unit: "ms",
+    mostRounds: always,
+    tool: hyperfine,
+    boxAlone: true,
+    take: timePlugins,
+  },
   podman: { title: "first run with podman's defaults", unit: "ms", mostRounds: always, tool: hyperfine, lives: true, take: timePodman },
   exec: { title: "exec of /bin/true", unit: "ms", mostRounds: always, tool: cc, lives: true, take: timeExec },
   life: { title: "create, start, kill and delete", unit: "ms", mostRounds: always, tool: cc, lives: true, take: timeLife },
@@ -100,6 +109,36 @@ function timeVersion(workshop: Workshop, entrant: Entrant, runs: number): Promis
 function timeRun(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
   return timeWords(workshop, entrant, workshop.runWords(entrant, "true"), runs);
 }
+
+/** What the same container costs more with three plugins, each a file that changes what it is given. */
+async function timePlugins(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
+  const [command = "", ...words] = workshop.runWords(entrant, "true");
+  const named = [1, 2, 3].flatMap((number) => {
+    const path = `${workshop.folder}/plugin-${number}.ts`;
+    writeFileSync(path, pluginText(number), { mode: 0o644 });
+    return ["--plugin", path];
+  });
+  const bare = [command, ...words];
+  // A container of its own, since each has one place where its program is kept.
+  const plugged = [command, ...words.slice(0, -1), ...named, workshop.containerId(entrant, "plugged")];
+  for (const _ of ["leaves a mark", "keeps a program"])
+    await runChild([...inLayout(entrant.layout), ...plugged], workshop.optionsFor(entrant));
+  const without = await timeWords(workshop, entrant, bare, runs);
+  const withThem = await timeWords(workshop, entrant, plugged, runs);
+  return withThem.map((time, index) => time - (without[index] ?? Number.NaN));
+}
+
+const pluginText = (number: number): string => `const name: string = "plugin-${number}";
+export default {
+  name,
+  options: { type: "object", properties: { value: { type: "string", default: "${number}" } } },
+  apply(hooks: { config: { tap(name: string, change: (spec: { annotations?: object }) => void): void } }, { value }: { value: string }): void {
+    hooks.config.tap(name, (spec) => {
+      spec.annotations = { ...spec.annotations, [name]: value };
+    });
+  },
+};
+`;
 
 function timeFirstRun(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
   return timeForgotten(workshop, entrant, workshop.runWords(entrant, "true"), runs);

@@ -57,6 +57,7 @@ const limits: Partial<Record<MeasureName, Limits>> = {
   plan: { box: 3 },
   first: ofRun,
   run: ofRun,
+  plugins: { box: 2 },
   podman: ofOthers,
   exec: { "box/runc": 0.6, "box/crun": 1.25 },
   life: ofOthers,
