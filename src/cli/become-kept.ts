@@ -1,7 +1,7 @@
 // The hidden command keep-start: loads all that a container's life needs and stops to be kept (src/execute/keep-start.ts).
 // What returns from here is a process that begins there.
 
-import { beginPlainly, hasKeptStart } from "../execute/begin-plainly.ts";
+import { beginPlainly, hasKeptStart, rehearsing } from "../execute/begin-plainly.ts";
 import { identityOf } from "../execute/identity.ts";
 import { systemCall } from "../execute/libc.ts";
 import { ownArguments, waitToBeKept } from "../execute/wait-to-be-kept.ts";
@@ -21,6 +21,7 @@ export async function becomeKept(parent: number): Promise<Kept | undefined> {
   if (systemCall("getppid") !== parent || !isBox(parent)) return undefined;
   for (const name of keptCommands) await loadCommand(name);
   await import("./finish.ts");
+  hasKeptStart(rehearsing);
   await (await import("./rehearse.ts")).rehearse(REHEARSAL_FOLDER);
   Object.defineProperty(process, "pid", { get: () => systemCall("getpid") });
   if (!waitToBeKept()) return undefined;

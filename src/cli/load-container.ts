@@ -16,7 +16,8 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, labelsAsked, type Seen, watchingReader } from "./host-facts.ts";
 import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
-import type { PluginRequest, Plugins } from "./load-plugins.ts";
+import { late } from "./late.ts";
+import type { KnownPlugins, LoadOptions, PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
 import { parseJson } from "./parse-json.ts";
 import type { WithPlugins } from "./plugin-hooks.ts";
@@ -42,8 +43,35 @@ export type Loaded = {
   readonly config: string | undefined;
 };
 
+/** The container as its description, the flags and its plugins want it. */
+export type Configured = {
+  readonly source: Source;
+  readonly container: Container;
+  readonly plugins: Plugins | undefined;
+  readonly stdio: Stdio | undefined;
+  readonly stateRoot: string;
+  readonly references: readonly Reference[];
+  readonly locate: Loaded["locate"];
+};
+
+/** Whether all that its plugins have said of the container is in its configuration. */
+export const isToldByConfig = ({ plugins, stdio, references }: Configured): boolean =>
+  plugins === undefined || (plugins.hooks.plan.taps.length === 0 && stdio?.kind === "inherit" && references.length === 0);
+
 /** Reads what `parsed` names. The order of checks is the order in which a user would want to hear of mistakes. */
-export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> {
+export const loadContainer = async (parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> =>
+  await finishLoading(await configureContainer(parsed, globals, idNeeded), parsed, globals);
+
+/** The text of a config.json, and what another start has found in it. */
+export type KnownConfig = { readonly text: string; readonly plugins: KnownPlugins | undefined };
+
+const sourceFrom = (known: KnownConfig | undefined): Source | undefined =>
+  known?.plugins === undefined
+    ? undefined
+    : { spec: JSON.parse(known.plugins.given) as Spec, hostRoot: false, plugins: [], config: known.text };
+
+/** As far as the configuration, which plugins have the last word on. */
+export async function configureContainer(parsed: Parsed, globals: Globals, idNeeded: boolean, known?: KnownConfig): Promise<Configured> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
   const { file } = parsed.values;
   const embedded = parsed.separated && parsed.values.bundle === undefined && file === undefined;
@@ -52,7 +80,8 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
-  const source = embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading);
+  const source =
+    sourceFrom(known) ?? (embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading));
   const flagged = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source;
   const changed = flagged.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
@@ -61,12 +90,19 @@ export async function loadContainer(parsed: Parsed, globals: Globals, idNeeded: 
   const logs = parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined;
   const log = logs ? (await import("./log-request.ts")).logRequest(parsed) : undefined;
   const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
-  const { container, plugins, stdio } = await withPlugins(before, named, loading);
+  const { container, plugins, stdio } = await withPlugins(before, named, { ...loading, known: known?.plugins });
   // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
   if (flagged.ignored !== undefined && parsed.values["report-fd"] === undefined)
     await (await import("./leniency.ts")).warnOfIgnored(flagged.ignored);
   const locate = locator(source, container.spec, parsed, references, plugins);
-  await checkItsSupported(container.spec, source, locate, file);
+  return { source, container, plugins, stdio, stateRoot, references, locate };
+}
+
+/** The rest: what the host has to say. */
+export async function finishLoading(configured: Configured, parsed: Parsed, globals: Globals): Promise<Loaded> {
+  const { source, container, plugins, stdio, stateRoot, references, locate } = configured;
+  const { bundle } = container;
+  await checkItsSupported(container.spec, source, locate, parsed.values.file);
   const joins = await joinsOf(container.spec, references, locate);
   const seccomp = await compiledFilter(container.spec, source.config === undefined, locate);
   const asked = factsAsked(container.spec, bundle, container.hostRoot);
@@ -174,11 +210,13 @@ export async function neededFor({ process, linux }: Spec, reader: HostReader): P
   return { steps: { ...needed.steps, intelRdtSteps }, facts: resctrl === undefined ? {} : { resctrl } };
 }
 
-async function withPlugins(container: Container, named: Named, loading: Loading): Promise<WithPlugins> {
+export const pluginHooks = late(() => import("./plugin-hooks.ts"));
+
+async function withPlugins(container: Container, named: Named, loading: Loading & Pick<LoadOptions, "known">): Promise<WithPlugins> {
   const { fromHost, bundle, annotations, flags, log } = named;
   if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined && log === undefined)
     return { container, plugins: undefined, stdio: undefined };
-  const { configure } = await import("./plugin-hooks.ts");
+  const { configure } = await pluginHooks();
   return await configure(container, named, { ...loading, reachOf: (path) => withinReach(path, container) });
 }
 

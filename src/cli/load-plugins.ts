@@ -7,10 +7,12 @@ import { nearest } from "../config/faults.ts";
 import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
-import { beginPlainly } from "../execute/begin-plainly.ts";
-import { hostReader } from "../execute/files.ts";
+import { beginPlainly, goesOnFromKept } from "../execute/begin-plainly.ts";
+import { hostReader, readText } from "../execute/files.ts";
+import { currentLog } from "../log.ts";
 import type { PluginUse } from "../state/state.ts";
-import { isPath, mayImport, pluginFile, type ReachOf } from "./plugin-file.ts";
+import { moduleOf, type Script, scriptOf } from "./plugin-code.ts";
+import { isPath, mayImport, pluginFile, type ReachOf, type Trust } from "./plugin-file.ts";
 import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
@@ -70,26 +72,68 @@ export type LoadOptions = {
   readonly references?: Reference[];
   /** Tells whether the container could change a plugin's file; left out once that has been asked. */
   readonly reachOf?: ReachOf;
+  /** What another start has found. */
+  readonly known?: KnownPlugins | undefined;
   /** Takes the failure of one plugin, so that the others are loaded all the same; without it the first one is thrown. */
   readonly tolerate?: (error: BoxError) => void | Promise<void>;
 };
 
+/** What is so whenever it is asked: only the questions are compared. */
+export type KnownPlugins = {
+  /** What plugins were given of the text of a config.json, as JSON. */
+  readonly given: string;
+  /** What taps made of it, and was found to be right. */
+  readonly checked: readonly string[];
+  readonly scripts: readonly Script[];
+};
+
 export async function loadPlugins(requests: readonly PluginRequest[], options: LoadOptions): Promise<Plugins> {
-  beginPlainly();
+  const codes = goesOnFromKept() ? await codesOf(requests, options) : undefined;
+  // Before any of their code runs, since that is to run once.
+  if (codes === undefined) beginPlainly();
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
   const origins = options.spec === undefined ? undefined : followSpec(options.spec);
-  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, origins), warn });
+  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, origins, options.known), warn });
   const loaded: LoadedPlugin[] = [];
   for (const request of requests) {
     try {
-      loaded.push(await loadPlugin(request, hooks, taps, options));
+      loaded.push(await loadPlugin(request, hooks, taps, options, codes?.get(request)));
     } catch (error) {
       if (!(error instanceof BoxError) || options.tolerate === undefined) throw error;
       await options.tolerate(error);
     }
   }
   return { loaded, hooks, notes: notesOf(hooks), origins };
+}
+
+type Code = { readonly name: string; readonly load: () => unknown };
+
+/**
+ * The code of the files that are named, if all of it can run in a process that goes on from a kept start; box's own plugins can.
+ * undefined also where something is wrong with one, for a plain start to tell.
+ */
+async function codesOf(requests: readonly PluginRequest[], { reachOf, known }: LoadOptions): Promise<Map<PluginRequest, Code> | undefined> {
+  // What a failure says of its places in a file, the engine knows of a file that it has loaded itself.
+  if (currentLog().level === "debug") return undefined;
+  const codes = new Map<PluginRequest, Code>();
+  try {
+    for (const request of requests) {
+      if (!isPath(request.name)) continue;
+      // What imports other files by their paths is not taken.
+      const name = fileNamed(request, reachOf);
+      const text = readText(name);
+      if (typeof text !== "string") return undefined;
+      const kept = known?.scripts.find((one) => one.path === name && one.text === text);
+      const script = kept ?? scriptOf(name, text);
+      const load = script === undefined ? undefined : moduleOf(script);
+      if (load === undefined) return undefined;
+      codes.set(request, { name, load });
+    }
+  } catch {
+    return undefined;
+  }
+  return codes;
 }
 
 /** A built-in plugin and the hooks that it taps when it is given no options. */
@@ -101,9 +145,17 @@ export async function tappedBy(name: string): Promise<{ plugin: Plugin; hooks: H
 }
 
 /** As data, so that what a plugin keeps of it or hides in it does not matter. */
-async function checkChanged([hook, value, label]: Parameters<Policy["check"]>, origins: SpecOrigins | undefined): Promise<unknown> {
+async function checkChanged(
+  [hook, value, label]: Parameters<Policy["check"]>,
+  origins: SpecOrigins | undefined,
+  known: KnownPlugins | undefined,
+): Promise<unknown> {
   const text = JSON.stringify(value);
   const data: unknown = JSON.parse(text);
+  if (hook === "config" && known?.checked.includes(text) === true) {
+    origins?.note(text, label);
+    return data;
+  }
   if (hook === "stdio") return (await import("./stdio-answer.ts")).checkStdioAnswer(data);
   const { checkProcess, checkSpec } = await import("../config/check-spec.ts");
   if (hook !== "config") return checkProcess(data);
@@ -125,10 +177,16 @@ function notesOf(hooks: Hooks): string[] {
   return notes;
 }
 
-async function loadPlugin(request: PluginRequest, hooks: Hooks, taps: Taps, options: LoadOptions): Promise<LoadedPlugin> {
+async function loadPlugin(
+  request: PluginRequest,
+  hooks: Hooks,
+  taps: Taps,
+  options: LoadOptions,
+  code: Code | undefined,
+): Promise<LoadedPlugin> {
   const { label, ofHost } = request;
-  const name = isPath(request.name) ? await fileOf(request, options.reachOf) : request.name;
-  const module = isPath(request.name) ? await importFile(label, name) : await importBuiltIn(label, name);
+  const name = isPath(request.name) ? (code?.name ?? (await fileOf(request, options.reachOf))) : request.name;
+  const module = isPath(request.name) ? await importFile(label, code?.load ?? (() => import(name))) : await importBuiltIn(label, name);
   const plugin = checkPlugin(label, module);
   const schema = plugin.options ?? noOptions;
   const given = request.words === undefined ? (request.options ?? {}) : readOptions(schema, request.words);
@@ -154,14 +212,22 @@ async function placed(faults: readonly ConfigFault[], { label, placeOf, labelThe
   return out;
 }
 
-async function fileOf({ label, name, folder, ofHost }: PluginRequest, reachOf: ReachOf | undefined): Promise<string> {
-  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
-  const trust = { reachOf, ofHost: ofHost === true };
-  const file = pluginFile(label, path, trust);
+async function fileOf(request: PluginRequest, reachOf: ReachOf | undefined): Promise<string> {
+  const file = fileNamed(request, reachOf);
+  const text = readText(file);
   // Most are one file.
-  if (mayImport(file)) (await import("./plugin-imports.ts")).checkImports(label, file, trust);
+  if (typeof text === "string" && mayImport(text))
+    (await import("./plugin-imports.ts")).checkImports(request.label, file, trustOf(request, reachOf));
   return file;
 }
+
+function fileNamed(request: PluginRequest, reachOf: ReachOf | undefined): string {
+  const { label, name, folder } = request;
+  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
+  return pluginFile(label, path, trustOf(request, reachOf));
+}
+
+const trustOf = ({ ofHost }: PluginRequest, reachOf: ReachOf | undefined): Trust => ({ reachOf, ofHost: ofHost === true });
 
 const hostOf = (label: string, { stateRoot, references }: LoadOptions): PluginHost => ({
   resolveNamespace(reference, key) {
@@ -182,10 +248,10 @@ async function importBuiltIn(label: string, name: string): Promise<unknown> {
   throw new BoxError({ origin: label, what: "there is no built-in plugin of this name", hint });
 }
 
-async function importFile(label: string, path: string): Promise<unknown> {
+async function importFile(label: string, load: () => unknown): Promise<unknown> {
   return await timed(label, "load", LOAD_TIMEOUT_MS, async () => {
     try {
-      return await import(path);
+      return await load();
     } catch (error) {
       throw importFailed(importProblem(error), error);
     }

@@ -5,17 +5,17 @@ import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { readText } from "../execute/files.ts";
 import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
-import { type Between, type Started, startContainer, type Written } from "../execute/run-container.ts";
+import { type Started, startContainer, type Written } from "../execute/run-container.ts";
 import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
 import { firstState } from "../state/first-state.ts";
-import { type PluginUse, type State, startTimeOf } from "../state/state.ts";
+import { type State, startTimeOf } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { hooksAround, useOf } from "./hooks-around.ts";
 import { launchOf } from "./launch-flags.ts";
-import { type Loaded, loadContainer } from "./load-container.ts";
-import type { LoadedPlugin } from "./load-plugins.ts";
+import { type Configured, configureContainer, finishLoading, isToldByConfig, type Loaded, pluginHooks } from "./load-container.ts";
 import { locating } from "./located.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -35,9 +35,21 @@ export type PlannedRun = {
   readonly needsSupervisor: boolean;
 };
 
-/** `tracer`: for a start whose times are wanted. */
-export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way"], tracer?: Tracer): Promise<PlannedRun> {
-  const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await loadContainer(parsed, globals, true);
+type More = {
+  /** For a start whose times are wanted. */
+  readonly tracer?: Tracer | undefined;
+  /** As far as it has been read. */
+  readonly configured?: Configured;
+};
+
+export async function planRun(
+  parsed: Parsed,
+  globals: Globals,
+  way: Launch["way"],
+  { tracer, configured }: More = {},
+): Promise<PlannedRun> {
+  const read = configured ?? (await configureContainer(parsed, globals, true));
+  const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await finishLoading(read, parsed, globals);
   tracer?.mark("read and check the configuration");
   const launchedSo = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
   // The trace is told at the end, which the supervisor's tape cannot do.
@@ -55,19 +67,14 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
     warnings.push(...droppedWarnings(plan));
   }
   // Box's tape as it is before it runs; it is compiled to where it runs, and what it writes is part of it.
-  const untouched = plugins === undefined ? program.compiled.box.image.slice() : undefined;
+  const untouched = isToldByConfig(read) ? program.compiled.box.image.slice() : undefined;
   const written: Written = {
     state: firstState(container, facts, plugins?.loaded.map(useOf), startOfSupervisor(container)),
     config: JSON.stringify(container.spec),
   };
-  let between: Between = { warn: (error) => warnings.push(error) };
-  if (container.spec.hooks?.poststop !== undefined)
-    between = { ...between, poststop: async () => (await import("./poststop.ts")).poststop(written.state, facts.stateRoot) };
-  if (plugins !== undefined) {
-    const { betweenOf, callPlan } = await import("./plugin-hooks.ts");
-    await callPlan(plugins, planned, container.id);
-    between = { ...between, ...betweenOf(plugins, between.poststop) };
-  }
+  const ofPlugins = plugins === undefined ? undefined : await pluginHooks();
+  let between = hooksAround(read, warnings, ofPlugins?.betweenOf)(written);
+  if (plugins !== undefined) await ofPlugins?.callPlan(plugins, planned, container.id);
   if (container.launch?.notifies === true && way !== "created")
     between = (await import("./pass-readiness.ts")).notifying(between, `${facts.stateRoot}/${container.id}`);
   if (tracer !== undefined) between = tracer.between(between);
@@ -85,7 +92,10 @@ export async function planRun(parsed: Parsed, globals: Globals, way: Launch["way
       // program has no warnings.
       if (untouched === undefined || config !== key.config || drops) return;
       keepProgram(key, () => ({
-        made: { asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
+        made: {
+          ...{ asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
+          ...(plugins === undefined ? {} : { plugins: ofPlugins?.keptOf(plugins) }),
+        },
         box: untouched,
       }));
     },
@@ -101,9 +111,6 @@ function startOfSupervisor({ launch }: Container): number | undefined {
   return typeof stat === "string" ? startTimeOf(stat) : undefined;
 }
 
-/** What later processes need to know of a plugin. */
-const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
-
 /** The container with how it is started. */
 function launched(container: Container, parsed: Parsed, way: Launch["way"], stateRoot: string, stdio?: Stdio): Container {
   const launch = launchOf(parsed, way, container.spec, stdio);
@@ -117,9 +124,10 @@ async function withStdioSteps(container: Container): Promise<Container> {
   return { ...container, stdioSteps: (await import("../plan/stdio-steps.ts")).stdioSteps };
 }
 
-/** The steps behind a kept program, made once more because something has failed. */
-export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array): Promise<Sources> {
-  const { container, facts } = await loadContainer(parsed, globals, true);
+/** The steps behind a kept program, made once more because something has failed. `configured`: where plugins have had their say. */
+export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array, configured?: Configured): Promise<Sources> {
+  const read = configured ?? (await configureContainer(parsed, globals, true));
+  const { container, facts } = await finishLoading(read, parsed, globals);
   const program = compile(planContainer(launched(container, parsed, "foreground", facts.stateRoot), facts));
   const { image } = program.compiled.child;
   if (image.length !== child.length || image.some((byte, index) => byte !== child[index]))

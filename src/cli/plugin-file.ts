@@ -27,10 +27,8 @@ export const isPath = (name: string): boolean => name.includes("/") || endsAsFil
 const endsAsFile = (name: string): boolean => endings.some((ending) => name.endsWith(ending));
 const endings = [".ts", ".js", ".mts", ".mjs", ".cts", ".cjs"];
 
-/** Whether a file names others by paths, those of types aside: a quick look, which plugin-imports.ts is spared by. */
-export function mayImport(path: string): boolean {
-  const text = readText(path);
-  if (typeof text === "number") return false;
+/** Whether a file with this text names others by paths, those of types aside: a quick look, which plugin-imports.ts is spared by. */
+export function mayImport(text: string): boolean {
   for (const start of ['"./', "'./", "`./", '"../', "'../", "`../"])
     for (let at = text.indexOf(start); at >= 0; at = text.indexOf(start, at + 1))
       if (!text.startsWith("import type ", text.lastIndexOf("\n", at) + 1)) return true;

@@ -3,13 +3,17 @@
 import type { ContainerState, HookName, Hooks } from "../../hooks/hooks.ts";
 import type { Process, Spec } from "../config/spec.ts";
 import { inherited, type Stdio } from "../config/stdio-choice.ts";
+import { readText } from "../execute/files.ts";
+import type { KeptPlugins } from "../execute/kept-program.ts";
 import type { Between } from "../execute/run-container.ts";
 import { usualPath } from "../plan/launch.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { State } from "../state/state.ts";
 import { hostConfig, isHostConfigured } from "./invocation.ts";
-import { type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import { type KnownPlugins, type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import { type Script, scriptOf } from "./plugin-code.ts";
+import { isPath } from "./plugin-file.ts";
 import { type Named, pluginRequests } from "./plugin-requests.ts";
 import { callTaps, tapsOf } from "./plugin-taps.ts";
 
@@ -45,16 +49,46 @@ export async function callPlan({ hooks }: Plugins, plan: Plan, id: string): Prom
   await callTaps(hooks, "plan", { id, ...planToJson(plan) });
 }
 
+type Kinds = {
+  /** What was given, and what taps made of it. */
+  readonly versions: number;
+  /** Two texts each: the file's, and the script's. */
+  readonly scripts: readonly Omit<Script, "text" | "body">[];
+};
+
+/** What a further start with the same plugins need not find out, as it is kept. */
+export function keptOf({ loaded, origins }: Plugins): KeptPlugins {
+  const versions = origins?.texts() ?? [];
+  const scripts = loaded.flatMap(({ name }): Script[] => {
+    const text = isPath(name) ? readText(name) : undefined;
+    const script = typeof text === "string" && !text.includes("\0") ? scriptOf(name, text) : undefined;
+    return script === undefined ? [] : [script];
+  });
+  const kinds: Kinds = { versions: versions.length, scripts: scripts.map(({ text: _, body: __, ...kind }) => kind) };
+  return { kinds, texts: [...versions, ...scripts.flatMap(({ text, body }) => [text, body])] };
+}
+
+export function knownOf({ kinds, texts }: KeptPlugins): KnownPlugins {
+  const { versions, scripts } = kinds as Kinds;
+  const [given = "", ...checked] = texts.slice(0, versions);
+  const textsOf = (index: number): Pick<Script, "text" | "body"> => {
+    const [text = "", body = ""] = texts.slice(versions + 2 * index);
+    return { text, body };
+  };
+  return { given, checked, scripts: scripts.map((kind, index) => ({ ...kind, ...textsOf(index) })) };
+}
+
 /** What a start calls. When it fails after prestart had begun, poststop undoes what prestart may have done. */
 export function betweenOf({ hooks }: Plugins, first: Between["poststop"]): Between {
   let begun: State | undefined;
+  const isTapped = (hook: HookName): boolean => tapsOf(hooks, hook).length > 0;
   return {
     async prestart(state) {
       begun = state;
-      await callTaps(hooks, "prestart", { ...shownState(state), status: "created" });
+      if (isTapped("prestart")) await callTaps(hooks, "prestart", { ...shownState(state), status: "created" });
     },
     async poststart(state) {
-      await callTaps(hooks, "poststart", shownState(state));
+      if (isTapped("poststart")) await callTaps(hooks, "poststart", shownState(state));
     },
     async poststop() {
       await first?.();

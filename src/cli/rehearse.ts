@@ -5,6 +5,7 @@
 import { defaultSpec } from "../config/default-spec.ts";
 import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
+import { forget } from "../execute/kept-place.ts";
 import { cString, freshMemory, systemCall } from "../execute/libc.ts";
 import { makeFile } from "../execute/make-file.ts";
 import { ownArguments } from "../execute/wait-to-be-kept.ts";
@@ -16,12 +17,13 @@ import { dispatch } from "./dispatch.ts";
 import { flags as execFlags, programOf, readExec } from "./exec.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
 import { isHostConfigured } from "./invocation.ts";
+import { keptRun } from "./kept-run.ts";
 import { planRun } from "./plan-run.ts";
-import { flags as runFlags } from "./run.ts";
+import { makePlugin, rehearsePlugins } from "./rehearse-plugins.ts";
+import { keyOf, flags as runFlags, withPlugins } from "./run.ts";
 import { staysKept } from "./stays-kept.ts";
 
 const AT_FDCWD = -100;
-const AT_REMOVEDIR = 0x200;
 const O_READ_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const S_IFIFO_OWN = 0o010600;
 const LAST_FD = 0xffff_ffff;
@@ -29,7 +31,7 @@ const ID = "rehearsal";
 /** How often a short command is rehearsed: what has run so often finds its data by itself. More leaves more behind than it gains. */
 const TIMES = 3;
 
-/** Makes the folder `stateRoot`, which is nobody else's, and leaves nothing but code that has run. */
+/** Makes the folder `stateRoot`, which is nobody else's and for whoever keeps the start to remove; it leaves code that has run. */
 export async function rehearse(stateRoot: string): Promise<void> {
   const folder = `${stateRoot}/${ID}`;
   for (const path of [stateRoot, folder]) systemCall("mkdirat", AT_FDCWD, cString(path).address, 0o700);
@@ -41,13 +43,13 @@ export async function rehearse(stateRoot: string): Promise<void> {
   const state = ownState(folder);
   makeFile(`${folder}/${stateFile}`, JSON.stringify(state));
   await rehearseLife(stateRoot, folder);
+  await rehearsePlugins(stateRoot, folder);
   // Another process that has the same pid now: the container has ended.
   makeFile(`${folder}/${stateFile}`, JSON.stringify({ ...state, box: { ...state.box, startTime: state.box.startTime + 1 } }));
   await rehearseCommand(["--root", stateRoot, "state", ID]);
   await rehearseCommand(["--root", stateRoot, "delete", ID]);
   // With it exec's handle on init, and the lock that delete has until its process ends.
   systemCall("close_range", waiting, LAST_FD, 0);
-  systemCall("unlinkat", AT_FDCWD, cString(stateRoot).address, AT_REMOVEDIR);
 }
 
 const globalsOf = (stateRoot: string): Promise<Globals> =>
@@ -68,6 +70,8 @@ async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
     await rehearseCommand(["--root", stateRoot, "create", "--bundle", bundle, ID], 1);
     await allowRefusal(() => planForeground(["--", "true"], globals));
     await allowRefusal(() => planExec([ID, "true"], globals));
+    await allowRefusal(() => runKept(["--bundle", bundle, "kept"], globals));
+    await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(bundle), "plugged"], globals));
   }
 }
 
@@ -92,6 +96,18 @@ async function allowRefusal(run: () => unknown): Promise<void> {
 
 const planForeground = (argv: readonly string[], globals: Globals): unknown =>
   planRun(parseFlags(argv, runFlags, "run"), globals, "foreground");
+
+/** As the third run of the same container, up to its start: from the program that the second has kept. */
+async function runKept(argv: readonly string[], globals: Globals): Promise<void> {
+  const parsed = parseFlags(argv, runFlags, "run");
+  const key = keyOf(parsed, globals);
+  if (key === undefined) return;
+  const planned = await planRun(parsed, globals, "foreground");
+  for (const _ of ["leaves a mark", "keeps"]) planned.keep(key);
+  const run = key.plugins ? await (await withPlugins()).runWithPlugins(key, parsed, globals) : keptRun(key, parsed, globals);
+  // The process that is kept maps no file that is gone by then.
+  if (run !== undefined) forget(run.program.compiled.child.image);
+}
 
 async function planExec(argv: readonly string[], globals: Globals): Promise<void> {
   const asked = await readExec(parseFlags(argv, execFlags, "exec"), globals);

@@ -1,18 +1,20 @@
 // box run: plan, start, and become the supervisor.
 
 import { readText } from "../execute/files.ts";
-import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
-import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
-import { type Started, startContainer, superviseContainer } from "../execute/run-container.ts";
-import type { State } from "../state/state.ts";
+import type { KeptKey } from "../execute/kept-program.ts";
+import { blockSignals, systemCall } from "../execute/libc.ts";
+import { type Started, superviseContainer } from "../execute/run-container.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import { absolute, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
+import { keptRun } from "./kept-run.ts";
+import { late } from "./late.ts";
 import { checkStdio, launchFlags, lenientFlag, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { asError, startPlanned } from "./start-planned.ts";
+
+export const withPlugins = late(() => import("./run-with-plugins.ts"));
 
 export const flags: readonly FlagRow[] = [
   ...containerFlags,
@@ -35,12 +37,16 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const tracer = traced ? (await import("./tracer.ts")).newTracer(parsed.values.trace) : undefined;
   // With a trace there is something to plan: a kept program has no clocks in it.
   const key = traced ? undefined : keyOf(parsed, globals);
-  const kept = key === undefined ? undefined : keptRun(key, parsed, globals);
+  const kept = key === undefined || key.plugins ? undefined : keptRun(key, parsed, globals);
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const reports = parsed.values["report-fd"] !== undefined;
   // A session of its own, so that nothing that is sent to the caller's reaches it.
   if (reports) systemCall("setsid");
-  const planned = kept ?? (await (await import("./plan-run.ts")).planRun(parsed, globals, way, tracer));
+  const planned =
+    kept ??
+    (key?.plugins === true
+      ? await (await withPlugins()).runWithPlugins(key, parsed, globals)
+      : await (await import("./plan-run.ts")).planRun(parsed, globals, way, { tracer }));
   if (planned.needsSupervisor && !reports) return (await import("./start-supervisor.ts")).startSupervisor(argv, parsed);
   const started = await startPlanned(planned);
   if (tracer !== undefined) {
@@ -64,40 +70,18 @@ async function endUnsupervised({ state, poststop }: Started, { stateRoot, id }: 
   await undoStart(state, `${stateRoot}/${id}`, [state.pid], true, poststop);
 }
 
-/** What a program would be kept under; undefined when the start depends on more than config.json and the host. */
-function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
+/** What a program would be kept under; undefined when the start depends on more than config.json, plugins and the host. */
+export function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
-  if (parsed.separated || id === undefined || needsChanges(parsed, command) || parsed.lists.plugin !== undefined) return undefined;
-  if (parsed.values.file !== undefined) return undefined;
+  if (parsed.separated || id === undefined || needsChanges(parsed, command)) return undefined;
+  if (parsed.values.file !== undefined || parsed.lists["log-opt"] !== undefined) return undefined;
   if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
-  if (systemCall("getuid") !== 0 || isHostConfigured()) return undefined;
+  if (systemCall("getuid") !== 0) return undefined;
+  const plugins = parsed.lists.plugin !== undefined || isHostConfigured();
   const bundle = absolute(parsed.values.bundle ?? ".");
   if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
   const config = readText(`${bundle}/config.json`);
   // What is wrong with any of these is for the longer way to say, and a program is only kept where nothing was.
-  return typeof config === "string" ? { id, bundle, stateRoot: globals.root ?? rootOfStates(), config } : undefined;
-}
-
-/** The start of a kept program, if one was kept that was made from just this configuration on just such a host. */
-function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
-  const kept = readKept(key);
-  if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
-  const { compiled } = kept;
-  // It runs where a tape of this process's own would be made.
-  takeMemory("own");
-  const state: State = { ...kept.state, created: new Date().toISOString(), box: { ...kept.state.box, supervisor: process.pid } };
-  const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, compiled.child.image);
-  const program = { compiled, explain };
-  const start = (): Promise<Started> => startContainer(program, { state, config: kept.config }, `${key.stateRoot}/${key.id}`, {});
-  const { cgroups } = state.box;
-  const { id, stateRoot } = key;
-  return { id, stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [], needsSupervisor: false };
-}
-
-/** The facts are the same when all that they were made from is; else they are made and compared. */
-function isStillSuchAHost({ asked, seen, facts, home }: Kept, stateRoot: string): boolean {
-  // The limits on open files are the parent's, which is another process each time.
-  if (!asked.openFiles && (homeFor(asked) ?? null) === home && stillSo(seen)) return true;
-  return JSON.stringify(factsFor(asked, stateRoot)) === facts;
+  return typeof config === "string" ? { id, bundle, stateRoot: globals.root ?? rootOfStates(), config, plugins } : undefined;
 }

@@ -12,6 +12,8 @@ export type SpecOrigins = {
   readonly note: (text: string, plugin: string) => void;
   /** For the origin of a step: the plugin that put it there or changed it, and where it was before all plugins. */
   readonly of: (origin: string) => { readonly plugin?: string; readonly from: string };
+  /** The first Spec and what each tap made of it, as JSON. */
+  readonly texts: () => string[];
   /** What each tap changed, in words for the printed plan. */
   readonly changes: () => string[];
 };
@@ -38,6 +40,7 @@ export function followSpec(first: Spec): SpecOrigins {
       texts.push({ text, plugin });
       seen = undefined;
     },
+    texts: () => texts.map(({ text }) => text),
     of: (origin) => originIn(look(), origin),
     changes: () => changesOf(look().versions),
   };

@@ -3,6 +3,7 @@
 // that the container runs; what goes wrong before, it tells on the same stderr.
 
 import { BoxError, exitCodes } from "../errors.ts";
+import { commandLine } from "../execute/begin-plainly.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
 import { PLAIN_NAME } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
@@ -17,11 +18,12 @@ export async function startSupervisor(argv: readonly string[], { values }: Parse
   if (values["preserve-fds"] !== undefined || process.env.LISTEN_PID === String(process.pid))
     throw new BoxError({ origin: "--preserve-fds", what: "descriptors cannot be passed to a container whose output a supervisor reads" });
   const [read, write] = pipe();
-  const given = Bun.argv.slice(2);
+  const given = commandLine();
   const front = given.slice(0, given.length - argv.length);
-  // It loads plugins, for which a start of its own is wanted (begin-plainly.ts).
   const other = Bun.spawn(["/proc/self/exe", ...front, `--report-fd=${REPORT_FD}`, ...argv], {
     argv0: PLAIN_NAME,
+    // The engine of a kept start has another's (begin-plainly.ts).
+    env: process.env,
     stdio: ["inherit", "inherit", "inherit", write],
   });
   systemCall("close", write);

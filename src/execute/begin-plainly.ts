@@ -1,6 +1,8 @@
 // From a kept start back to one of its own: for what may want of the engine that which a kept one has settled for another
-// process, such as its random numbers, or where PATH leads. So code that is not box's own always runs in a plain start.
+// process, such as its random numbers, or where PATH leads. Code that is not box's own may want that, unless it shows that it does
+// not (src/cli/plugin-code.ts).
 
+import { BoxError } from "../errors.ts";
 import { FRONT_DATA_ADDRESS, PLAIN_NAME, words } from "../front/layout.ts";
 import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
 
@@ -11,12 +13,21 @@ export function hasKeptStart(argv: readonly string[]): void {
   own = argv;
 }
 
+/** While the process is made that is to be kept: what does not work in it does not begin anew, but fails. */
+export const rehearsing: readonly string[] = [];
+
+export const goesOnFromKept = (): boolean => own !== undefined;
+
+/** This process's command line: the engine of a kept start has that of the process that was kept. */
+export const commandLine = (): readonly string[] => own ?? Bun.argv.slice(2);
+
 /**
  * Makes sure that this process has begun by itself: one with a kept start begins anew, as the same process with the same
  * command line. So it must not have done anything yet that cannot be done again.
  */
 export function beginPlainly(): void {
   if (own === undefined) return;
+  if (own === rehearsing) throw new BoxError({ what: "this asks for a plain start" });
   keepOpen(preservedOf(own));
   const strings = [PLAIN_NAME, ...own].map(cString);
   const pointers = new BigUint64Array([...strings.map(({ address }) => BigInt(address)), 0n]);

@@ -33,16 +33,17 @@ const HEAP_BYTES = 1024 * 1024;
  * JavaScriptCore would start threads. Where libc's heap ends, the next process's does not: brk(2) would answer with a place
  * above or below, which libc would take for its heap grown or shrunk. So it has all of it from the beginning. Memory that Bun's
  * allocator gives back to the kernel (MADV_DONTNEED) would read as what the kept start's file has there, where the allocator
- * counts on zeros: so it gives none back.
+ * counts on zeros: so it gives none back. What the rehearsal has left behind would be collected by every process that begins there,
+ * as soon as there are 8 MiB of it, which the engine has as its usual: to this much no command comes that does little.
  */
 const settings = {
   GLIBC_TUNABLES: `glibc.pthread.rseq=0:glibc.malloc.top_pad=${HEAP_BYTES}:glibc.malloc.trim_threshold=${2 ** 40}`,
   MIMALLOC_PURGE_DELAY: "-1",
   BUN_JSC_useWarmUpMarkedBlocks: "0",
-  BUN_JSC_largeHeapSize: String(256 * 1024 * 1024),
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_useConcurrentJIT: "0",
   BUN_JSC_numberOfGCMarkers: "1",
+  BUN_JSC_largeHeapSize: String(64 * 1024 * 1024),
 };
 
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */

@@ -2,14 +2,14 @@
 // is kept for is its key: everything that it was made from, compared to the letter. A fixed number of places bounds what
 // they take; which of them is a key's is for whoever keeps.
 //
-//   lengths: 5 × u32 | header: JSON | key: text | child's tape | box's tape | supervisor's tape
+//   lengths: 6 × u32 | header: JSON | key: text | child's tape | box's tape | supervisor's tape | long texts, a NUL between them
 //
 // Most programs run once, and keeping costs more than a start can spare. So the first time only leaves a mark in the place,
 // and the second, which finds it, keeps the program. Only root keeps any.
 
 import type { Compiled } from "./compile.ts";
 import { isOwn, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
-import { cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
 import { statusOf } from "./status.ts";
 
 /** Where, below which folder of all states, and for what. */
@@ -24,9 +24,10 @@ type Header<More> = {
   readonly way: Compiled["way"];
 };
 
-export type InPlace<More> = { readonly compiled: Compiled; readonly more: More };
+/** `texts` are beside `more` since texts of JSON within JSON take several times as long to read. */
+export type InPlace<More> = { readonly compiled: Compiled; readonly more: More; readonly texts: readonly string[] };
 
-const LENGTHS_BYTES = 20;
+const LENGTHS_BYTES = 24;
 const AT_FDCWD = -100;
 const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
 const S_IFREG = 0o100000;
@@ -47,14 +48,23 @@ export function readPlace<More>({ stateRoot, name, key }: Place): InPlace<More> 
   const bytes = readOwn(file);
   systemCall("close", file);
   if (bytes === undefined) return undefined;
-  if (bytes.length >= LENGTHS_BYTES) return decode(bytes, key);
-  return new TextDecoder().decode(bytes) === markOf(key) ? "marked" : undefined;
+  const found = bytes.length >= LENGTHS_BYTES ? decode<More>(bytes, key) : undefined;
+  if (found !== undefined) return found;
+  const isMarked = bytes.length < LENGTHS_BYTES && new TextDecoder().decode(bytes) === markOf(key);
+  forget(bytes);
+  return isMarked ? "marked" : undefined;
 }
 
+/** Of no use any more, with all that was read from it. */
+export const forget = ({ buffer }: Uint8Array): void => {
+  systemCall("munmap", addressOf(new Uint8Array(buffer)), buffer.byteLength);
+};
+
 function decode<More>(bytes: Uint8Array, key: string): InPlace<More> | undefined {
-  const [headerBytes, keyBytes, childBytes, boxBytes, supervisorBytes] = new Uint32Array(bytes.buffer, 0, 5) as unknown as Five;
+  const lengths = new Uint32Array(bytes.buffer, 0, LENGTHS_BYTES / 4);
+  const [headerBytes, keyBytes, childBytes, boxBytes, supervisorBytes, textBytes] = lengths as unknown as Six;
   let at = LENGTHS_BYTES;
-  if (at + headerBytes + keyBytes + childBytes + boxBytes + supervisorBytes !== bytes.length) return undefined;
+  if (at + headerBytes + keyBytes + childBytes + boxBytes + supervisorBytes + textBytes !== bytes.length) return undefined;
   const take = (length: number): Uint8Array => {
     at += length;
     return bytes.subarray(at - length, at);
@@ -69,6 +79,7 @@ function decode<More>(bytes: Uint8Array, key: string): InPlace<More> | undefined
   const supervisorImage = take(supervisorBytes).slice();
   return {
     more,
+    texts: decoder.decode(take(textBytes)).split("\0"),
     compiled: {
       box: { ...box, image: boxImage },
       child: { ...child, image: childImage },
@@ -79,7 +90,7 @@ function decode<More>(bytes: Uint8Array, key: string): InPlace<More> | undefined
   };
 }
 
-type Five = readonly [number, number, number, number, number];
+type Six = readonly [number, number, number, number, number, number];
 
 /** Leaves the mark of the key's first time. Best effort. */
 export const markPlace = (place: Place): void => write(place, new TextEncoder().encode(markOf(place.key)));
@@ -88,16 +99,23 @@ export const markPlace = (place: Place): void => write(place, new TextEncoder().
 const markOf = (key: string): string => Bun.hash(key).toString(36);
 
 /** Keeps a program there; `box` is the image of box's tape from before it ran. Best effort. */
-export function writePlace<More>(place: Place, more: More, compiled: Compiled, box: Uint8Array): void {
+export function writePlace<More>(place: Place, more: More, compiled: Compiled, box: Uint8Array, texts: readonly string[] = []): void {
   const { image: childImage, ...child } = compiled.child;
   const { image: supervisorImage, ...supervisor } = compiled.supervisor();
   const { image: _, ...ownTape } = compiled.box;
   const header: Header<More> = { more, box: ownTape, child, supervisor, helper: compiled.helper, way: compiled.way };
   const encoder = new TextEncoder();
-  const parts = [encoder.encode(JSON.stringify(header)), encoder.encode(place.key), childImage, box, supervisorImage];
+  const parts = [
+    encoder.encode(JSON.stringify(header)),
+    encoder.encode(place.key),
+    childImage,
+    box,
+    supervisorImage,
+    encoder.encode(texts.join("\0")),
+  ];
   const length = parts.reduce((sum, part) => sum + part.length, LENGTHS_BYTES);
   const bytes = new Uint8Array(length);
-  new Uint32Array(bytes.buffer, 0, 5).set(parts.map((part) => part.length));
+  new Uint32Array(bytes.buffer, 0, LENGTHS_BYTES / 4).set(parts.map((part) => part.length));
   let at = LENGTHS_BYTES;
   for (const part of parts) {
     bytes.set(part, at);

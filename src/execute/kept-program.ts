@@ -8,7 +8,14 @@ import type { Compiled } from "./compile.ts";
 import { markPlace, ownPart, type Place, placeFor, readPlace, writePlace } from "./kept-place.ts";
 
 /** What the kept program was made from, besides the facts. */
-export type KeptKey = { readonly id: string; readonly bundle: string; readonly stateRoot: string; readonly config: string };
+export type KeptKey = {
+  readonly id: string;
+  readonly bundle: string;
+  readonly stateRoot: string;
+  readonly config: string;
+  /** There may be some, so that `config` is not all that the container is made from. */
+  readonly plugins: boolean;
+};
 
 type Asked = {
   readonly openFiles: boolean;
@@ -32,14 +39,22 @@ type Made = {
   readonly config: string;
 };
 
-export type Kept = Made & { readonly compiled: Compiled };
+/** What is known of the container's plugins, for whoever loads them: texts without a NUL, and of what kind they are. */
+export type KeptPlugins = { readonly kinds: unknown; readonly texts: readonly string[] };
+
+export type Kept = Made & { readonly compiled: Compiled; readonly plugins?: KeptPlugins | undefined };
+
+type InHeader = Omit<Made, "facts" | "config"> & { readonly kinds?: unknown };
 
 const PLACES = 64;
 
 /** The program that was kept for `key`, if there is one and nothing tells against it. */
 export function readKept(key: KeptKey): Kept | undefined {
-  const found = readPlace<Made>(placeOf(key));
-  return found === undefined || found === "marked" ? undefined : { ...found.more, compiled: found.compiled };
+  const found = readPlace<InHeader>(placeOf(key));
+  if (found === undefined || found === "marked") return undefined;
+  const { kinds, ...more } = found.more;
+  const [facts = "", config = "", ...texts] = found.texts;
+  return { ...more, facts, config, compiled: found.compiled, plugins: kinds === undefined ? undefined : { kinds, texts } };
 }
 
 /**
@@ -50,13 +65,14 @@ export function keepProgram(key: KeptKey, kept: () => { made: Kept; box: Uint8Ar
   const place = placeOf(key);
   if (readPlace(place) !== "marked") return markPlace(place);
   const { made, box } = kept();
-  const { compiled, ...more } = made;
-  writePlace(place, more, compiled, box);
+  const { compiled, facts, config, plugins, ...more } = made;
+  const header: InHeader = plugins === undefined ? more : { ...more, kinds: plugins.kinds };
+  writePlace(place, header, compiled, box, [facts, config, ...(plugins?.texts ?? [])]);
 }
 
 /** One of the places, by bundle and id; what is there may be another's, which its key then says. */
-const placeOf = ({ id, bundle, stateRoot, config }: KeptKey): Place => ({
+const placeOf = ({ id, bundle, stateRoot, config, plugins }: KeptKey): Place => ({
   stateRoot,
   name: `place-${placeFor(`${bundle}\0${id}`, PLACES)}`,
-  key: [ownPart(), id, bundle, stateRoot, config].join("\0"),
+  key: [ownPart(), id, bundle, stateRoot, plugins ? "with plugins" : "", config].join("\0"),
 });

@@ -148,6 +148,113 @@ describe("a change is noticed", () => {
   });
 });
 
+/** A plugin beside the bundle, outside of what the container may write, whose apply has this body; `calls` counts its `config`. */
+function writePlugin(bundle: Bundle, body: string): void {
+  writeFileSync(
+    `${bundle.folder}/own.ts`,
+    `import { appendFileSync } from "node:fs";
+    const called = (): void => appendFileSync(${JSON.stringify(`${bundle.folder}/calls`)}, "x");
+    export default { name: "own", options: { type: "object", properties: { word: { type: "string", default: "usual" } } },
+      apply(hooks: any, { word }: { word: string }) { ${body} } };\n`,
+  );
+}
+
+const calls = (bundle: Bundle): number => (existsSync(`${bundle.folder}/calls`) ? readFileSync(`${bundle.folder}/calls`).length : 0);
+const says = "hooks.config.tap('own', (spec: any) => { called(); spec.process.args = ['echo', word, process.env.SAYS ?? 'nothing']; })";
+const plugged = (bundle: Bundle, options = "", env: Record<string, string> = {}) =>
+  bundle.box(["run", "--plugin", `./own.ts${options}`, bundle.id], { env });
+
+/** A bundle that has run twice with a plugin, and so has a kept program for it. */
+async function pluggedTwice(body = says): Promise<Bundle> {
+  const bundle = new Bundle();
+  try {
+    writePlugin(bundle, body);
+    for (const _ of [1, 2]) expect((await plugged(bundle)).stderr).toBe("");
+    expect(statSync(keptFile(bundle)).size).toBeGreaterThan(10_000);
+    return bundle;
+  } catch (error) {
+    bundle[Symbol.dispose]();
+    throw error;
+  }
+}
+
+describe("with plugins", () => {
+  test("what they make of the configuration is asked each time, and what it was is not planned again", async () => {
+    using bundle = await pluggedTwice();
+    const written = writtenAt(bundle);
+    expect([await plugged(bundle), calls(bundle)]).toEqual([{ exitCode: 0, stdout: "usual nothing\n", stderr: "" }, 3]);
+    expect(writtenAt(bundle)).toBe(written);
+  });
+
+  test("another answer is noticed, of the same plugin, by its options, and of another text", async () => {
+    using bundle = await pluggedTwice();
+    expect((await plugged(bundle, "", { SAYS: "more" })).stdout).toBe("usual more\n");
+    expect((await plugged(bundle, ":word=other")).stdout).toBe("other nothing\n");
+    writePlugin(bundle, says.replace("word", "'changed'"));
+    expect((await plugged(bundle)).stdout).toBe("changed nothing\n");
+  });
+
+  test("a container without them is another", async () => {
+    using bundle = await pluggedTwice();
+    bundle.change((spec) => (spec.process.args = ["echo", "bare"]));
+    for (const _ of [1, 2, 3]) {
+      expect((await again(bundle)).stdout).toBe("bare\n");
+      expect((await plugged(bundle)).stdout).toBe("usual nothing\n");
+    }
+  });
+
+  test("an answer that is not right is refused as at first", async () => {
+    using bundle = await pluggedTwice();
+    writePlugin(bundle, "hooks.config.tap('own', (spec: any) => { spec.process.cwd = 'srv'; })");
+    const fault = "--plugin ./own.ts: config: process.cwd: expected an absolute path";
+    expect((await plugged(bundle)).stderr).toContain(fault);
+  });
+
+  test("hooks are called in the order and with the state that they are called with at first", async () => {
+    using bundle = await pluggedTwice(
+      `for (const at of ["prestart", "poststart", "poststop"])
+        hooks[at].tap("own", ({ status, exitCode }: any) => appendFileSync("log", [at, status, exitCode, ""].join(" ")))`,
+    );
+    bundle.change((spec) => (spec.process.args = ["sh", "-c", "exit 4"]));
+    rmSync(`${bundle.folder}/log`);
+    for (const _ of [1, 2, 3]) {
+      expect((await plugged(bundle)).exitCode).toBe(4);
+      expect(readFileSync(`${bundle.folder}/log`, "utf8")).toBe("prestart created  poststart running  poststop stopped 4 ");
+      rmSync(`${bundle.folder}/log`);
+    }
+  });
+
+  test("nothing is kept for one that looks at the plan", async () => {
+    using bundle = new Bundle();
+    writePlugin(bundle, "hooks.plan.tap('own', () => called())");
+    bundle.change((spec) => (spec.process.args = ["true"]));
+    for (const _ of [1, 2, 3]) expect((await plugged(bundle)).exitCode).toBe(0);
+    expect([calls(bundle), existsSync(kept(bundle))]).toEqual([3, false]);
+  });
+
+  test("a failure is explained as at first, and no plugin asked twice", async () => {
+    using bundle = await pluggedTwice();
+    renameSync(bundle.rootfs, `${bundle.rootfs}.away`);
+    const before = calls(bundle);
+    const second = await plugged(bundle);
+    expect(calls(bundle)).toBe(before + 1);
+    rmSync(kept(bundle), { recursive: true });
+    const anew = await plugged(bundle);
+    renameSync(`${bundle.rootfs}.away`, bundle.rootfs);
+    expect(second).toEqual(anew);
+    expect(second.stderr).toContain("cannot open the root folder");
+  });
+
+  test("a file that anyone may change by now is refused", async () => {
+    using bundle = await pluggedTwice();
+    chmodSync(`${bundle.folder}/own.ts`, 0o666);
+    const { exitCode, stdout, stderr } = await plugged(bundle);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 125, stdout: "" });
+    expect(stderr).toContain("anyone may change");
+    expect(calls(bundle)).toBe(2);
+  });
+});
+
 describe("a kept program is not run", () => {
   /** Runs again after `spoil`; it must do as the configuration says, and keep a program of its own where it may. */
   async function spoilt(spoil: (bundle: Bundle, other: string) => void): Promise<void> {
@@ -161,7 +268,7 @@ describe("a kept program is not run", () => {
   /** Makes the kept tape say `bad` where it says `own`; its header and key stay. So whoever runs it can be told. */
   function turnIntoBad(file: string): void {
     const bytes = readFileSync(file);
-    const tapes = 20 + bytes.readUInt32LE(0) + bytes.readUInt32LE(4);
+    const tapes = 24 + bytes.readUInt32LE(0) + bytes.readUInt32LE(4);
     const said = bytes.indexOf("own\0", tapes);
     expect(said).toBeGreaterThan(tapes);
     bytes.write("bad", said);

@@ -11,11 +11,17 @@ setDefaultTimeout(60_000);
 const kept = "/run/box/.kept";
 
 /** A shell in which /run is empty and `box` is box; two runs have kept a start unless `fresh`. */
-async function inOwnRun(bundle: Bundle, script: string, options: { fresh?: boolean; mount?: string; limitMs?: number } = {}): Promise<Outcome> {
+async function inOwnRun(
+  bundle: Bundle,
+  script: string,
+  options: { fresh?: boolean; mount?: string; limitMs?: number } = {},
+): Promise<Outcome> {
   const run = `"$BOX" --root ${bundle.states} run --bundle ${bundle.folder} ${bundle.id}`;
   // Its name is this build's alone.
   const names = `names() { MARK=$(echo ${kept}/start-*-mark); START=\${MARK%-mark}; }; kept() { ls ${kept} | sed "s/-[0-9a-f]*//"; }`;
-  const begin = [names, `mount -t tmpfs -o ${options.mount ?? "rw"} run /run`, ...(options.fresh === true ? [] : [run, run, "names"])].join("\n");
+  const begin = [names, `mount -t tmpfs -o ${options.mount ?? "rw"} run /run`, ...(options.fresh === true ? [] : [run, run, "names"])].join(
+    "\n",
+  );
   const argv = ["unshare", "--mount", "bash", "-c", `set -e; ${begin}\n${script}`];
   return execute(argv, {
     env: { BOX: binary, ID: bundle.id, STATES: bundle.states, BUNDLE: bundle.folder },
@@ -111,7 +117,81 @@ describe("the third start", () => {
     expect(linesOf(stdout)).toEqual(["kept", "kept", "plain", "plain"]);
   });
 
-  test("with a plugin is a plain one, at every point of its container's life, and hands on what it was handed", async () => {
+  test("with plugins that ask for nothing that it has settled goes on, and they have what is its own", async () => {
+    using bundle = new Bundle(nothing);
+    writeFileSync(
+      `${bundle.folder}/plugin.ts`,
+      `import { existsSync, promises, readFileSync } from "node:fs";
+      import { resolve } from "node:path";
+      import { spawnSync } from "node:child_process";
+      const said = (...argv: [string, ...string[]]): string => spawnSync(argv[0], argv.slice(1), { encoding: "utf8" }).stdout.trim();
+      const seen = async (): Promise<unknown[]> => [
+        crypto.randomUUID(),
+        readFileSync("/proc/self/stat", "utf8").split(" ")[0] === String(process.pid),
+        process.env.WHAT, process.cwd(), resolve("x"), existsSync("config.json"), (await promises.readFile("config.json")).length > 0,
+        said("tool"), said("sh", "-c", "echo $WHAT $PWD"), new Date(0).toISOString(), await new Promise((done) => setTimeout(done, 1, "later")),
+        spawnSync("sh", ["-c", "echo $WHAT$MORE"], { env: { ...process.env, MORE: "!" }, encoding: "utf8" }).stdout.trim(),
+      ];
+      const tap = async (spec: any) => ({ ...spec, process: { ...spec.process, args: ["echo", ...(await seen()).map(String)] } });
+      export default { name: "p", apply(hooks: any) { hooks.config.tapPromise("p", tap); } };\n`,
+      { mode: 0o644 },
+    );
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `${howItBegan} list
+      cd "$BUNDLE"; mkdir /run/bin; printf '#!/bin/sh\necho found\n' >/run/bin/tool; chmod +x /run/bin/tool
+      export WHAT=own PATH=/run/bin:$PATH
+      life() { "$BOX" --root "$STATES" run --plugin ./plugin.ts "$ID"; }
+      began "$BOX" --root "$STATES" run --plugin ./plugin.ts "$ID"
+      life; life; (exec -a BOX "$BOX" --root "$STATES" run --plugin ./plugin.ts "$ID")`,
+    );
+    expect(stderr).toBe("");
+    const [first, second, ...lines] = linesOf(stdout);
+    expect([first, second]).toEqual(["kept", "kept"]);
+    const { folder } = bundle;
+    const seen = `true own ${folder} ${folder}/x true true found own ${folder} 1970-01-01T00:00:00.000Z later own!`;
+    expect(lines.map((line) => line.slice(line.indexOf(" ") + 1))).toEqual([seen, seen, seen]);
+    expect(new Set(lines.map((line) => line.split(" ")[0])).size).toBe(3);
+  });
+
+  describe("is a plain one, in which each plugin runs once, with a plugin that", () => {
+    const begins = (title: string, apply: string, before = ""): void =>
+      test(title, async () => {
+        using bundle = new Bundle(nothing);
+        const log = `import { appendFileSync } from "node:fs"; appendFileSync("/run/loaded", "x");`;
+        writeFileSync(`${bundle.folder}/first.ts`, `${log} export default { name: "f", apply() {} };\n`, { mode: 0o644 });
+        writeFileSync(`${bundle.folder}/second.ts`, `${log} export default { name: "s", apply() { ${apply} } };\n`, { mode: 0o644 });
+        const { stdout, stderr } = await inOwnRun(
+          bundle,
+          `${howItBegan} list; cd "$BUNDLE"; ${before}
+          began "$BOX" --root "$STATES" $FLAGS run --plugin ./first.ts --plugin ./second.ts "$ID"; cat /run/loaded`,
+        );
+        expect([stderr, linesOf(stdout)]).toEqual(["", ["kept", "plain", "xx"]]);
+      });
+
+    begins("draws random numbers", "Math.random();");
+    begins("asks Bun for something", "Bun.gc();");
+    begins("fetches", "fetch('data:,x');");
+    begins("asks for the local time, where a variable says which", "new Date().getHours();", "export TZ=Asia/Tokyo");
+    begins("may be asked where it failed", "", "FLAGS='--log-level debug'");
+  });
+
+  test("with built-in plugins goes on", async () => {
+    using bundle = new Bundle(nothing);
+    const { stdout, stderr } = await inOwnRun(
+      bundle,
+      `${howItBegan} list
+      life() { "$BOX" --root "$STATES" "$@"; }
+      began "$BOX" --root "$STATES" run --plugin notify:file=/run/told --bundle "$BUNDLE" "$ID"
+      grep -o '"event":"[a-z]*"' /run/told
+      life run --log-driver json-file -d --bundle "$BUNDLE" "$ID"; life wait "$ID"; life delete "$ID"`,
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout).slice(0, 2)).toEqual(["kept", "kept"]);
+    expect(linesOf(stdout).slice(2)).toEqual(['"event":"start"', '"event":"stop"', "0"]);
+  });
+
+  test("with a plugin that asks for more is a plain one, at every point of its container's life, and hands on what it was handed", async () => {
     using bundle = new Bundle(nothing);
     const plugin = `${bundle.folder}/plugin.ts`;
     writeFileSync(

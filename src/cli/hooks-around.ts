@@ -1,0 +1,26 @@
+// What is called while a container is made: hooks of its plugins, and those of its configuration that follow a failed start.
+
+import type { Between, Written } from "../execute/run-container.ts";
+import type { PluginUse } from "../state/state.ts";
+import type { Configured } from "./load-container.ts";
+import type { LoadedPlugin, Plugins } from "./load-plugins.ts";
+
+/** What later processes need to know of a plugin. */
+export const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
+
+/** For what is written first of the container; `warnings` takes what fails and stops nothing. */
+export const hooksAround =
+  (
+    { container: { spec }, plugins, stateRoot }: Configured,
+    warnings: unknown[],
+    betweenOf: ((plugins: Plugins, first: Between["poststop"]) => Between) | undefined,
+  ) =>
+  ({ state }: Written): Between => {
+    const ofSpec = async (): Promise<void> => (await import("./poststop.ts")).poststop(state, stateRoot);
+    const poststop = spec.hooks?.poststop === undefined ? undefined : ofSpec;
+    return {
+      warn: (error) => warnings.push(error),
+      ...(poststop === undefined ? {} : { poststop }),
+      ...(plugins === undefined ? {} : betweenOf?.(plugins, poststop)),
+    };
+  };

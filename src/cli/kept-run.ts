@@ -1,0 +1,41 @@
+// The start of a program that was kept, if one was kept that was made from just this configuration on just such a host.
+
+import type { Program } from "../execute/compile.ts";
+import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
+import { takeMemory } from "../execute/libc.ts";
+import { type Between, type Started, startContainer, type Written } from "../execute/run-container.ts";
+import type { State } from "../state/state.ts";
+import type { Parsed } from "./arguments.ts";
+import type { Globals } from "./commands.ts";
+import { factsFor, homeFor, stillSo } from "./host-facts.ts";
+import type { PlannedRun } from "./plan-run.ts";
+
+/** Of a container without plugins. */
+export function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
+  const kept = readKept(key);
+  if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
+  const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image);
+  return startOf(kept, key, explain);
+}
+
+/** `between`: what hooks there are, for the state that is written first. */
+export function startOf(kept: Kept, key: KeptKey, explain: Program["explain"], between?: (written: Written) => Between): PlannedRun {
+  const { compiled } = kept;
+  // It runs where a tape of this process's own would be made.
+  takeMemory("own");
+  const state: State = { ...kept.state, created: new Date().toISOString(), box: { ...kept.state.box, supervisor: process.pid } };
+  const program = { compiled, explain };
+  const written: Written = { state, config: kept.config };
+  const { id, stateRoot } = key;
+  const hooks = between?.(written) ?? {};
+  const start = (): Promise<Started> => startContainer(program, written, `${stateRoot}/${id}`, hooks);
+  const { cgroups } = state.box;
+  return { id, stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [], needsSupervisor: false };
+}
+
+/** The facts are the same when all that they were made from is; else they are made and compared. */
+export function isStillSuchAHost({ asked, seen, facts, home }: Kept, stateRoot: string): boolean {
+  // The limits on open files are the parent's, which is another process each time.
+  if (!asked.openFiles && (homeFor(asked) ?? null) === home && stillSo(seen)) return true;
+  return JSON.stringify(factsFor(asked, stateRoot)) === facts;
+}

@@ -1,0 +1,137 @@
+// A plugin's file as a function, for a process that goes on from a kept start (begin-plainly.ts): what it has settled for another
+// process, a plugin would be wrong about. So this takes only files whose code shows that they ask for none of it: of node's modules
+// they import a few, of the engine's globals they name those that are the same in every process. All others are for the
+// engine itself to load, in a plain start; so a word too many that is refused here costs time, and nothing else.
+
+import { mayImport } from "./plugin-file.ts";
+
+/** What the engine's import gives. */
+export type Module = { default?: unknown };
+
+export const modules = ["fs", "fs/promises", "path", "child_process"];
+
+/** Of `process`, what box puts right or the kernel says; of the environment, what is read, or handed on as a whole. */
+const ownProcess =
+  /(?<![\w$]|(?<!\.\.)\.)process\.(?:pid|cwd\(\)|gete?[ug]id\(\)|env\.[A-Z_][A-Z0-9_]*(?![\w$]|\s*(?:=(?!=)|[-+*/%&|^?<>]{1,3}=|\+\+|--)))|\.\.\.process\.env(?=\s*[,})])/g;
+
+/** Members that go by what is settled, whosever they are; and words of modules that are no plain script when the imports are taken out. */
+const settledWords = /\b(?:random|toLocale\w*|localeCompare|import|require|module|exports|arguments|__\w+)\b/;
+
+const importLine = /^import (?:([\w$]+)|\* as ([\w$]+)|\{([^{}]*)\}) from "(?:node:)?([\w/]+)";$/gm;
+const exportLine = /^export (?:default (?!(?:async |abstract )*(?:function|class)\b)|\{ ([\w$]+) as default \};$)/m;
+
+/** Globals of the language alone, and of the engine those that ask the kernel each time. */
+const harmless = (): string[] => [
+  ...["Object", "Array", "String", "Number", "Boolean", "Symbol", "BigInt", "Map", "Set", "WeakMap", "WeakSet", "JSON", "Math", "Promise"],
+  ...["RegExp", "Date", "Reflect", "Proxy", "Error", "TypeError", "RangeError", "SyntaxError", "AggregateError", "Infinity", "NaN"],
+  ...["undefined", "parseInt", "parseFloat", "isNaN", "isFinite", "encodeURIComponent", "decodeURIComponent", "encodeURI", "decodeURI"],
+  ...["ArrayBuffer", "DataView", "Uint8Array", "Uint16Array", "Uint32Array", "Int8Array", "Int16Array", "Int32Array", "BigInt64Array"],
+  ...[
+    "BigUint64Array",
+    "Float32Array",
+    "Float64Array",
+    "Buffer",
+    "TextEncoder",
+    "TextDecoder",
+    "URL",
+    "URLSearchParams",
+    "structuredClone",
+  ],
+  ...["queueMicrotask", "setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "clearImmediate", "crypto"],
+];
+
+/** All others of the engine's globals, by their names: not as `.name`, as the key in `{ name: …`, or as a part of a path, `/proc/self`. */
+const settledGlobals = (): RegExp => {
+  const allowed = harmless();
+  const names = Object.getOwnPropertyNames(globalThis).filter((name) => /^\w+$/.test(name) && !allowed.includes(name));
+  return new RegExp(`(?<![\\w$/]|(?<!\\.\\.)\\.)(?:${names.join("|")})(?![\\w$])(?!(?<=[{,]\\s*\\w+):)`);
+};
+let globals: RegExp | undefined;
+
+/** A file's text, and the same as a script, which takes the modules that it imports by their numbers. */
+export type Script = {
+  readonly path: string;
+  readonly text: string;
+  readonly body: string;
+  readonly imports: readonly string[];
+  /** It may ask for the local time. */
+  readonly tellsTime: boolean;
+};
+
+/** undefined when the file is for the engine to load, be it only to say what is wrong with it. */
+export function scriptOf(path: string, text: string): Script | undefined {
+  // What transpiling makes something else of than the engine does; and other files, which are to be looked at first.
+  if (/\b(?:NODE_ENV|BUN_ENV)\b/.test(text) || mayImport(text)) return undefined;
+  const javascript = withoutTypes(path, text);
+  const imports: string[] = [];
+  const declarations = javascript === undefined ? undefined : importsIn(javascript, imports);
+  if (javascript === undefined || declarations === undefined || countThis(javascript) < countThis(withoutComments(text))) return undefined;
+  const code = javascript.replaceAll(importLine, "");
+  const body = code.replace(exportLine, (_, name?: string) => `exports.default = ${name === undefined ? "" : `${name};`}`);
+  // Of an export by another form, or a second one, nothing is known.
+  if (body === code || /\bexport\b/.test(body) || namesWhatIsSettled(code)) return undefined;
+  return { path, text, body: `"use strict";${declarations}${body}`, imports, tellsTime: /\bDate\b/.test(code) };
+}
+
+/** What the engine's import would give, when it is called; undefined where the engine has to do that after all. */
+export function moduleOf({ body, imports, tellsTime }: Script): (() => Module) | undefined {
+  // The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise.
+  if (tellsTime && process.env.TZ !== undefined) return undefined;
+  try {
+    const run = new Function("exports", "imports", body) as (exports: Module, imports: readonly unknown[]) => void;
+    return () => {
+      const exports: Module = {};
+      // The engine resolves paths by the folder that it has settled.
+      if (imports.length > 0) process.chdir(".");
+      run(
+        exports,
+        imports.map((name) => process.getBuiltinModule(name)),
+      );
+      return exports;
+    };
+  } catch {
+    // Such as one that awaits.
+    return undefined;
+  }
+}
+
+/** `this` of the module itself is undefined, and transpiled to something else. */
+const countThis = (code: string): number => code.match(/\bthis\b/g)?.length ?? 0;
+const withoutComments = (text: string): string => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+
+/** Without types. A fault is for the engine to tell, with its place. */
+function withoutTypes(path: string, text: string): string | undefined {
+  const loader = /\.m?ts$/.test(path) ? "ts" : /\.m?js$/.test(path) ? "js" : undefined;
+  if (loader === undefined) return undefined;
+  try {
+    return new Bun.Transpiler({ loader, target: "bun" }).transformSync(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of its imports as declarations; undefined when one is of something else than those few modules. */
+function importsIn(script: string, imports: string[]): string | undefined {
+  let lines = "";
+  for (const [, whole, all, names, module = ""] of script.matchAll(importLine)) {
+    const found = modules.includes(module) ? (process.getBuiltinModule(module) as unknown as Record<string, unknown>) : undefined;
+    const wanted = names === undefined ? (whole ?? all) : namesIn(names, found);
+    // Of a module as a whole, `default` is that again.
+    if (found === undefined || wanted === undefined || (all !== undefined && script.includes(".default"))) return undefined;
+    lines += `const ${wanted} = imports[${imports.push(module) - 1}];`;
+  }
+  return lines;
+}
+
+/** `a, b as c` as `{ a, b: c }`; undefined when the module has no such thing. */
+function namesIn(names: string, module: Record<string, unknown> | undefined): string | undefined {
+  const pairs = names.split(",").map((name) => name.trim().split(" as "));
+  const are = pairs.every(([name = ""]) => /^\w+$/.test(name) && module !== undefined && name in module);
+  return are ? `{ ${pairs.map(([name, own]) => (own === undefined ? name : `${name}: ${own}`)).join(", ")} }` : undefined;
+}
+
+function namesWhatIsSettled(code: string): boolean {
+  globals ??= settledGlobals();
+  const rest = code.replaceAll(ownProcess, "0");
+  return settledWords.test(rest) || globals.test(rest);
+}

@@ -1,0 +1,46 @@
+// What containers with plugins do, done once by the process that is kept (rehearse.ts), with a plugin that does nothing.
+
+import { defaultSpec } from "../config/default-spec.ts";
+import { BoxError } from "../errors.ts";
+import { makeFile } from "../execute/make-file.ts";
+import { pluginHooks } from "./load-container.ts";
+import { builtIn } from "./load-plugins.ts";
+import { modules } from "./plugin-code.ts";
+import { configure, keptOf, knownOf } from "./plugin-hooks.ts";
+import { withPlugins } from "./run.ts";
+import { withinReach } from "./within-reach.ts";
+
+const plugin = `import { existsSync } from "node:fs";
+const plugin = { name: "rehearsal", options: { type: "object", properties: { word: { type: "string", default: "none" } } }, apply };
+function apply(hooks: { config: { tap(name: string, call: (spec: object) => object): void } }, options: { word: string }): void {
+  hooks.config.tap(plugin.name, (spec) => (existsSync("/") ? { ...spec, annotations: { word: options.word } } : spec));
+}
+export default plugin;
+`;
+
+/** The path of its file, in a folder that is root's alone. */
+export function makePlugin(folder: string): string {
+  const path = `${folder}/plugin.ts`;
+  makeFile(path, plugin);
+  return path;
+}
+
+/** `folder` is root's alone. */
+export async function rehearsePlugins(stateRoot: string, folder: string): Promise<void> {
+  for (const name of modules) process.getBuiltinModule(name);
+  for (const name in builtIn) await builtIn[name]?.();
+  await import("./host-plugins.ts");
+  await withPlugins();
+  await pluginHooks();
+  const path = makePlugin(folder);
+  const container = { id: "rehearsal", bundle: folder, spec: { ...defaultSpec(), root: { path: "/nowhere" } }, hostRoot: false };
+  const reachOf = (path: string): string | undefined => withinReach(path, container);
+  const named = { fromHost: false, bundle: [], annotations: undefined, flags: [`${path}:word=some`], log: undefined };
+  try {
+    const { plugins } = await configure(container, named, { stateRoot, reachOf });
+    if (plugins !== undefined) await configure(container, named, { stateRoot, reachOf, known: knownOf(keptOf(plugins)) });
+  } catch (error) {
+    // Where others may write to a folder above, files of plugins are refused.
+    if (!(error instanceof BoxError)) throw error;
+  }
+}

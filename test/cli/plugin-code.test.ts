@@ -1,0 +1,136 @@
+// Which files of plugins may run in a process that goes on from a kept start, and what they are there.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { moduleOf, scriptOf } from "../../src/cli/plugin-code.ts";
+
+const plugin = (apply: string): string => `export default { name: "p", apply(hooks, options) { ${apply} } };`;
+const isTaken = (text: string, path = "/p.ts"): boolean => scriptOf(path, text) !== undefined;
+
+/** What the default export of a file is when it runs so. */
+function exported(text: string): unknown {
+  const script = scriptOf("/p.ts", text);
+  return script === undefined ? "for the engine" : moduleOf(script)?.().default;
+}
+
+describe("a script", () => {
+  test("has no types", () => expect(exported("type A = number; const a: A = 1 as A; export default a satisfies A;")).toBe(1));
+  test("exports by another form", () => expect(exported("const a = 1; export { a as default };")).toBe(1));
+  test("is strict", () => expect(exported("export default (function () { return this === undefined; })();")).toBe(true));
+  test("imports types alone", () => expect(exported('import type { A } from "./a.ts"; const a: A = 2; export default a;')).toBe(2));
+
+  test("imports what it needs of node", () =>
+    expect(
+      exported(`import { existsSync, readFileSync as read } from "node:fs";
+        import path from "path"; import * as fs from "fs/promises";
+        export default [existsSync("/"), typeof read, path.join("a", "b"), typeof fs.readFile];`),
+    ).toEqual([true, "function", "a/b", "function"]));
+
+  test("resolves by the folder that it is in", () => {
+    const before = process.cwd();
+    const folder = realpathSync(mkdtempSync(`${tmpdir()}/box-test-`));
+    try {
+      writeFileSync(`${folder}/there`, "");
+      process.chdir(folder);
+      expect(
+        exported('import { existsSync } from "fs"; import { resolve } from "path"; export default [existsSync("there"), resolve("x")];'),
+      ).toEqual([true, `${folder}/x`]);
+    } finally {
+      process.chdir(before);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("runs anew each time", () => {
+    const script = scriptOf("/p.ts", "export default { count: 0 };");
+    if (script === undefined) throw new Error("it was not taken");
+    const load = moduleOf(script);
+    expect(load?.().default).not.toBe(load?.().default);
+  });
+});
+
+describe("is taken, since it asks for nothing that is settled", () => {
+  for (const apply of [
+    "hooks.config.tap('p', (spec) => { spec.process.args.push('x'); return { ...spec, process: spec.process }; })",
+    "if (process.env.HOME === '/' && process.env.A_1 !== process.env.B) throw new Error('no: ' + process.pid)",
+    "const env = { ...process.env, MORE: '1' }",
+    "setTimeout(() => queueMicrotask(() => {}), Date.now())",
+    "return crypto.randomUUID() + process.cwd() + process.getuid()",
+    "return '/proc/self/fd'",
+    "return hooks.fetch?.navigator.Bun",
+  ])
+    test(apply, () => expect(isTaken(plugin(apply))).toBe(true));
+});
+
+describe("is left to the engine", () => {
+  for (const apply of [
+    ...["Math.random()", "fetch('x')", "Bun.env.A", "console.log(1)", "performance.now()", "new Worker('x')", "globalThis.a", "eval('1')"],
+    ...["process.argv", "process.env", "process.env.A = 1", "process.env.A ??= 1", "process.env['a']", "process.uptime()", "process?.pid"],
+    ...[
+      "const { process } = options",
+      "[...fetch]",
+      "return options ? fetch : 1",
+      "return 4 /self",
+      `return \`\${fetch}\``,
+      "switch (1) { case fetch: }",
+      "process.on('exit')",
+    ],
+    ...[
+      "(1).toLocaleString()",
+      "'a'.localeCompare('b')",
+      "new Intl.Collator()",
+      "import('./a.ts')",
+      "return import.meta.url",
+      "require('fs')",
+    ],
+    ...[
+      "return process.env.NODE_ENV",
+      "process.stdout",
+      "new Function('return 1')",
+      "Atomics.wait()",
+      "return WebAssembly",
+      "__dirname",
+      "structuredClone(self)",
+    ],
+  ])
+    test(apply, () => expect(isTaken(plugin(apply))).toBe(false));
+
+  for (const [title, text] of [
+    ["another file of its own", 'import { a } from "./a.ts"; export default a;'],
+    ["types among other files' exports", 'import { type A } from "./a.ts"; export default 1 as A;'],
+    ["a package", 'import a from "a"; export default a;'],
+    ["another module of node's", 'import { homedir } from "node:os"; export default homedir;'],
+    ["something that the module has not", 'import { nothing } from "node:fs"; export default nothing;'],
+    ["an import for what it does", 'import "node:fs"; export default 1;'],
+    ["no default export", "export const a = 1;"],
+    ["a second export", "export const a = 1; export default a;"],
+    ["a function", "export default function a() {}"],
+    ["a class", "export default class A {}"],
+    ["the module's this", "// Look at this.\nexport default this;"],
+    ["a fault", "export default {"],
+    ["a module of the other kind", "module.exports = 1;"],
+  ] as const)
+    test(title, () => expect(isTaken(text)).toBe(false));
+
+  test("awaits", () => expect(exported("await 1; export default 1;")).toBe(undefined));
+  test("a file of another kind", () =>
+    expect(["/p.cjs", "/p.cts", "/p.tsx"].map((path) => isTaken(plugin(""), path))).toEqual([false, false, false]));
+});
+
+describe("the local time", () => {
+  const { TZ } = process.env;
+  afterEach(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
+
+  test("is the engine's to tell where a variable says which", () => {
+    const script = scriptOf("/p.ts", "export default new Date(0).toISOString();");
+    if (script === undefined) throw new Error("it was not taken");
+    delete process.env.TZ;
+    expect(moduleOf(script)?.().default).toBe("1970-01-01T00:00:00.000Z");
+    process.env.TZ = "Asia/Tokyo";
+    expect(moduleOf(script)).toBe(undefined);
+  });
+});
