@@ -3,14 +3,17 @@
 import { afterAll, describe, expect } from "bun:test";
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -343,6 +346,23 @@ describe("refused, with nothing left:", () => {
       spoilt(/"architecture"/, (bytes) => Buffer.concat([bytes, Buffer.from(" ")])),
     );
     expect(await place.refusal(["image.tar", "out"])).toMatch(/: config: blobs\/sha256\/[0-9a-f]{64} has \d+ bytes, expected \d+\n$/);
+  });
+
+  test("a digest that is computed aside is not ended by the terminal's signals, which box gets as well", async () => {
+    using place = new Place();
+    const size = 300_000_000;
+    place.write("large", "");
+    truncateSync(`${place.folder}/large`, size);
+    const [stdin, SIGINT] = [openSync(`${place.folder}/large`, "r"), 1n << 1n];
+    const child = Bun.spawn([binary, "digest", "sha256", "0", `${size}`], { stdin, stdout: "pipe", env: {} });
+    const caught = () => /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${child.pid}/status`, "latin1"))?.[1] ?? "0";
+    await until(() => (BigInt(`0x${caught()}`) & SIGINT) !== 0n, "its handler of SIGINT");
+    child.kill("SIGINT");
+    expect((await new Response(child.stdout).text()).trim()).toBe(
+      new Bun.CryptoHasher("sha256").update(new Uint8Array(size)).digest("hex"),
+    );
+    expect(await child.exited).toBe(0);
+    closeSync(stdin);
   });
 
   test("a large layer of docker save, whose digest is computed aside", async () => {
