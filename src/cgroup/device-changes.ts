@@ -9,13 +9,14 @@ export type DeviceChanges = {
   readonly passesNothing: boolean;
 };
 
-/** Only what differs is written, so what both allow is allowed all the time. */
+/** Only what differs is written where that can be, so that what both allow is allowed all the time. */
 export function deviceChanges(before: DeviceLines, after: DeviceLines): DeviceChanges {
   const { first, second } = after;
   if (before.first !== first) {
     const lines = after.lines.map((line) => ({ file: second, line }));
-    // Where all but exceptions is denied from now on, the exceptions come after that.
-    return { writes: [{ file: first, line: "a" }, ...lines], passesNothing: first === "devices.deny" };
+    // Exceptions come after that where all but them is denied from now on. And where all is allowed, the kernel forgets the old
+    // ones before it allows (devcgroup_update_access in security/device_cgroup.c).
+    return { writes: [{ file: first, line: "a" }, ...lines], passesNothing: true };
   }
   const [had, has] = [accessByDevice(before.lines), accessByDevice(after.lines)];
   const writes: DeviceChanges["writes"][number][] = [];

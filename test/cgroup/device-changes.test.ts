@@ -20,7 +20,7 @@ for (const [title, before, after, expected] of [
   ["another access", [log(true, "r")], [log(true, "w")], ["allow c 1:11 w", "deny c 1:11 r"]],
   ["one less of all", [all], [all, log(false, "w")], ["deny c 1:11 w"]],
   ["all again", [all, log(false, "rw")], [all], ["allow c 1:11 rw"]],
-  ["all of a few", [log(true, "r")], [all, log(false, "w")], ["allow a", "deny c 1:11 w"]],
+  ["all of a few", [log(true, "r")], [all, log(false, "w")], ["allow a", "deny c 1:11 w", "held"]],
 ] as const)
   test(title, () => expect(changes(before, after)).toEqual([...expected]));
 
