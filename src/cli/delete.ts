@@ -22,12 +22,13 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("delete");
   if (parsed.rest.length === 0) throw new BoxError({ what: "a container id is missing", hint: "box delete [--force] ID…" });
   const stateRoot = globals.root ?? rootOfStates();
+  const isAlone = parsed.rest.length === 1;
   // What has been removed cannot be removed again.
-  if (parsed.rest.some((id) => callsPlugins(stateRoot, id))) (await import("../execute/begin-plainly.ts")).beginPlainly();
+  if (!isAlone && parsed.rest.some((id) => callsPlugins(stateRoot, id))) (await import("../execute/begin-plainly.ts")).beginPlainly();
   let exitCode = 0;
   for (const id of parsed.rest) {
     try {
-      await deleteOne(stateRoot, checkContainerId(id), parsed.switches.has("force"));
+      await deleteOne(stateRoot, checkContainerId(id), parsed.switches.has("force"), isAlone);
     } catch (error) {
       if (!(error instanceof BoxError)) throw error;
       (await import("./report-error.ts")).reportError(error);
@@ -50,12 +51,14 @@ function callsPlugins(stateRoot: string, id: string): boolean {
 /** How long a supervisor may take to end once its container is dead. */
 const PATIENCE_MS = 10_000;
 
-async function deleteOne(stateRoot: string, id: string, force: boolean): Promise<void> {
+async function deleteOne(stateRoot: string, id: string, force: boolean, isAlone: boolean): Promise<void> {
   const found = findContainer(stateRoot, id);
   if (found === undefined) {
     if (force) return;
     throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   }
+  if (isAlone && found.state !== undefined && isTapped(found.state, "poststop"))
+    (await import("../execute/begin-plainly.ts")).beginPlainly();
   const status = liveStatus(found);
   if (status !== "stopped" && status !== "created" && !force)
     throw new BoxError({

@@ -34,22 +34,29 @@ const TIMES = 3;
 /** Makes the folder `stateRoot`, which is nobody else's and for whoever keeps the start to remove; it leaves code that has run. */
 export async function rehearse(stateRoot: string): Promise<void> {
   const folder = `${stateRoot}/${ID}`;
-  for (const path of [stateRoot, folder]) systemCall("mkdirat", AT_FDCWD, cString(path).address, 0o700);
-  for (const fifo of [waitFifo, answerFifo]) systemCall("mknodat", AT_FDCWD, cString(`${folder}/${fifo}`).address, S_IFIFO_OWN, 0);
+  systemCall("mkdirat", AT_FDCWD, cString(stateRoot).address, 0o700);
+  const state = ownState(folder);
+  makeContainer(folder, state);
   // As a created container's init, which has it open until it is started.
   const waiting = systemCall("openat", AT_FDCWD, cString(`${folder}/${waitFifo}`).address, O_READ_NONBLOCK_CLOEXEC, 0);
-  const { process, ...spec } = defaultSpec();
-  makeFile(`${folder}/${keptConfig}`, JSON.stringify({ ...spec, process: { ...process, terminal: false }, root: { path: "/" } }));
-  const state = ownState(folder);
-  makeFile(`${folder}/${stateFile}`, JSON.stringify(state));
   await rehearseLife(stateRoot, folder);
   await rehearsePlugins(stateRoot, folder);
   // Another process that has the same pid now: the container has ended.
-  makeFile(`${folder}/${stateFile}`, JSON.stringify({ ...state, box: { ...state.box, startTime: state.box.startTime + 1 } }));
+  const ended = { ...state, box: { ...state.box, startTime: state.box.startTime + 1 } };
+  makeContainer(folder, ended);
   await rehearseCommand(["--root", stateRoot, "state", ID]);
-  await rehearseCommand(["--root", stateRoot, "delete", ID]);
+  await rehearseCommand(["--root", stateRoot, "delete", ID], 1);
   // With it exec's handle on init, and the lock that delete has until its process ends.
   systemCall("close_range", waiting, LAST_FD, 0);
+}
+
+/** Its state folder, or what is missing of it. */
+function makeContainer(folder: string, state: State): void {
+  systemCall("mkdirat", AT_FDCWD, cString(folder).address, 0o700);
+  for (const fifo of [waitFifo, answerFifo]) systemCall("mknodat", AT_FDCWD, cString(`${folder}/${fifo}`).address, S_IFIFO_OWN, 0);
+  const { process, ...spec } = defaultSpec();
+  makeFile(`${folder}/${keptConfig}`, JSON.stringify({ ...spec, process: { ...process, terminal: false }, root: { path: "/" } }));
+  makeFile(`${folder}/${stateFile}`, JSON.stringify(state));
 }
 
 const globalsOf = (stateRoot: string): Promise<Globals> =>

@@ -11,14 +11,14 @@ import { type Found, findContainer, lockFolder } from "./state-folder.ts";
  */
 export function takeOver(stateRoot: string, id: string): Found | "busy" | undefined {
   for (let tries = 0; ; tries++) {
-    const found = findContainer(stateRoot, id);
-    if (found === undefined) return undefined;
-    const lock = lockFolder(found.folder);
-    if (lock === undefined && tries < TRIES && isOrphaned(found)) {
+    const lock = lockFolder(`${stateRoot}/${id}`);
+    if (lock === undefined) {
+      const found = findContainer(stateRoot, id);
+      if (found === undefined) return undefined;
+      if (tries === TRIES || !isOrphaned(found)) return "busy";
       Bun.sleepSync(1);
       continue;
     }
-    if (lock === undefined) return findContainer(stateRoot, id) === undefined ? undefined : "busy";
     if (!isRemoved(lock)) return findContainer(stateRoot, id);
     systemCall("close", lock);
   }
