@@ -102,18 +102,27 @@ function openSame({ path, identity }: KeptProcess["files"][number], files: Files
   ];
 }
 
+const PROT_EXEC = 4;
 const protectionNames = ["PROT_READ", "PROT_WRITE", "PROT_EXEC"] as const;
 function protectionOf({ protection }: Mapping): Flag<"PROT">[] {
   const names = protectionNames.filter((_, bit) => (protection & (1 << bit)) !== 0);
   return names.length === 0 ? ["PROT_NONE"] : names;
 }
 
+/** The run that a mapping consists of, if it does, and is no code. */
+function wholeOf({ start, end, protection, runs: [first, ...more] }: Mapping): Run | undefined {
+  const isWhole = first?.start === start && first.bytes === end - start && more.length === 0;
+  return isWhole && (protection & PROT_EXEC) === 0 ? first : undefined;
+}
+
 /** As the kept process has it, its pages aside, and only where nothing is. Before Linux 4.17 it would go elsewhere. */
 function mapThere(mapping: Mapping, files: Files, variables: Variables): Step {
-  const { start, end, path, offset } = mapping;
+  const { start, end, path } = mapping;
   const there = constant(start, hex(start), variables);
   const expect = { value: start, refused: "something is there" };
-  const file = path === undefined ? undefined : files.get(path);
+  const whole = wholeOf(mapping);
+  const file = whole !== undefined ? kept : path === undefined ? undefined : files.get(path);
+  const offset = whole?.at ?? mapping.offset;
   if (file === undefined)
     return step(
       "mmap",
@@ -123,7 +132,8 @@ function mapThere(mapping: Mapping, files: Files, variables: Variables): Step {
       { expect },
     );
   const flags: Flag<"MAP">[] = ["MAP_PRIVATE", "MAP_FIXED_NOREPLACE"];
-  return step("mmap", [there, end - start, protectionOf(mapping), flags, file, offset], origin, `map ${path} at ${hex(start)}`, { expect });
+  const what = whole === undefined ? path : "its pages";
+  return step("mmap", [there, end - start, protectionOf(mapping), flags, file, offset], origin, `map ${what} at ${hex(start)}`, { expect });
 }
 
 const reserve = (start: number, end: number, variables: Variables): Step =>
@@ -155,7 +165,7 @@ function moveKernels({ start, end }: Mapping, vdso: number, variables: Variables
 }
 
 function becomeKept(process: KeptProcess, files: Files, variables: Variables): Step[] {
-  const all = [...process.own, ...process.others];
+  const all = [...process.own, ...process.others.filter((mapping) => wholeOf(mapping) === undefined)];
   return [
     ...all.flatMap((mapping) => mapping.runs.flatMap((run) => replace(mapping, run, variables))),
     ...actionsAndStack(process),

@@ -24,6 +24,7 @@ const kept: KeptProcess = {
   ],
   others: [
     mapping(0x7f00_0000_0000, 2, 1, { path: "/lib/libc.so.6", runs: [{ start: 0x7f00_0000_1000, bytes: page, at: 3 * page }] }),
+    mapping(0x7f08_0000_0000, 1, 3, { runs: [{ start: 0x7f08_0000_0000, bytes: page, at: 40 * page }] }),
     mapping(0x7f10_0000_0000, 64, 3, {
       runs: [
         { start: 0x7f10_0000_0000, bytes: page, at: 4 * page },
@@ -75,7 +76,12 @@ test("files, the boot and descriptors are compared first of all", () => {
 
 test("memory is mapped from the top, so that what is in the way is met before what a plain start wants", () => {
   const mapped = order.slice(0, noWayBack).filter(({ why }) => why.startsWith("map "));
-  expect(mapped.map(({ expect: wanted }) => wanted?.value)).toEqual([0x7f10_0000_0000, 0x7f00_0000_0000]);
+  expect(mapped.map(({ expect: wanted }) => wanted?.value)).toEqual([0x7f10_0000_0000, 0x7f08_0000_0000, 0x7f00_0000_0000]);
+});
+
+test("memory whose pages are all kept is mapped once", () => {
+  const mapped = order.filter(({ why }) => why.endsWith(" at 0x7f0800000000"));
+  expect(mapped.map(({ why, args }) => [why, args[5]])).toEqual([["map its pages at 0x7f0800000000", 40 * page]]);
 });
 
 test("pages are mapped over what is there, with the protection of what they belong to", () => {
