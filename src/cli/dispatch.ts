@@ -15,6 +15,8 @@ export const currentCommand = (): Command | undefined => current;
 
 /** `begunPlainly`: whether this process has begun by itself, and not where another was kept. Throws a BoxError. */
 export async function dispatch(argv: readonly string[], begunPlainly: boolean): Promise<number> {
+  // A process that goes on from a kept start has run others.
+  current = undefined;
   const parsed = parseFlags(argv, globalFlags, "");
   if (parsed.switches.has("version")) return (await import("./version.ts")).printVersion();
   const globals = readGlobals(parsed);
