@@ -7,11 +7,11 @@ import { nearest } from "../config/faults.ts";
 import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
-import { beginPlainly, goesOnFromKept } from "../execute/begin-plainly.ts";
+import { beginPlainly, goesOnFromKept, stayForGood } from "../execute/begin-plainly.ts";
 import { hostReader, readText } from "../execute/files.ts";
 import { currentLog } from "../log.ts";
 import type { PluginUse } from "../state/state.ts";
-import { moduleOf, type Script, scriptOf } from "./plugin-code.ts";
+import { type Module, moduleOf, type Script, scriptOf } from "./plugin-code.ts";
 import { isPath, mayImport, pluginFile, type ReachOf, type Trust } from "./plugin-file.ts";
 import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
@@ -89,8 +89,9 @@ export type KnownPlugins = {
 
 export async function loadPlugins(requests: readonly PluginRequest[], options: LoadOptions): Promise<Plugins> {
   const codes = goesOnFromKept() ? await codesOf(requests, options) : undefined;
-  // Before any of their code runs, since that is to run once.
+  // Before any of their code runs, since that is to run once. What is loaded after a container has run is loaded here.
   if (codes === undefined) beginPlainly();
+  stayForGood();
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
   const origins = options.spec === undefined ? undefined : followSpec(options.spec);
@@ -128,12 +129,21 @@ async function codesOf(requests: readonly PluginRequest[], { reachOf, known }: L
       const script = kept ?? scriptOf(name, text);
       const load = script === undefined ? undefined : moduleOf(script);
       if (load === undefined) return undefined;
-      codes.set(request, { name, load });
+      codes.set(request, { name, load: () => onceFor(name, load) });
     }
   } catch {
     return undefined;
   }
   return codes;
+}
+
+const byPath = new Map<string, Module>();
+
+/** A file is one module, however often it is named, as with the engine's import. */
+function onceFor(path: string, load: () => Module): Module {
+  const module = byPath.get(path) ?? load();
+  byPath.set(path, module);
+  return module;
 }
 
 /** A built-in plugin and the hooks that it taps when it is given no options. */

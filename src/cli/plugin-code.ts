@@ -15,9 +15,10 @@ const ownProcess =
   /(?<![\w$]|(?<!\.\.)\.)process\.(?:pid|cwd\(\)|gete?[ug]id\(\)|env\.[A-Z_][A-Z0-9_]*(?![\w$]|\s*(?:=(?!=)|[-+*/%&|^?<>]{1,3}=|\+\+|--)))|\.\.\.process\.env(?=\s*[,})])/g;
 
 /** Members that go by what is settled, whosever they are; and words of modules that are no plain script when the imports are taken out. */
-const settledWords = /\b(?:random|toLocale\w*|localeCompare|import|require|module|exports|arguments|__\w+)\b/;
+const settledWords =
+  /\b(?:random|toLocale\w*|localeCompare|import|require|module|exports|arguments|new\.target|stack|captureStackTrace|__\w+)\b/;
 
-const importLine = /^import (?:([\w$]+)|\* as ([\w$]+)|\{([^{}]*)\}) from "(?:node:)?([\w/]+)";$/gm;
+const importLine = /^import (?:([\w$]+)|\{([^{}]*)\}) from "(?:node:)?([\w/]+)";$/;
 const exportLine = /^export (?:default (?!(?:async |abstract )*(?:function|class)\b)|\{ ([\w$]+) as default \};$)/m;
 
 /** Globals of the language alone, and of the engine those that ask the kernel each time. */
@@ -54,8 +55,6 @@ export type Script = {
   readonly text: string;
   readonly body: string;
   readonly imports: readonly string[];
-  /** It may ask for the local time. */
-  readonly tellsTime: boolean;
 };
 
 /** undefined when the file is for the engine to load, be it only to say what is wrong with it. */
@@ -63,22 +62,31 @@ export function scriptOf(path: string, text: string): Script | undefined {
   // What transpiling makes something else of than the engine does; and other files, which are to be looked at first.
   if (/\b(?:NODE_ENV|BUN_ENV)\b/.test(text) || mayImport(text)) return undefined;
   const javascript = withoutTypes(path, text);
+  if (javascript === undefined || countThis(javascript) < countThis(withoutComments(text))) return undefined;
   const imports: string[] = [];
-  const declarations = javascript === undefined ? undefined : importsIn(javascript, imports);
-  if (javascript === undefined || declarations === undefined || countThis(javascript) < countThis(withoutComments(text))) return undefined;
-  const code = javascript.replaceAll(importLine, "");
-  const body = code.replace(exportLine, (_, name?: string) => `exports.default = ${name === undefined ? "" : `${name};`}`);
+  const lines = javascript.split("\n");
+  const declarations = takeImports(lines, imports);
+  const code = lines.join("\n");
+  if (declarations === undefined || namesWhatIsSettled(code)) return undefined;
+  let named = "";
+  const body = code.replace(exportLine, (_, name?: string) => {
+    // A name is what it is at the end, an expression what it is there.
+    if (name !== undefined) named = `\n__exports.default = ${name};`;
+    return name === undefined ? "__exports.default = " : "";
+  });
   // Of an export by another form, or a second one, nothing is known.
-  if (body === code || /\bexport\b/.test(body) || namesWhatIsSettled(code)) return undefined;
-  return { path, text, body: `"use strict";${declarations}${body}`, imports, tellsTime: /\bDate\b/.test(code) };
+  if (body === code || /\bexport\b/.test(body)) return undefined;
+  return { path, text, body: `"use strict";${declarations}${body}${named}`, imports };
 }
 
 /** What the engine's import would give, when it is called; undefined where the engine has to do that after all. */
-export function moduleOf({ body, imports, tellsTime }: Script): (() => Module) | undefined {
+export function moduleOf({ body, imports }: Script): (() => Module) | undefined {
   // The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise.
-  if (tellsTime && process.env.TZ !== undefined) return undefined;
+  if (process.env.TZ !== undefined) return undefined;
   try {
-    const run = new Function("exports", "imports", body) as (exports: Module, imports: readonly unknown[]) => void;
+    // In a function `await` is a name like any other, and there nothing may return.
+    new Function(`class Module { static { ${body}\n} }`);
+    const run = new Function("__exports", "__imports", body) as (exports: Module, imports: readonly unknown[]) => void;
     return () => {
       const exports: Module = {};
       // The engine resolves paths by the folder that it has settled.
@@ -90,7 +98,6 @@ export function moduleOf({ body, imports, tellsTime }: Script): (() => Module) |
       return exports;
     };
   } catch {
-    // Such as one that awaits.
     return undefined;
   }
 }
@@ -110,17 +117,18 @@ function withoutTypes(path: string, text: string): string | undefined {
   }
 }
 
-/** The lines of its imports as declarations; undefined when one is of something else than those few modules. */
-function importsIn(script: string, imports: string[]): string | undefined {
-  let lines = "";
-  for (const [, whole, all, names, module = ""] of script.matchAll(importLine)) {
+/** Takes the imports from the head of the lines. As declarations; undefined when one is of something else than those few modules. */
+function takeImports(lines: string[], imports: string[]): string | undefined {
+  let declarations = "";
+  for (;;) {
+    const [line, whole, names, module = ""] = importLine.exec(lines[0] ?? "") ?? [];
+    if (line === undefined) return declarations;
     const found = modules.includes(module) ? (process.getBuiltinModule(module) as unknown as Record<string, unknown>) : undefined;
-    const wanted = names === undefined ? (whole ?? all) : namesIn(names, found);
-    // Of a module as a whole, `default` is that again.
-    if (found === undefined || wanted === undefined || (all !== undefined && script.includes(".default"))) return undefined;
-    lines += `const ${wanted} = imports[${imports.push(module) - 1}];`;
+    const wanted = names === undefined ? whole : namesIn(names, found);
+    if (found === undefined || wanted === undefined) return undefined;
+    declarations += `const ${wanted} = __imports[${imports.push(module) - 1}];`;
+    lines.shift();
   }
-  return lines;
 }
 
 /** `a, b as c` as `{ a, b: c }`; undefined when the module has no such thing. */

@@ -116,7 +116,12 @@ function foldersAbove(path: string): RealFile[] {
   return folders;
 }
 
-const seen: Record<string, Owned | number> = {};
+let seen: Record<string, Owned | number> = {};
+
+/** For a process that goes on from a kept start, which is to see folders as they are then. */
+export function lookAnew(): void {
+  seen = {};
+}
 
 /** In a user namespace without it, the machine's root is nobody in particular. */
 const isRoots = (uid: number): boolean =>

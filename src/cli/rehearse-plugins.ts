@@ -32,7 +32,7 @@ export async function rehearsePlugins(stateRoot: string, folder: string): Promis
   await import("./host-plugins.ts");
   await withPlugins();
   await pluginHooks();
-  const path = makePlugin(folder);
+  const path = makePlugin(stateRoot);
   const container = { id: "rehearsal", bundle: folder, spec: { ...defaultSpec(), root: { path: "/nowhere" } }, hostRoot: false };
   const reachOf = (path: string): string | undefined => withinReach(path, container);
   const named = { fromHost: false, bundle: [], annotations: undefined, flags: [`${path}:word=some`], log: undefined };

@@ -19,6 +19,7 @@ import { readGlobals, withWholeRoot } from "./globals.ts";
 import { isHostConfigured } from "./invocation.ts";
 import { keptRun } from "./kept-run.ts";
 import { planRun } from "./plan-run.ts";
+import { lookAnew } from "./plugin-file.ts";
 import { makePlugin, rehearsePlugins } from "./rehearse-plugins.ts";
 import { keyOf, flags as runFlags, withPlugins } from "./run.ts";
 import { staysKept } from "./stays-kept.ts";
@@ -45,9 +46,12 @@ export async function rehearse(stateRoot: string): Promise<void> {
   const ended = { ...state, box: { ...state.box, startTime: state.box.startTime + 1 } };
   makeContainer(folder, ended);
   await rehearseCommand(["--root", stateRoot, "state", ID]);
-  await rehearseCommand(["--root", stateRoot, "delete", ID], 1);
-  // With it exec's handle on init, and the lock that delete has until its process ends.
+  // Exec's handle on init, and the lock that run has taken, which delete wants.
   systemCall("close_range", waiting, LAST_FD, 0);
+  await rehearseCommand(["--root", stateRoot, "delete", ID], 1);
+  // The lock that delete has until its process ends.
+  systemCall("close_range", waiting, LAST_FD, 0);
+  lookAnew();
 }
 
 /** Its state folder, or what is missing of it. */
@@ -78,7 +82,7 @@ async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
     await allowRefusal(() => planForeground(["--", "true"], globals));
     await allowRefusal(() => planExec([ID, "true"], globals));
     await allowRefusal(() => runKept(["--bundle", bundle, "kept"], globals));
-    await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(bundle), "plugged"], globals));
+    await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(stateRoot), "plugged"], globals));
   }
 }
 

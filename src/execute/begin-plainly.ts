@@ -9,8 +9,17 @@ import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
 /** The command line of this process, if it goes on from a kept start. */
 let own: readonly string[] | undefined;
 
+/** Whether it has done nothing yet that cannot be done again. */
+let mayBeginAnew = true;
+
 export function hasKeptStart(argv: readonly string[]): void {
   own = argv;
+  mayBeginAnew = true;
+}
+
+/** From now on this process is the one to do all that is left, kept start or not. */
+export function stayForGood(): void {
+  mayBeginAnew = false;
 }
 
 /** While the process is made that is to be kept: what does not work in it does not begin anew, but fails. */
@@ -23,10 +32,10 @@ export const commandLine = (): readonly string[] => own ?? Bun.argv.slice(2);
 
 /**
  * Makes sure that this process has begun by itself: one with a kept start begins anew, as the same process with the same
- * command line. So it must not have done anything yet that cannot be done again.
+ * command line, unless it has done what cannot be done again (stayForGood).
  */
 export function beginPlainly(): void {
-  if (own === undefined) return;
+  if (own === undefined || !mayBeginAnew) return;
   if (own === rehearsing) throw new BoxError({ what: "this asks for a plain start" });
   keepOpen(preservedOf(own));
   const strings = [PLAIN_NAME, ...own].map(cString);

@@ -176,6 +176,53 @@ describe("the third start", () => {
     begins("may be asked where it failed", "", "FLAGS='--log-level debug'");
   });
 
+  /** Runs it where a start is kept, with that file as a plugin. */
+  async function runWith(text: string, script: string): Promise<Outcome> {
+    using bundle = new Bundle(nothing);
+    writeFileSync(`${bundle.folder}/plugin.ts`, `${text}\n`, { mode: 0o644 });
+    return await inOwnRun(bundle, `${howItBegan} cd "$BUNDLE"; run() { "$BOX" --root "$STATES" run "$@"; }\n${script}`);
+  }
+
+  test("runs a container once, whatever becomes of its plugin's file meanwhile", async () => {
+    const tap = (hook: string, does: string): string => `hooks.${hook}.tap("p", () => { ${does} });`;
+    const other = `globalThis.other = 1; export default { name: "p", apply(hooks) { ${tap("poststop", "console.log('stopped');")} } };`;
+    const { stdout, stderr } = await runWith(
+      `import { renameSync } from "node:fs";
+      const move = () => renameSync("other.ts", "plugin.ts");
+      export default { name: "p", apply(hooks: any) { ${tap("poststart", "move();")} ${tap("poststop", "")} } };`,
+      `echo '${other.replaceAll("'", '"')}' >other.ts; chmod 644 other.ts
+      cp plugin.ts first.ts; began "$BOX" --root "$STATES" run --plugin ./first.ts "$ID"; echo '${other.replaceAll("'", '"')}' >other.ts
+      run --plugin ./plugin.ts "$ID" echo ran`,
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["kept", "ran", "stopped"]);
+  });
+
+  test("has one module of a file that is named twice", async () => {
+    const { stdout, stderr } = await runWith(
+      `const names: string[] = [];
+      const tap = (spec: any) => ({ ...spec, process: { ...spec.process, args: ["echo", ...names] } });
+      const options = { type: "object", properties: { word: { type: "string" } } };
+      export default { name: "p", options, apply(hooks: any, { word }: any) { names.push(word); hooks.config.tap("p", tap); } };`,
+      `began "$BOX" --root "$STATES" run --plugin ./plugin.ts:word=a --plugin ./plugin.ts:word=b "$ID"
+      run --plugin ./plugin.ts:word=a --plugin ./plugin.ts:word=b "$ID"`,
+    );
+    expect(stderr).toBe("");
+    expect(linesOf(stdout)).toEqual(["kept", "a b"]);
+  });
+
+  test("looks at the folders of a plugin's file as they are now", async () => {
+    const { stderr, exitCode } = await runWith(
+      'export default { name: "p", apply() {} };',
+      `mkdir /run/plug; cp plugin.ts /run/plug; run --plugin /run/plug/plugin.ts "$ID"
+      chmod 777 /run; run --plugin /run/plug/plugin.ts "$ID"`,
+    );
+    expect([stderr, exitCode]).toEqual([
+      "box: --plugin /run/plug/plugin.ts: anyone may replace /run/plug/plugin.ts in /run, and it would run as the user that runs box\nhint: chmod o-w /run\n",
+      125,
+    ]);
+  });
+
   test("with built-in plugins goes on", async () => {
     using bundle = new Bundle(nothing);
     const { stdout, stderr } = await inOwnRun(
@@ -403,6 +450,18 @@ test("a folder that outlives the boot: a start is kept again", async () => {
   );
   expect(stderr).toBe("");
   expect(linesOf(stdout)).toEqual(["kept", "plain", "kept"]);
+});
+
+test("a container is deleted in the rehearsal", async () => {
+  using bundle = new Bundle(nothing);
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `run() { "$@" "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
+    run; run strace -qq -f -e trace=unlinkat -o /run/calls
+    grep -c '/rehearsal/rehearsal", AT_REMOVEDIR) = 0' /run/calls`,
+    { fresh: true },
+  );
+  expect([stderr, stdout]).toEqual(["", "1\n"]);
 });
 
 test("a box that ignores SIGCHLD keeps one as well", async () => {
