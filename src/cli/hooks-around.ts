@@ -8,15 +8,19 @@ import type { LoadedPlugin, Plugins } from "./load-plugins.ts";
 /** What later processes need to know of a plugin. */
 export const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
 
+/** What there is to know of the container. */
+type Around = Pick<Configured, "plugins" | "stateRoot"> & { readonly container: Pick<Configured["container"], "spec"> };
+
 /** For what is written first of the container; `warnings` takes what fails and stops nothing. */
 export const hooksAround =
   (
-    { container: { spec }, plugins, stateRoot }: Configured,
+    { container: { spec }, plugins, stateRoot }: Around,
     warnings: unknown[],
     betweenOf: ((plugins: Plugins, first: Between["poststop"]) => Between) | undefined,
   ) =>
   ({ state }: Written): Between => {
-    const ofSpec = async (): Promise<void> => (await import("./poststop.ts")).poststop(state, stateRoot);
+    // Plugins are called by those that are loaded here, which know whether their prestart had begun.
+    const ofSpec = async (): Promise<void> => (await import("./poststop.ts")).poststopOfConfig(state, stateRoot);
     const poststop = spec.hooks?.poststop === undefined ? undefined : ofSpec;
     return {
       warn: (error) => warnings.push(error),

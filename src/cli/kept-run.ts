@@ -1,5 +1,6 @@
 // The start of a program that was kept, if one was kept that was made from just this configuration on just such a host.
 
+import type { Spec } from "../config/spec.ts";
 import type { Program } from "../execute/compile.ts";
 import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import { takeMemory } from "../execute/libc.ts";
@@ -7,6 +8,7 @@ import { type Between, type Started, startContainer, type Written } from "../exe
 import type { State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { hooksAround } from "./hooks-around.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
 import type { PlannedRun } from "./plan-run.ts";
 
@@ -15,7 +17,11 @@ export function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): Planned
   const kept = readKept(key);
   if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image);
-  return startOf(kept, key, explain);
+  if (!kept.config.includes('"hooks":')) return startOf(kept, key, explain);
+  const warnings: unknown[] = [];
+  const container = { spec: JSON.parse(kept.config) as Spec };
+  const between = hooksAround({ container, plugins: undefined, stateRoot: key.stateRoot }, warnings, undefined);
+  return { ...startOf(kept, key, explain, between), warnings };
 }
 
 /** `between`: what hooks there are, for the state that is written first. */

@@ -73,7 +73,8 @@ const sourceFrom = (known: KnownConfig | undefined): Source | undefined =>
 /** As far as the configuration, which plugins have the last word on. */
 export async function configureContainer(parsed: Parsed, globals: Globals, idNeeded: boolean, known?: KnownConfig): Promise<Configured> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
-  const { file } = parsed.values;
+  const { file, seccomp } = parsed.values;
+  if (file !== undefined || seccomp !== undefined) (await import("./read-once.ts")).beginForOnce([file ?? [], seccomp ?? []].flat());
   const embedded = parsed.separated && parsed.values.bundle === undefined && file === undefined;
   const id = checkContainerId(parsed.separated || (!idNeeded && parsed.rest.length === 0) ? madeUpId() : requireId(parsed.rest[0]));
   const stateRoot = globals.root ?? rootOfStates();

@@ -5,11 +5,16 @@ import { readKeptConfig } from "../execute/kept-config.ts";
 import { isTapped, type State } from "../state/state.ts";
 
 export async function poststop(state: State, stateRoot: string, exitCode?: number): Promise<void> {
+  await poststopOfConfig(state, stateRoot);
+  if (isTapped(state, "poststop")) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot, exitCode);
+}
+
+/** The OCI hooks alone. */
+export async function poststopOfConfig(state: State, stateRoot: string): Promise<void> {
   const config = readKeptConfig(`${stateRoot}/${state.id}`);
   if (config?.hooks?.poststop !== undefined) {
     const { runHooksOf } = await import("../execute/run-hooks.ts");
     const { warnOf } = await import("./warn-of.ts");
     runHooksOf(config.hooks, "poststop", { ...state, status: "stopped" }, warnOf);
   }
-  if (isTapped(state, "poststop")) await (await import("./plugin-hooks.ts")).poststopFromState(state, stateRoot, exitCode);
 }
