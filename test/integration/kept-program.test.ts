@@ -116,6 +116,38 @@ describe("the third start", () => {
     expect(second.exitCode).toBe(125);
     expect(second.stderr).toContain("cannot open the root folder");
   });
+
+  test("warns of a poststart hook that fails as the first", async () => {
+    using bundle = new Bundle((spec) => (spec.hooks = { poststart: [{ path: "/bin/sh", args: ["sh", "-c", "exit 7"] }] }));
+    bundle.change((spec) => (spec.process.args = ["true"]));
+    const outcomes = [await again(bundle), await again(bundle)];
+    const written = writtenAt(bundle);
+    outcomes.push(await again(bundle));
+    expect(writtenAt(bundle)).toBe(written);
+    for (const { exitCode, stderr } of outcomes) {
+      expect(exitCode).toBe(0);
+      expect(stderr).toMatch(/^box: warning: hooks\.poststart\[0\]: .*exit.* 7/);
+    }
+  });
+
+  test("runs the poststop hooks when it fails", async () => {
+    using bundle = new Bundle();
+    const { folder } = bundle;
+    bundle.change((spec) => {
+      spec.process.args = ["true"];
+      spec.hooks = {
+        createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", `test ! -e ${folder}/fail`] }],
+        poststop: [{ path: "/bin/sh", args: ["sh", "-c", `echo poststop >>${folder}/log`] }],
+      };
+    });
+    for (const _ of [1, 2]) expect(await again(bundle)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    rmSync(`${folder}/log`);
+    const written = writtenAt(bundle);
+    writeFileSync(`${folder}/fail`, "");
+    expect((await again(bundle)).stderr).toStartWith("box: hooks.createRuntime[0]: ");
+    expect(writtenAt(bundle)).toBe(written);
+    expect(readFileSync(`${folder}/log`, "utf8")).toBe("poststop\n");
+  });
 });
 
 describe("a change is noticed", () => {

@@ -596,3 +596,28 @@ test("nor does a shell's command, which would stop and write over what the shell
     ...["own", "start", "start-mark"],
   ]);
 });
+
+test("what can be read only once is read by the plain start that a plugin asks for", async () => {
+  using bundle = new Bundle(nothing);
+  const plugin = "export default { name: 'p', apply() { console.error('loaded'); } };\n";
+  writeFileSync(`${bundle.folder}/plugin.ts`, plugin, { mode: 0o644 });
+  writeFileSync(`${bundle.folder}/given.yaml`, `rootfs: ${bundle.rootfs}\ncommand: [echo, ran]\n`);
+  writeFileSync(`${bundle.folder}/filter.json`, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW" }));
+  // Each descriptor is opened when all that it gives has been written.
+  const { stdout, stderr } = await inOwnRun(
+    bundle,
+    `${howItBegan} list; cd "$BUNDLE"
+    box() { "$BOX" --root "$STATES" run --plugin "$BUNDLE"/plugin.ts "$@" 2>&1; }
+    given() { exec 8< <(cat given.yaml); wait $!; }
+    filter() { exec 9< <(cat filter.json); wait $!; }
+    given; box --file /dev/stdin "$ID" <&8
+    given; box --file /dev/fd/8 "$ID"
+    filter; box --seccomp /dev/fd/9 "$ID" echo filtered
+    given; filter; box --file /proc/self/fd/8 --seccomp /dev/fd/9 "$ID"
+    box --file /dev/fd/8 "$ID" 8<given.yaml
+    began "$BOX" --root "$STATES" run --file given.yaml --seccomp filter.json "$ID"`,
+  );
+  expect(stderr).toBe("");
+  const ran = ["loaded", "ran"];
+  expect(linesOf(stdout)).toEqual(["kept", ...ran, ...ran, "loaded", "filtered", ...ran, ...ran, "kept"]);
+});

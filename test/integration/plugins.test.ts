@@ -299,6 +299,22 @@ test("what prestart began, poststop undoes when the start fails", async () => {
   expect(machine(bundle)).toEqual(before);
 });
 
+test("a start that fails calls poststop once beside an OCI hook of that name, and not at all before prestart", async () => {
+  using bundle = new Bundle();
+  const { folder } = bundle;
+  const oci = (script: string) => [{ path: "/bin/sh", args: ["sh", "-c", script] }];
+  bundle.change((spec) => (spec.hooks = { poststop: oci(`echo OCI >>${folder}/log`) }));
+  const poststop = 'hooks.poststop.tap("own", () => log("plugin"));';
+  writePlugin(bundle, `hooks.prestart.tap("own", () => { throw new Error("boom"); }); ${poststop}`);
+  expect((await runWith(bundle, ["true"])).stderr).toContain("prestart: boom");
+  expect(logOf(bundle)).toEqual(["OCI", "plugin"]);
+  writeFileSync(`${folder}/log`, "");
+  bundle.change((spec) => (spec.hooks = { ...spec.hooks, createRuntime: oci("exit 7") }));
+  writePlugin(bundle, `hooks.prestart.tap("own", () => log("prestart")); ${poststop}`);
+  expect((await runWith(bundle, ["true"])).stderr).toStartWith("box: hooks.createRuntime[0]: ");
+  expect(logOf(bundle)).toEqual(["OCI"]);
+});
+
 testWith("strace")("a supervisor that cannot note how the container ended still has everything removed", async () => {
   // For longer than box waits for it in itself: only a supervisor has to note how the container ended.
   using bundle = new Bundle((spec) => (spec.process.args = ["sh", "-c", "sleep 1; exit 3"]));
