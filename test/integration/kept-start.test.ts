@@ -191,7 +191,8 @@ describe("the third start", () => {
       const move = () => renameSync("other.ts", "plugin.ts");
       export default { name: "p", apply(hooks: any) { ${tap("poststart", "move();")} ${tap("poststop", "")} } };`,
       `echo '${other.replaceAll("'", '"')}' >other.ts; chmod 644 other.ts
-      cp plugin.ts first.ts; began "$BOX" --root "$STATES" run --plugin ./first.ts "$ID"; echo '${other.replaceAll("'", '"')}' >other.ts
+      cp plugin.ts first.ts; cp other.ts again.ts; began "$BOX" --root "$STATES" run --plugin ./first.ts "$ID"
+      cp first.ts plugin.ts; cp again.ts other.ts
       run --plugin ./plugin.ts "$ID" echo ran`,
     );
     expect(stderr).toBe("");
