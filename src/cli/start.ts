@@ -6,12 +6,13 @@ import { readKeptConfig } from "../execute/kept-config.ts";
 import { systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { lockState } from "../execute/lock-state.ts";
-import { type Answer, errnoOf, exitCodeFor, startCreated } from "../execute/start-created.ts";
+import { type Answer, begunByFront, errnoOf, exitCodeFor, finishStart, startCreated } from "../execute/start-created.ts";
 import type { Found } from "../execute/state-folder.ts";
 import { notifyFolder } from "../plan/notify.ts";
 import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { isFronted } from "./dispatch.ts";
 import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
@@ -21,6 +22,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
   const found = oneContainer(parsed.rest, globals, "start ID");
   // What has been started cannot be started again.
+  const begun = begunByFront(isFronted);
+  // There is nothing else to do for what the front begins.
+  if (begun !== undefined) return await tell(finishStart(begun));
   if (isTapped(found.state, "poststart")) (await import("../execute/begin-plainly.ts")).beginPlainly();
   // Of two starts at once, one finds init waiting.
   const lock = lockState(found.folder);
@@ -32,9 +36,15 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   const answer = startCreated(found.folder, state);
   // Hooks may take their time.
   systemCall("close", lock);
-  if (answer !== undefined) throw await inWords(answer);
+  await tell(answer);
   await afterStart(found.folder, state);
   if (readiness !== undefined && socket !== undefined) readiness.waitUntilReady(socket, state.pid);
+  return 0;
+}
+
+/** Throws what init says of a failure. */
+async function tell(answer: Answer | undefined): Promise<number> {
+  if (answer !== undefined) throw await inWords(answer);
   return 0;
 }
 

@@ -64,6 +64,11 @@ export type BoxTape = Tape<
   | "keptTerminal"
   | "agentState"
   | "agentStateLength"
+  | "frontFile"
+  | "frontFileLength"
+  | "frontStatx"
+  | "frontStatfs"
+  | "frontBootId"
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;
@@ -129,6 +134,7 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
   const lists: (readonly Step[])[] = [];
   for (const { steps } of sections) lists.push(steps);
   const { box } = plan;
+  const { told } = box.front;
   const encoded = encodeTape(lists, box.variables, where, { memory: libc.takeMemory("own"), mostBytes: libc.tapeMemory.bytes });
   const entries: { [name in SectionName]?: number } = {};
   for (let index = 0; index < sectionNames.length; index++) entries[sectionNames[index] as SectionName] = encoded.entries[index] ?? 0;
@@ -168,6 +174,12 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     // 0: there is no agent.
     agentState: box.agent.state === undefined ? 0 : at(box.agent.state.address),
     agentStateLength: box.agent.state === undefined ? 0 : at(box.agent.state.length),
+    // The same.
+    frontFile: told === undefined ? 0 : at(told.file.address),
+    frontFileLength: told === undefined ? 0 : at(told.file.length),
+    frontStatx: told === undefined ? 0 : at(told.statx),
+    frontStatfs: told === undefined ? 0 : at(told.statfs),
+    frontBootId: told === undefined ? 0 : at(told.bootId),
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
   const poststart = encoded.entries.slice(sectionNames.length);

@@ -2,7 +2,9 @@
 // becomes the supervisor and this code is gone. On any failure everything made so far is undone and one error names
 // the step (failure.ts).
 
+import { BOOT_ID_BYTES, encodeFrontFile, PIDFS_MAGIC } from "../front/front-file.ts";
 import { field } from "../host/read-facts.ts";
+import { structFields } from "../linux/structs.ts";
 import { bufferBytes, outcomes } from "../plan/plan.ts";
 import { type State, startTimeOf } from "../state/state.ts";
 import { STATUS_BYTES, TAPE_ADDRESS } from "../tape/layout.ts";
@@ -42,6 +44,19 @@ export type Between = {
 export type Written = { readonly state: State; readonly config: string };
 
 const setState = (run: Run, state: State): void => setBytes(run, "state", "stateLength", encoder.encode(JSON.stringify(state)));
+
+/** Empty where the front is to leave the container to the rest of box. */
+function setFrontFile(run: Run, state: State): void {
+  if (placeOf(run, "frontFile") === 0) return;
+  const statx = libc.bytesAt(placeOf(run, "frontStatx"), structFields.statx.bytes);
+  const isPidfs = libc.readWord(placeOf(run, "frontStatfs")) === PIDFS_MAGIC;
+  const bootId = libc.bytesAt(placeOf(run, "frontBootId"), BOOT_ID_BYTES);
+  const file = isPidfs ? encodeFrontFile(state, { inode: statx.subarray(INODE, INODE + 8), bootId }) : undefined;
+  setBytes(run, "frontFile", "frontFileLength", file ?? new Uint8Array(0));
+}
+
+/** stx_ino */
+const INODE = structFields.statx.fields.ino?.offset as number;
 
 /** What hooks read on stdin: the runtime-spec's state and no more. */
 function setHookState(run: Run, { box: _, ...state }: State, status: State["status"]): void {
@@ -99,6 +114,7 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   const startTime = startTimeOf(textAt(placeOf(run, "stat"), bufferBytes.stat));
   const state: State = { ...first, status: way === "created" ? "created" : "running", pid, box: { ...first.box, startTime } };
   setState(run, state);
+  setFrontFile(run, state);
   setHookState(run, state, "creating");
   runSection(run, "writeIdMaps");
   runSection(run, "moveDevices");

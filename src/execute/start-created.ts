@@ -2,11 +2,12 @@
 // It reports a failed execve, since init answers.
 
 import { BoxError, exitCodes } from "../errors.ts";
+import { FRONT_DATA_ADDRESS, words } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { answer } from "../plan/start-answer.ts";
 import { answerFifo, waitFifo } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
-import { addressOf, cString, systemCall } from "./libc.ts";
+import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
 const O_READ = 0o4000 | 0o2000000;
@@ -45,6 +46,23 @@ export function startCreated(folder: string, { id, pid }: State): Answer | undef
   } finally {
     for (const fd of [pidfd, from, to]) if (fd >= 0) systemCall("close", fd);
   }
+}
+
+/** A start that the front has begun, and which has not gone as usual (src/front/commands.ts). */
+export type Begun = { readonly answer: number; readonly init: number };
+
+/** `isFronted`: whether this executable has the front. */
+export function begunByFront(isFronted: boolean): Begun | undefined {
+  if (!isFronted) return undefined;
+  const [answer, init] = new Int32Array(mappedBytes(FRONT_DATA_ADDRESS + words.answer, 16)).filter((_, half) => half % 2 === 0);
+  return answer === undefined || init === undefined || answer < 0 ? undefined : { answer, init };
+}
+
+/** What startCreated returns, of a start that has begun. */
+export function finishStart({ answer, init }: Begun): Answer | undefined {
+  const said = readAnswer(answer, init);
+  for (const fd of [answer, init]) systemCall("close", fd);
+  return said;
 }
 
 function open(path: string, flags: number): number {

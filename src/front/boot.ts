@@ -22,7 +22,7 @@ export const identityOffsets = [offsetOf("ino"), offsetOf("size"), offsetOf("cti
 const origin = "start";
 const TWO_32 = 2 ** 32;
 const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
+export const S_IFREG = 0o100000;
 /** Type, and what group and others may do. */
 const OTHERS = 0o170077;
 
@@ -85,7 +85,7 @@ function look(start: string, variables: Variables, base: number, folder: Slot<"f
 }
 
 /** Root's, of that type, and nothing for group and others: nobody else can have written it. */
-function isRoots(file: Slot<"fd">, about: Buffer, type: number): Step[] {
+export function isRoots(file: Slot<"fd">, about: Buffer, type: number): Step[] {
   const uid = slotIn("int", about, offsetOf("uid") - 4, "its links and owner");
   const mode = slotIn("int", about, offsetOf("mode") - 4, "its group and mode");
   return [
@@ -105,10 +105,10 @@ export function isIdentical(about: Buffer, expected: Buffer, from: number, what:
 }
 
 /** The buffer begins with those eight bytes. */
-function isText(buffer: Buffer, text: string, variables: Variables): Step[] {
+export function isText(buffer: Buffer, text: string, variables: Variables): Step[] {
   const expected = newBuffer(variables, text, text.length, new TextEncoder().encode(text));
   return [
-    compute([slotIn("int", buffer, keptStart.magic, "its first word"), 0, slotIn("int", expected, 0, text), -1], origin, "see what it is", {
+    compute([slotIn("int", buffer, 0, "its first word"), 0, slotIn("int", expected, 0, text), -1], origin, "see what it is", {
       expect: { value: 0, refused: "it is no start" },
     }),
   ];

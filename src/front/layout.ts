@@ -21,6 +21,26 @@ export const FRONT_DATA_ADDRESS = 0x0f10_0000;
 export const RESTORE_ADDRESS = 0x0f20_0000;
 export const RESTORE_BYTES_MAX = 0x40_0000;
 
+export const NAME_BYTES = 24;
+
+/** What the command line says (command-line.ts), and what commands.ts leaves for the rest of box; `from` is the first's offset. */
+function ofCommands(from: number) {
+  return {
+    root: from, // address of the folder of all states, a text
+    id: from + 8, // address of the container's id
+    signal: from + 16, // its number
+    answer: from + 24, // descriptor of init's answer to start, where that is still to be read; -1: there is none
+    init: from + 32, // a pidfd of that init
+    flagTable: from + 40, // addresses of the tables
+    formatTable: from + 48,
+    verbTable: from + 56,
+    forceTable: from + 64,
+    signalTable: from + 72,
+    commands: from + 80, // address of the commands' tape
+    bytes: from + 88,
+  };
+}
+
 /** The words, by offset; the front's tape follows. Each is 64 bits. */
 export const words = {
   stack: 0, // address of argc, as the kernel has started the process: argv, the environment and the auxiliary vector follow
@@ -40,9 +60,8 @@ export const words = {
   thread: 112, // its thread pointer (FS base)
   status: 120, // what a tape reports (src/tape/layout.ts)
   name: 120 + status.bytes, // of this build's kept start, NAME_BYTES with what is left of them 0
-  bytes: 120 + status.bytes + 24,
+  ...ofCommands(120 + status.bytes + NAME_BYTES),
 } as const;
-export const NAME_BYTES = words.bytes - words.name;
 
 /** The folder of all states where nobody names another; what is kept is in a folder below it, root's alone. */
 export const KEPT_STATE_ROOT = "/run/box";

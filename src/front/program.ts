@@ -11,6 +11,7 @@ import { type Block, block, type Instruction } from "../stage/assembly.ts";
 import { interpret, interpretLabel } from "../stage/program.ts";
 import { x64 as asm, calleeSaved, jumpTo, pushOrPop, readStackPointer, ret, roles, setStackPointer } from "../stage/x64.ts";
 import { header } from "../tape/layout.ts";
+import { readCommand } from "./command-line.ts";
 import { FRONT_DATA_ADDRESS, PLAIN_NAME, words } from "./layout.ts";
 
 export const frontLabel = "front";
@@ -32,7 +33,7 @@ const HEADER_ADDRESS = FRONT_DATA_ADDRESS + words.bytes;
 /** argv[0] as a number, its NUL included. */
 const plainName = [...`${PLAIN_NAME}\0`].reduceRight((sum, letter) => sum * 256 + letter.charCodeAt(0), 0);
 
-export const frontProgram = (): Block[] => [...readStack(), ...restore(), ...startPlainly(), ...mark(), ...interpret(asm)];
+export const frontProgram = (): Block[] => [...readStack(), ...readCommand("boot"), ...restore(), ...startPlainly(), ...mark(), ...interpret(asm)];
 
 const saved = Object.keys(calleeSaved) as (keyof typeof calleeSaved)[];
 /** From the words, whose address is in a register that neither a system call nor the interpreter changes. */

@@ -57,6 +57,7 @@ export function newBoxVariables(): BoxVariables {
     hookFiles: { state: fd("state for hooks"), output: fd("output of hooks") },
     hook: newHookReport(variables, false),
     stdio: { given: {}, handed: [] },
+    front: {},
     agent: {},
     joins: fd("pidfd of the init to join"),
     verifierLog: newBuffer(variables, "verifier's log", bufferBytes.verifierLog),

@@ -22,6 +22,7 @@ import { receiveTerminal } from "./receive-terminal.ts";
 import type { StdioSteps } from "./stdio-steps.ts";
 import { superviseTerminal } from "./supervise-terminal.ts";
 import * as supervisor from "./supervisor.ts";
+import { lookForFront, tellFront } from "./tell-front.ts";
 
 export type Container = {
   readonly id: string;
@@ -95,11 +96,11 @@ export function planContainer(container: Container, facts: HostFacts): Plan {
     explanations: explainFailures(building),
     awaitHelper: section("the helper", [...moveDevices(building, own, "joined"), ...box.awaitHelper(building, own)]),
     initWaits: true,
-    observe: section("init in /proc", box.observe(own)),
+    observe: section("init in /proc", [...box.observe(own), ...lookForFront(building, own)]),
     writeIdMaps: section("id maps", writeIdMaps(building, own)),
     moveDevices: section("network devices", moveDevices(building, own, "made")),
     runtimeHooks: section("hooks before pivot_root", box.runtimeHooks(building, own)),
-    record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own)]),
+    record: section("terminal and state", [...receiveTerminal(building, own), ...box.writeState(own), ...tellFront(own)]),
     release: section("let it run", box.release(building, own)),
     agent: section("tell the agent", []),
     poststartHooks: sectionsOf("hooks once it runs", box.poststartHooks(building, own)),

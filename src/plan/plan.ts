@@ -106,6 +106,8 @@ export type BoxVariables = {
   readonly hookFiles: { readonly state: Slot<"fd">; readonly output: Slot<"fd"> };
   readonly hook: HookReport;
   readonly stdio: BoxStdio;
+  /** What the front is told of the container, filled while the plan is made; empty where it is told nothing. */
+  readonly front: { told?: FrontVariables };
   /** What an agent of system calls is told, filled while the plan is made. */
   readonly agent: { state?: Bytes };
   /** For exec: the container's init. */
@@ -120,6 +122,15 @@ export type BoxVariables = {
     readonly terminal: Slot<"fd">;
     readonly tape: Slot<"fd">;
   };
+};
+
+/** Who init is, as the kernel tells it, and the file that is made of it (src/front/front-file.ts). */
+export type FrontVariables = {
+  readonly file: Bytes;
+  /** statx(2) and statfs(2) of a pidfd. */
+  readonly statx: Buffer;
+  readonly statfs: Buffer;
+  readonly bootId: Buffer;
 };
 
 /** What a supervisor has of a container's stdio: pipes that it reads, FIFOs, and where the log goes. */

@@ -13,6 +13,8 @@ export const waitFifo = "wait";
 export const answerFifo = "answer";
 /** The filter of system calls, as an array of struct sock_filter, where there is one. */
 export const keptFilter = "filter";
+/** What the front has to know to start, signal and remove the container: src/front/front-file.ts. */
+export const frontName = "front";
 /** How init ended, as waitid(2) tells it. */
 export const exitFile = "exit";
 /** A folder to mount the root on, where that is a view of the host's. */

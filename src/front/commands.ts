@@ -1,0 +1,316 @@
+// start, kill and delete, done by the front alone: a tape without the rest of box, in a fraction of the time. It does what
+// src/cli/start.ts, kill.ts and delete.ts do of a container for which that is little: the file that it reads (front-file.ts) is
+// there for no other. Whatever is not as usual stops a tape before it has changed anything, or where doing it again from the
+// beginning comes to the same; then the rest of box does it, with all its words for what is wrong.
+
+import { signals } from "../linux/signals.ts";
+import { structFields } from "../linux/structs.ts";
+import { answerFifo, exitFile, frontName, keptConfig, keptFilter, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
+import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
+import { giveUp, isRoots, isText, S_IFREG } from "./boot.ts";
+import { BOOT_ID_BYTES, CGROUPS_MAX, FRONT_MAGIC, frontFile, PATH_BYTES } from "./front-file.ts";
+import { wordOf } from "./shared-words.ts";
+
+const origin = "front";
+const TWO_32 = 2 ** 32;
+
+type Shared = {
+  readonly variables: Variables;
+  readonly word: ReturnType<typeof wordOf>;
+  readonly root: Slot<"fd">;
+  readonly folder: Slot<"fd">;
+  readonly pidfd: Slot<"fd">;
+  readonly about: Buffer;
+  /** front-file.ts */
+  readonly container: Buffer;
+  readonly pid: Slot<"int">;
+  readonly polled: Buffer;
+  readonly noTime: Buffer;
+  readonly start: { readonly lock: Slot<"fd">; readonly answer: Slot<"fd">; readonly wait: Slot<"fd"> };
+};
+
+/** A list for each command, and the one for when it stops. */
+export function commandSteps(
+  variables: Variables,
+  base: number,
+): { readonly start: Step[]; readonly kill: Step[]; readonly delete: Step[]; readonly giveUp: Step[] } {
+  const fd = (name: string): Slot<"fd"> => newSlot(variables, "fd", name);
+  const container = newBuffer(variables, "what the front is told", frontFile.bytes);
+  const shared: Shared = {
+    variables,
+    word: wordOf(base),
+    root: fd("folder of all states"),
+    folder: fd("state folder"),
+    pidfd: fd("pidfd of init"),
+    about: newBuffer(variables, "statx", structFields.statx.bytes),
+    container,
+    pid: slotIn("int", container, frontFile.pid, "init's pid"),
+    polled: newBuffer(variables, "what is waited for", 2 * structFields.pollfd.bytes),
+    noTime: newBuffer(variables, "no time", structFields.timespec.bytes),
+    start: { lock: fd("lock on the state"), answer: fd("init's answer"), wait: fd("FIFO that init waits on") },
+  };
+  const { root, folder, pidfd, start } = shared;
+  return {
+    start: startSteps(shared),
+    kill: killSteps(shared),
+    delete: deleteSteps(shared),
+    giveUp: leave([root, folder, start.lock, start.wait], [start.answer, pidfd], shared),
+  };
+}
+
+/** Closes everything, but not what is left of a start that has begun. */
+const leave = (files: readonly Slot<"fd">[], ofStart: readonly Slot<"fd">[], { word }: Shared): Step[] => [
+  compute([word("fd", "answer"), 1, 0, -1], origin, "has a start begun?", {
+    equal: { value: 0, steps: ofStart.map((file) => step("close", [file], origin, "do without it", { onError: "ignore" })) },
+  }),
+  ...giveUp(files),
+];
+
+const done = step("exit_group", [0], origin, "done");
+const close = (file: Slot<"fd">): Step => step("close", [file], origin, "done with it");
+const go = (label: string): Step => compute([0, 0, 0, 0], origin, "go on", { goto: label });
+/** Stops the tape. */
+const refuse = (why: string): Step => compute([0, 0, 1, -1], origin, why);
+
+/** As src/cli/invocation.ts has it, of whom the folder is where nobody names another. */
+const WHOLE_MAP = `${"0".padStart(10)} ${"0".padStart(10)} 4294967295\n`;
+
+function isRoot({ variables }: Shared): Step[] {
+  return [
+    step("getuid", [], origin, "see who asks", { expect: { value: 0, refused: "it is not root" } }),
+    ...isFile("/proc/self/uid_map", WHOLE_MAP.length, new TextEncoder().encode(WHOLE_MAP), variables),
+  ];
+}
+
+const offsetOf = (field: "ino" | "mode" | "uid"): number => structFields.statx.fields[field]?.offset as number;
+const S_IWOTHERS = 0o022;
+
+/** Opens the state folder, as checkStateRoot in src/execute/state-folder.ts would let it be. */
+function openFolder({ root, folder, about, word }: Shared): Step[] {
+  const uid = slotIn("int", about, offsetOf("uid") - 4, "its links and owner");
+  const mode = slotIn("int", about, offsetOf("mode") - 4, "its group and mode");
+  const status = ["STATX_BASIC_STATS"] as const;
+  return [
+    step("openat", ["AT_FDCWD", word("int", "root"), ["O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the folder of all states", {
+      out: root,
+    }),
+    step("statx", [root, "", ["AT_EMPTY_PATH"], status, address(about)], origin, "look whose it is"),
+    compute([uid, 0, 0, (TWO_32 - 1) * TWO_32], origin, "take its owner", { expect: { value: 0, refused: "it is not root's" } }),
+    compute([mode, 0, 0, S_IWOTHERS * TWO_32], origin, "take its mode", { expect: { value: 0, refused: "others may write in it" } }),
+    step("openat", [root, word("int", "id"), ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the state folder", {
+      out: folder,
+    }),
+  ];
+}
+
+/** Reads who init is and what else there is of the container; refuses what another boot has left. */
+function readContainer({ folder, about, container, variables }: Shared): Step[] {
+  const file = newSlot(variables, "fd", frontName);
+  return [
+    step("openat", [folder, frontName, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open what the front is told", { out: file }),
+    ...isRoots(file, about, S_IFREG),
+    step("read", [file, address(container), frontFile.bytes], origin, "read it", {
+      expect: { value: frontFile.bytes, refused: "the rest of box is to do it" },
+    }),
+    close(file),
+    ...isText(container, FRONT_MAGIC, variables),
+    ...isFile("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, { buffer: container, from: frontFile.bootId }, variables),
+  ];
+}
+
+/** The file begins with these bytes; read into a buffer with zeros behind them, as `expected` is. */
+function isFile(
+  path: string,
+  bytes: number,
+  expected: Uint8Array | { readonly buffer: Buffer; readonly from: number },
+  variables: Variables,
+): Step[] {
+  const file = newSlot(variables, "fd", path);
+  const now = newBuffer(variables, `${path} as it is`, bytes);
+  const then = expected instanceof Uint8Array ? { buffer: newBuffer(variables, `${path} as expected`, bytes, expected), from: 0 } : expected;
+  return [
+    step("openat", ["AT_FDCWD", path, ["O_CLOEXEC"], 0], origin, `open ${path}`, { out: file }),
+    step("read", [file, address(now), bytes], origin, "read it"),
+    close(file),
+    ...Array.from({ length: Math.ceil(bytes / 8) }, (_, index) =>
+      compute(
+        [
+          slotIn("int", now, index * 8, "as it is"),
+          0,
+          slotIn("int", then.buffer, then.from + index * 8, "as expected"),
+          -1,
+        ],
+        origin,
+        "compare it",
+        { expect: { value: 0, refused: "it is another" } },
+      ),
+    ),
+  ];
+}
+
+/** Takes a handle on whoever has init's pid now. */
+const openInit = ({ pid, pidfd, about }: Shared, gone?: Step): Step[] => [
+  step("pidfd_open", [pid, 0], origin, "take a handle on init", { out: pidfd, ...(gone === undefined ? {} : { onError: [["ESRCH", [gone]]] }) }),
+  step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(about)], origin, "see whose it is"),
+];
+
+/** 0 where the handle is on init. */
+const another = ({ about, container }: Shared): Parameters<typeof compute>[0] => [
+  slotIn("int", about, offsetOf("ino"), "whose it is"),
+  0,
+  slotIn("int", container, frontFile.inode, "init's"),
+  -1,
+];
+
+const isInit = (shared: Shared): Step => compute(another(shared), origin, "is it init?", { expect: { value: 0, refused: "it is another" } });
+
+const POLLIN = 1;
+const POLLHUP = 0x10;
+const SIGSET_BYTES = 8;
+const FD_BITS = TWO_32;
+const REVENTS = 2 ** 48;
+/** A struct pollfd is one word: the descriptor, what is asked of it, and what is true of it. */
+const pollfd = (polled: Buffer, index: number): Slot<"int"> => slotIn("int", polled, index * structFields.pollfd.bytes, "struct pollfd");
+const askFor = (polled: Buffer, index: number, file: Slot<"fd">): Step =>
+  compute([file, POLLIN * FD_BITS, 0, -1], origin, "to be asked whether it can be read", { out: pollfd(polled, index) });
+
+/** A pidfd can be read when its process has ended (pidfd_open(2)). */
+const hasEnded = ({ polled, noTime, pidfd }: Shared, expected: 0 | 1, refused: string): Step[] => [
+  askFor(polled, 0, pidfd),
+  step("ppoll", [address(polled), 1, address(noTime), null, SIGSET_BYTES], origin, "has it ended?", { expect: { value: expected, refused } }),
+];
+
+/** Whether there is a path at that place of the container's file. */
+const isThere = ({ container }: Shared, at: number, orGoTo: string, label?: string): Step =>
+  compute([slotIn("int", container, at, "how a path begins"), 0, 0, 0xff], origin, "is there one?", {
+    equal: { value: 0, steps: [go(orGoTo)] },
+    ...(label === undefined ? {} : { label }),
+  });
+
+const openAt = ({ container, variables }: Shared, at: number, name: string, flags: readonly ["O_RDONLY" | "O_WRONLY", "O_CLOEXEC"]) => {
+  const [folder, file] = [newSlot(variables, "fd", "its cgroup"), newSlot(variables, "fd", name)];
+  const steps = [
+    step("openat", ["AT_FDCWD", address(container, at), ["O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open its cgroup", { out: folder }),
+    step("openat", [folder, name, flags, 0], origin, `open ${name}`, { out: file }),
+  ] as const;
+  return { folder, file, steps };
+};
+
+function startSteps(shared: Shared): Step[] {
+  const { folder, about, polled, pidfd, word, start } = shared;
+  const links = slotIn("int", about, structFields.statx.fields.nlink?.offset as number, "its links and owner");
+  return [
+    ...isRoot(shared),
+    ...openFolder(shared),
+    step("openat", [folder, stateFile, ["O_CLOEXEC"], 0], origin, "open the state", { out: start.lock }),
+    // Of two starts at once, one finds init waiting; a state that has been replaced is no lock (src/execute/lock-state.ts).
+    step("flock", [start.lock, ["LOCK_EX"]], origin, "lock it"),
+    step("statx", [start.lock, "", ["AT_EMPTY_PATH"], ["STATX_NLINK"], address(about)], origin, "look whether it is the state still"),
+    compute([links, 0, 0, TWO_32 - 1], origin, "take its links", { equal: { value: 0, steps: [refuse("it is not")] } }),
+    ...readContainer(shared),
+    ...openInit(shared),
+    isInit(shared),
+    ...isNotFrozen(shared, frontFile.freezerV1, "freezer.self_freezing"),
+    ...isNotFrozen(shared, frontFile.freezerV2, "cgroup.freeze"),
+    step("openat", [folder, answerFifo, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "listen to init", { out: start.answer }),
+    step("openat", [folder, waitFifo, ["O_WRONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "see that init waits", { out: start.wait }),
+    askFor(polled, 0, start.answer),
+    askFor(polled, 1, pidfd),
+    step("write", [start.wait, "g", 1], origin, "let init go on", { expect: { value: 1, refused: "it does not wait" } }),
+    // What init answers from here on is not to be lost: src/execute/start-created.ts reads it.
+    compute([start.answer, 0, 0, -1], origin, "this start has begun", { out: word("fd", "answer") }),
+    compute([pidfd, 0, 0, -1], origin, "with this init", { out: word("fd", "init") }),
+    step("ppoll", [address(polled), 2, null, null, SIGSET_BYTES], origin, "wait until init has become the program", { onError: "ignore" }),
+    compute([pollfd(polled, 0), 0, start.answer, 0xffff * REVENTS], origin, "has it closed the FIFO without a word?", {
+      equal: { value: POLLHUP * REVENTS, steps: [done] },
+    }),
+    refuse("the rest of box is to listen"),
+  ];
+}
+
+function isNotFrozen(shared: Shared, at: number, name: string): Step[] {
+  const { folder, file, steps } = openAt(shared, at, name, ["O_RDONLY", "O_CLOEXEC"]);
+  const says = newBuffer(shared.variables, name, 8);
+  const next = `${name} says no`;
+  return [
+    isThere(shared, at, next),
+    ...steps,
+    step("read", [file, address(says), 1], origin, "is it frozen?"),
+    compute([slotIn("int", says, 0, "what it says"), 0, 0, 0xff], origin, "take its answer", {
+      equal: { value: "1".charCodeAt(0), steps: [refuse("it is frozen")] },
+    }),
+    close(file),
+    close(folder),
+    compute([0, 0, 0, 0], origin, "it is not", { label: next }),
+  ];
+}
+
+/** As killOne in src/cli/kill.ts. */
+function killSteps(shared: Shared): Step[] {
+  const { folder, pidfd, word, variables } = shared;
+  const signal = word("int", "signal");
+  const waits = newSlot(variables, "fd", "FIFO that init waits on");
+  const isKill = (steps: readonly Step[], label?: string): Step =>
+    compute([signal, 0, 0, -1], origin, "is it SIGKILL?", {
+      equal: { value: signals.SIGKILL, steps },
+      ...(label === undefined ? {} : { label }),
+    });
+  return [
+    ...isRoot(shared),
+    ...openFolder(shared),
+    ...readContainer(shared),
+    ...openInit(shared),
+    isInit(shared),
+    ...hasEnded(shared, 0, "it has ended"),
+    isKill([go("send")]),
+    // Before its start another signal may have to be SIGKILL.
+    step("openat", [folder, waitFifo, ["O_WRONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "see whether init waits for its start", {
+      out: waits,
+      onError: [
+        ["ENXIO", []],
+        ["ENOENT", []],
+      ],
+      ok: [close(waits), refuse("it does")],
+    }),
+    step("pidfd_send_signal", [pidfd, signal, null, 0], origin, "send the signal", { label: "send" }),
+    isKill(thawToDie(shared)),
+    { ...done, label: "sent" },
+  ];
+}
+
+/** Whatever comes of it, as in src/execute/thaw-to-die.ts. */
+function thawToDie(shared: Shared): Step[] {
+  const { file, steps } = openAt(shared, frontFile.freezerV1, "freezer.state", ["O_WRONLY", "O_CLOEXEC"]);
+  const thawed = new TextEncoder().encode("THAWED");
+  return [
+    isThere(shared, frontFile.freezerV1, "sent"),
+    ...[...steps, step("write", [file, thawed, thawed.length], origin, "thaw it, or it could not die")].map(
+      (one): Step => ({ ...one, onError: "ignore" }),
+    ),
+  ];
+}
+
+/** As removeContainer in src/execute/remove-container.ts, of a container whose init has ended, and with it all of its pid namespace. */
+function deleteSteps(shared: Shared): Step[] {
+  const { root, folder, word } = shared;
+  const removed = { onError: [["ENOENT", []]] } as const;
+  const places = Array.from({ length: CGROUPS_MAX }, (_, index) => frontFile.cgroups + index * PATH_BYTES);
+  return [
+    ...isRoot(shared),
+    ...openFolder(shared),
+    step("flock", [folder, ["LOCK_EX", "LOCK_NB"]], origin, "take it over"),
+    ...readContainer(shared),
+    ...openInit(shared, go("cgroups")),
+    compute(another(shared), origin, "is it init?", { equal: { value: 0, steps: hasEnded(shared, 1, "it lives") } }),
+    ...places.flatMap((at, index) => [
+      isThere(shared, at, "files", index === 0 ? "cgroups" : undefined),
+      step("unlinkat", ["AT_FDCWD", address(shared.container, at), ["AT_REMOVEDIR"]], origin, "remove a cgroup", removed),
+    ]),
+    step("unlinkat", [folder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root", { ...removed, label: "files" }),
+    ...[keptConfig, keptFilter, waitFifo, answerFifo, exitFile, frontName, stateFile].map((name) =>
+      step("unlinkat", [folder, name, []], origin, `remove ${name}`, removed),
+    ),
+    step("unlinkat", [root, word("int", "id"), ["AT_REMOVEDIR"]], origin, "remove the state folder"),
+    done,
+  ];
+}

@@ -1,0 +1,71 @@
+// What the front has to know of a container to start, signal and remove it by itself (commands.ts): a file of fixed places beside
+// its state, since no tape could read JSON. Written once, when init's pid is known, and only for containers that have nobody to
+// look after them, and for which nothing else is to be done then: no hook, no plugin, no socket.
+//
+//   magic | init's pid | its pidfd's inode | this boot | freezer of v1 | of v2 | cgroups, in the order in which they are removed
+//
+// Since Linux 6.9 a pidfd's inode is a process's own number, never given twice in a boot (fs/pidfs.c): what the start time of a
+// process is to the rest of box. Before, there is no such file, and the front leaves everything to the rest of box.
+
+import type { State } from "../state/state.ts";
+
+export const FRONT_MAGIC = "boxfront";
+/** A path with its NUL; a cgroup with a longer one keeps the front out. */
+export const PATH_BYTES = 256;
+export const CGROUPS_MAX = 16;
+export const BOOT_ID_BYTES = 40;
+
+/** By offset. */
+export const frontFile = {
+  magic: 0,
+  pid: 8,
+  inode: 16,
+  bootId: 24,
+  freezerV1: 64,
+  freezerV2: 64 + PATH_BYTES,
+  cgroups: 64 + 2 * PATH_BYTES,
+  bytes: 64 + (2 + CGROUPS_MAX) * PATH_BYTES,
+} as const;
+
+/** Of the filesystem that such pidfds are from, as statfs(2) has it. */
+export const PIDFS_MAGIC = 0x50494446;
+
+/** Who init is: eight bytes of its pidfd's inode, and what /proc/sys/kernel/random/boot_id says, with zeros behind it. */
+export type InitIdentity = { readonly inode: Uint8Array; readonly bootId: Uint8Array };
+
+/** The file's bytes, or undefined where the front could not do all that there is to do. */
+export function encodeFrontFile({ pid, box }: State, { inode, bootId }: InitIdentity): Uint8Array | undefined {
+  const { cgroups, plugins, ownPids, resctrl } = box;
+  if (plugins.length > 0 || !ownPids || resctrl !== undefined || cgroups.length > CGROUPS_MAX) return undefined;
+  const bytes = new Uint8Array(frontFile.bytes);
+  const encoder = new TextEncoder();
+  const putText = (text: string, at: number): boolean => {
+    // Of a longer text only a part would be written, and all bytes in use would end without a NUL.
+    const { read, written } = encoder.encodeInto(text, bytes.subarray(at, at + PATH_BYTES - 1));
+    return read === text.length && written > 0;
+  };
+  putText(FRONT_MAGIC, frontFile.magic);
+  new DataView(bytes.buffer).setUint32(frontFile.pid, pid, true);
+  bytes.set(inode, frontFile.inode);
+  bytes.set(bootId, frontFile.bootId);
+  for (let index = 0; index < cgroups.length; index++) {
+    const { version, path } = cgroups[index] as State["box"]["cgroups"][number];
+    if (!putText(path, frontFile.cgroups + index * PATH_BYTES)) return undefined;
+    if (version === 2) putText(path, frontFile.freezerV2);
+    else if (path.startsWith(FREEZER)) putText(path, frontFile.freezerV1);
+  }
+  return knowsFreezer(box) ? bytes : undefined;
+}
+
+const FREEZER = "/sys/fs/cgroup/freezer/";
+
+/** Of v1 one hierarchy alone has a freezer, nearly always mounted under that name; where it is not, the front would look in vain. */
+function knowsFreezer({ cgroups }: State["box"]): boolean {
+  let [hasV1, named] = [false, false];
+  for (const { version, path } of cgroups) {
+    if (version !== 1) continue;
+    hasV1 = true;
+    if (path.startsWith(FREEZER)) named = true;
+  }
+  return !hasV1 || named;
+}
