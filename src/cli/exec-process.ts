@@ -7,7 +7,10 @@ import { capabilities } from "../linux/capabilities.ts";
 import type { Parsed } from "./arguments.ts";
 import { parseJson } from "./parse-json.ts";
 
-export async function processOf(spec: Spec, parsed: Parsed, command: readonly string[]): Promise<Process> {
+/** `text`: what the file says, where it is from one. */
+export type AskedProcess = { readonly process: Process; readonly text?: string };
+
+export async function processOf(spec: Spec, parsed: Parsed, command: readonly string[]): Promise<AskedProcess> {
   const file = parsed.values.process;
   if (file !== undefined) return fromFile(file, parsed, spec.process);
   if (command.length === 0) throw new BoxError({ what: "process args cannot be empty", hint: "box exec ID COMMAND…" });
@@ -17,7 +20,7 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
   const { values, lists, switches } = parsed;
   // The container's terminal is its own; exec has one when -t asks for it.
   const { consoleSize: _, ...rest } = base;
-  return {
+  const process = {
     ...rest,
     terminal: switches.has("tty"),
     args: [...command],
@@ -28,13 +31,15 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
     ...(switches.has("no-new-privs") ? { noNewPrivileges: true } : {}),
     ...(await labelsOf(values)),
   };
+  return { process };
 }
 
 /** A file that names no label does not set the process free from the container's, as with runc. */
-async function fromFile(path: string, parsed: Parsed, base: Process | undefined): Promise<Process> {
+async function fromFile(path: string, parsed: Parsed, base: Process | undefined): Promise<AskedProcess> {
   const { apparmorProfile, selinuxLabel } = base ?? {};
   const labels = { ...(apparmorProfile === undefined ? {} : { apparmorProfile }), ...(selinuxLabel === undefined ? {} : { selinuxLabel }) };
-  return { ...labels, ...(await checkedProcess(readTextOrThrow(path, "cannot read", "--process"), path, parsed)) };
+  const text = readTextOrThrow(path, "cannot read", "--process");
+  return { process: { ...labels, ...(await checkedProcess(text, path, parsed)) }, text };
 }
 
 async function checkedProcess(text: string, path: string, parsed: Parsed): Promise<Process> {

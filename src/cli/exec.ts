@@ -4,6 +4,7 @@ import type { Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { initLives } from "../execute/init-lives.ts";
+import type { AskedCommand, AskedHome } from "../execute/keep-for-front.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
 import { keepExec, placeOfExec, readKeptExec } from "../execute/kept-exec.ts";
 import { readKeptFilter } from "../execute/kept-filter.ts";
@@ -17,9 +18,10 @@ import { type Exec, planExec } from "../plan/plan-exec.ts";
 import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
+import { isFronted } from "./dispatch.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
-import { type FactsAsked, factsFor, labelsAsked } from "./host-facts.ts";
+import { type FactsAsked, factsFor, homeFor, labelsAsked } from "./host-facts.ts";
 import { isHostConfigured, rootOfStates } from "./invocation.ts";
 import { checkStdio, handOnFlags, launchOf, lenientFlag } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
@@ -50,9 +52,9 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   checkStdio();
   const asked = await readExec(parsed, globals);
   const { state, way } = asked;
-  const started = await start(asked, cgroupsOf(state, parsed)).catch((error: unknown) => {
+  const started = await start(asked, cgroupsOf(state, parsed), mayBeAtFront(asked, parsed)).catch((error: unknown) => {
     if (!isBusy(error) || parsed.lists.cgroup !== undefined) throw error;
-    return start(asked, cgroupsOfInit(state));
+    return start(asked, cgroupsOfInit(state), false);
   });
   return way === "detached" ? 0 : superviseExec(started);
 }
@@ -64,6 +66,9 @@ export type AskedExec = {
   readonly state: State;
   readonly stateRoot: string;
   readonly way: Launch["way"];
+  /** The words behind the id, or what the file of --process says. */
+  readonly command: AskedCommand;
+  readonly home: AskedHome | undefined;
 };
 
 /** What the command line asks for, in the container as it is now. */
@@ -75,7 +80,7 @@ export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedE
   const watched = isTapped(state, "onExec") || isHostConfigured();
   // What --process has been read from cannot always be read again.
   if (watched) (await import("../execute/begin-plainly.ts")).beginPlainly();
-  const asked = await processOf(spec, parsed, command);
+  const { process: asked, text } = await processOf(spec, parsed, command);
   const process = watched ? await changedByPlugins(state, stateRoot, asked) : asked;
   const way = parsed.switches.has("detach") ? "detached" : "foreground";
   const launch: Launch = launchOf(parsed, way, { ...spec, process });
@@ -92,22 +97,34 @@ export async function readExec(parsed: Parsed, globals: Globals): Promise<AskedE
   const controlGroups = state.box.resctrl?.enter ?? [];
   const labels = wanted.labels === undefined ? {} : { labels: (await import("../plan/labels.ts")).labelSteps };
   const exec = { id, bundle: state.bundle, spec, process, seccomp, controlGroups, init, launch, ...labels };
-  return { exec, facts, state, stateRoot, way };
+  const home = wanted.home === undefined ? undefined : { root: wanted.home.root, now: () => homeFor(wanted) };
+  return { exec, facts, state, stateRoot, way, command: text ?? command, home };
+}
+
+/** Whether the front could read the command line (src/front/command-line.ts), and nothing but the plan is to be done. */
+function mayBeAtFront({ exec: { process, launch, labels, seccomp } }: AskedExec, { values, lists, switches }: Parsed): boolean {
+  if (!isFronted || process.terminal === true || labels !== undefined || seccomp?.agent !== undefined) return false;
+  if (launch.preserveFds > 0 || launch.notifies || globalThis.process.env.BOX_LENIENT !== undefined || isHostConfigured()) return false;
+  for (const name of switches.names) if (name !== "detach") return false;
+  for (const name in values) if (name !== "process" && name !== "pid-file") return false;
+  for (const name in lists) if (lists[name] !== undefined) return false;
+  return true;
 }
 
 /** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */
-async function start(asked: AskedExec, cgroups: State["box"]["cgroups"]): ReturnType<typeof startExec> {
+async function start(asked: AskedExec, cgroups: State["box"]["cgroups"], atFront: boolean): ReturnType<typeof startExec> {
   const { program, keep } = programOf(asked, cgroups);
   const started = await startExec(program, { state: asked.state, spec: asked.exec.spec });
-  keep();
+  const isFirstToKeep = keep();
+  if (isFirstToKeep && atFront) (await import("../execute/keep-for-front.ts")).keepForFront({ ...asked.exec, cgroups }, asked);
   return started;
 }
 
-/** `keep` is for when it has been started. */
+/** `keep` is for when it has been started; it says whether it has kept the program. */
 export function programOf(
   { exec, facts, state, stateRoot }: AskedExec,
   cgroups: State["box"]["cgroups"],
-): { program: Program; keep: () => void } {
+): { program: Program; keep: () => boolean } {
   const whole: Exec = { ...exec, cgroups };
   const place = placeOfExec(whole, facts, state, stateRoot);
   const found = readKeptExec(place);
@@ -115,7 +132,7 @@ export function programOf(
     // It runs where a tape of this process's own would be made.
     takeMemory("own");
     const explain = (): Promise<Sources> => compile(planExec(whole, facts)).explain();
-    return { program: { compiled: found.compiled, explain }, keep: () => {} };
+    return { program: { compiled: found.compiled, explain }, keep: () => false };
   }
   const program = compile(planExec(whole, facts));
   const { compiled } = program;

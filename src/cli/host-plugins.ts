@@ -4,7 +4,7 @@
 
 import { boxYamlRule, type YamlRule } from "../config/yaml-rules.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
-import { hostConfig } from "./invocation.ts";
+import { hostConfig } from "../host/host-config.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 import { refuseUnlessRoots } from "./plugin-file.ts";
 

@@ -6,6 +6,7 @@ import { hostReader } from "../execute/files.ts";
 import { currentFolder } from "../execute/folders.ts";
 import { cString, systemCall } from "../execute/libc.ts";
 import { defaultStateRoot } from "../host/default-state-root.ts";
+import { hostConfig } from "../host/host-config.ts";
 import { mapsEverything } from "../host/maps-everything.ts";
 import type { Parsed } from "./arguments.ts";
 
@@ -21,8 +22,6 @@ export function rootOfStates(): string {
   return isGuest ? `${XDG_RUNTIME_DIR}/box` : defaultStateRoot(uid, XDG_RUNTIME_DIR);
 }
 
-/** Plugins for every container of this host: host-plugins.ts. */
-export const hostConfig = "/etc/box/config.yaml";
 /** The annotation that names plugins. */
 export const pluginAnnotation = "box.plugins";
 const AT_FDCWD = -100;

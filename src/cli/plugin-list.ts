@@ -3,8 +3,9 @@
 import type { HookName } from "../../hooks/hooks.ts";
 import { BoxError } from "../errors.ts";
 import { writeLine } from "../execute/write-line.ts";
+import { hostConfig } from "../host/host-config.ts";
 import type { Globals } from "./commands.ts";
-import { hostConfig, isHostConfigured, rootOfStates } from "./invocation.ts";
+import { isHostConfigured, rootOfStates } from "./invocation.ts";
 import { printTable } from "./list-table.ts";
 import { builtIn, loadPlugins, type PluginRequest, tappedBy } from "./load-plugins.ts";
 import { errorLines } from "./report-error.ts";

@@ -3,8 +3,9 @@
 
 import type { Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
+import { hostConfig } from "../host/host-config.ts";
 import type { HostPlugins } from "./host-plugins.ts";
-import { absolute, hostConfig, pluginAnnotation } from "./invocation.ts";
+import { absolute, pluginAnnotation } from "./invocation.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 
 export type Named = {

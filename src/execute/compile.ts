@@ -193,7 +193,7 @@ const placesOfStdio = ({ stdio }: Plan["box"], at: (of: Slot) => number): number
     return handed === undefined ? 0 : at(handed.kept);
   });
 
-function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
+export function compileChild(plan: Plan): { tape: ChildTape; encoded: Encoded } {
   const steps: Step[] = [];
   for (const section of plan.child) steps.push(...section.steps);
   const [context, program, start] = plan.explanations;
@@ -232,7 +232,7 @@ function recordsOf(encoded: Encoded, pick: (step: Step) => readonly Step[] | und
   return out;
 }
 
-function compileSupervisor({ supervise, handOver, supervisor }: Plan): SupervisorTape {
+export function compileSupervisor({ supervise, handOver, supervisor }: Plan): SupervisorTape {
   const encoded = encodeTape(
     [supervise.steps, handOver.steps],
     supervisor.variables,

@@ -26,12 +26,17 @@ const S_IFREG = 0o100000;
 
 /** The text of a regular file at `path` inside `root` (openat2(2), RESOLVE_IN_ROOT); undefined when it is none. */
 export function readInRoot(root: string, path: string): string | undefined {
-  const rootName = cString(root);
-  const folder = systemCall("openat", AT_FDCWD, rootName.address, O_PATH_DIRECTORY_CLOEXEC[machine], 0);
+  const folder = openRoot(root);
   if (folder < 0) return undefined;
   const text = readInOpenRoot(folder, path);
   systemCall("close", folder);
   return text;
+}
+
+/** A descriptor for placeInRoot, or the negative errno. */
+export function openRoot(root: string): number {
+  const name = cString(root);
+  return systemCall("openat", AT_FDCWD, name.address, O_PATH_DIRECTORY_CLOEXEC[machine], 0);
 }
 
 /**
@@ -39,16 +44,22 @@ export function readInRoot(root: string, path: string): string | undefined {
  * an image has brought may already do something, as with a watchdog.
  */
 export function readInOpenRoot(root: number, path: string): string | undefined {
+  const place = placeInRoot(root, path);
+  if (place < 0) return undefined;
+  const text = isRegular(place) ? readPlace(place) : undefined;
+  systemCall("close", place);
+  return typeof text === "string" ? text : undefined;
+}
+
+/** A descriptor of whatever is at `path` inside a root that is open (O_PATH, open(2)), or the negative errno. */
+export function placeInRoot(root: number, path: string): number {
   const name = cString(path);
   const how = new Uint8Array(new BigUint64Array([BigInt(O_PATH_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS)]).buffer);
   let place = -EAGAIN;
   // A `..` cannot be trusted while anything on the machine is renamed or mounted; the next try may do (openat2(2)).
   for (let tries = 0; place === -EAGAIN && tries < OPEN_TRIES; tries++)
     place = systemCall("openat2", root, name.address, addressOf(how), how.length);
-  if (place < 0) return undefined;
-  const text = isRegular(place) ? readPlace(place) : undefined;
-  systemCall("close", place);
-  return typeof text === "string" ? text : undefined;
+  return place;
 }
 
 function readPlace(place: number): string | number {

@@ -67,10 +67,11 @@ function rename(image: Uint8Array, from: string, to: string): boolean {
   return bytes.write(to, at + 1) === Buffer.byteLength(from);
 }
 
-/** Keeps what has been started, when `found` says that it is not the first time; `box` is box's tape from before it ran. Best effort. */
-export function keepExec(place: ExecPlace | undefined, found: KeptExec, compiled: Compiled, box: Uint8Array | undefined): void {
-  if (place === undefined) return;
+/** Keeps what has been started, when `found` says that it is not the first time; `box` is box's tape from before it ran. Best effort; whether it was tried. */
+export function keepExec(place: ExecPlace | undefined, found: KeptExec, compiled: Compiled, box: Uint8Array | undefined): boolean {
+  if (place === undefined) return false;
   if (found === undefined) markPlace(place);
-  else if (found === "marked" && box !== undefined)
-    writePlace<More>(place, place.pidFile === undefined ? {} : { pidFile: place.pidFile }, compiled, box);
+  if (found !== "marked" || box === undefined) return false;
+  writePlace<More>(place, place.pidFile === undefined ? {} : { pidFile: place.pidFile }, compiled, box);
+  return true;
 }

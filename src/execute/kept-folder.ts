@@ -34,9 +34,9 @@ export function makeKeptFolder(stateRoot: string): number {
 export const isOwn = (status: Uint16Array | undefined, type: number): boolean =>
   status !== undefined && ownerOf(status) === 0 && (modeOf(status) & (S_IFMT | 0o077)) === type;
 
-/** Whole or not at all: under a name of this process's own first. False when it could not be written. */
-export function replaceKept(folder: number, name: string, bytes: Uint8Array): boolean {
-  const made = cString(`${process.pid}`);
+/** Whole or not at all: under another name first, which is this process's own. False when it could not be written. */
+export function replaceKept(folder: number, name: string, bytes: Uint8Array, before = `${process.pid}`): boolean {
+  const made = cString(before);
   const place = cString(name);
   const file = systemCall("openat", folder, made.address, O_MAKE[machine], 0o600);
   if (file < 0) return false;

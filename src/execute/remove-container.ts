@@ -6,11 +6,13 @@ import { errnoName } from "../linux/errno-name.ts";
 import { notifyFolder } from "../plan/notify.ts";
 import {
   answerFifo,
+  execProgram,
   exitFile,
   frontName,
   keptConfig,
   keptFilter,
   newConfig,
+  newExecProgram,
   newStateFile,
   rootFolder,
   stateFile,
@@ -161,7 +163,20 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, traceFile, frontName, stateFile])
+  for (const name of [
+    newStateFile,
+    newConfig,
+    keptConfig,
+    keptFilter,
+    waitFifo,
+    answerFifo,
+    exitFile,
+    traceFile,
+    execProgram,
+    newExecProgram,
+    frontName,
+    stateFile,
+  ])
     removeOrThrow(`${folder}/${name}`, 0);
   // The container may have put more into the folder of the socket.
   const notify = listFolder(`${folder}/${notifyFolder}`);

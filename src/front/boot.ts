@@ -42,10 +42,6 @@ export const giveUp = (files: readonly Slot<"fd">[]): Step[] => [
 function look(start: string, variables: Variables, base: number, folder: Slot<"fd">, file: Slot<"fd">): Step[] {
   const word = wordOf(base);
   const about = newBuffer(variables, "statx", structFields.statx.bytes);
-  const kept = newBuffer(variables, "how the kept start begins", keptStart.bytes);
-  const tapeAt = slotIn("int", kept, keptStart.tapeAt, "place of the restore tape");
-  const tapeBytes = slotIn("int", kept, keptStart.tapeBytes, "its bytes");
-  const there = newSlot(variables, "int", "where it goes");
   return [
     // Where one is closed, Bun opens the null device in its place, and what is opened here would be taken for it.
     ...[0, 1, 2].map((stdio) => step("fcntl", [stdio, ["F_GETFD"], 0], origin, `see that descriptor ${stdio} is open`)),
@@ -54,11 +50,24 @@ function look(start: string, variables: Variables, base: number, folder: Slot<"f
     }),
     ...isRoots(folder, about, S_IFDIR),
     step("openat", [folder, start, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open it", { out: file }),
+    ...mapTape(file, KEPT_MAGIC, about, variables),
+    step("close", [folder], origin, "done with it"),
+    compute([RESTORE_ADDRESS, 0, 0, -1], origin, "go on with that tape", { out: word("int", "restore") }),
+  ];
+}
+
+/** Maps the tape of a file that begins as `keptStart` says, if it is root's alone, whole, and made by just this executable. */
+export function mapTape(file: Slot<"fd">, magic: string, about: Buffer, variables: Variables): Step[] {
+  const kept = newBuffer(variables, "how it begins", keptStart.bytes);
+  const tapeAt = slotIn("int", kept, keptStart.tapeAt, "place of its tape");
+  const tapeBytes = slotIn("int", kept, keptStart.tapeBytes, "the tape's bytes");
+  const there = newSlot(variables, "int", "where it goes");
+  return [
     ...isRoots(file, about, S_IFREG),
     step("pread64", [file, address(kept), keptStart.bytes, 0], origin, "read how it begins", {
       expect: { value: keptStart.bytes, refused: "it is cut short" },
     }),
-    ...isText(kept, KEPT_MAGIC, variables),
+    ...isText(kept, magic, variables),
     compute(
       [slotIn("int", about, offsetOf("size"), "its bytes"), 0, slotIn("int", kept, keptStart.fileBytes, "all of them"), -1],
       origin,
@@ -79,8 +88,6 @@ function look(start: string, variables: Variables, base: number, folder: Slot<"f
         expect: { value: RESTORE_ADDRESS, refused: "something is there" },
       },
     ),
-    step("close", [folder], origin, "done with it"),
-    compute([there, 0, 0, -1], origin, "go on with that tape", { out: word("int", "restore") }),
   ];
 }
 

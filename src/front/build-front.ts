@@ -5,7 +5,7 @@ import { assemble, type Row } from "../stage/assembly.ts";
 import { encodeTape } from "../tape/encode.ts";
 import { newVariables } from "../tape/step.ts";
 import { bootSteps } from "./boot.ts";
-import { commandTables, type Entries } from "./command-line.ts";
+import { commandTables, type Entries, HIDDEN_BYTES } from "./command-line.ts";
 import { commandSteps } from "./commands.ts";
 import { interpreterSteps } from "./interpreter.ts";
 import { FRONT_CODE_ADDRESS, FRONT_DATA_ADDRESS, KEPT_STATE_ROOT, NAME_BYTES, startName, words } from "./layout.ts";
@@ -48,11 +48,12 @@ export function buildFront({ interpreter, entry, build, headers }: Fronted): Fro
     put(word, FRONT_DATA_ADDRESS + at);
   }
   put(words.commands, FRONT_DATA_ADDRESS + commandsAt);
+  put(words.end, commands.end);
   put(words.signal, signals.SIGTERM);
   put(words.plain, tape.entries[1] as number);
   data.set(new TextEncoder().encode(startName(build)).subarray(0, NAME_BYTES - 1), words.name);
   // No file yet; 0 would be stdin.
-  for (const word of [words.file, words.answer, words.init]) view.setBigInt64(word, -1n, true);
+  for (const word of [words.file, words.answer, words.init, words.folder]) view.setBigInt64(word, -1n, true);
   put(words.entry, entry);
   put(words.headers, FRONT_DATA_ADDRESS + headersAt);
   return { code: Uint8Array.from(rows.flatMap(({ bytes }) => bytes)), data, entry: addressOf(rows, frontLabel) };
@@ -70,19 +71,21 @@ function encodeFrontTape(interpreter: string, start: string): ReturnType<typeof 
 const aligned = (offset: number): number => (offset + 7) & ~7;
 
 /** A list for each command that the front does alone; `base`: where the tape begins. */
-function encodeCommands(base: number): { readonly image: Uint8Array; readonly entries: Entries } {
+function encodeCommands(base: number): { readonly image: Uint8Array; readonly entries: Entries; readonly end: number } {
   const variables = newVariables();
-  const { start, kill, delete: remove, giveUp } = commandSteps(variables, base);
+  const { start, kill, delete: remove, exec, end, giveUp } = commandSteps(variables, base);
   const where = { machine: "x64", base, status: FRONT_DATA_ADDRESS + words.status } as const;
-  const { image, entries } = encodeTape([start, kill, remove, giveUp], variables, where, { failureList: 3 });
-  return { image, entries: { start: entries[0] as number, kill: entries[1] as number, delete: entries[2] as number } };
+  const lists = [start, kill, remove, exec, end, giveUp];
+  const { image, entries } = encodeTape(lists, variables, where, { failureList: lists.length - 1 });
+  const [ofStart, ofKill, ofDelete, ofExec, ofEnd] = entries as [number, number, number, number, number];
+  return { image, entries: { start: ofStart, kill: ofKill, delete: ofDelete, exec: ofExec }, end: ofEnd };
 }
 
 type Part = { readonly word: number; readonly at: number; readonly bytes: Uint8Array };
 
-/** What words have the address of: tables, and the folder of all states where nobody names another. */
+/** What words have the address of: tables, the folder of all states where nobody names another, and room for a name. */
 function encodeTexts(from: number, entries: Entries): { readonly parts: readonly Part[]; readonly end: number } {
-  const all = { ...commandTables(entries), root: new TextEncoder().encode(`${KEPT_STATE_ROOT}\0`) };
+  const all = { ...commandTables(entries), root: new TextEncoder().encode(`${KEPT_STATE_ROOT}\0`), hidden: new Uint8Array(HIDDEN_BYTES) };
   const parts: Part[] = [];
   let at = from;
   for (const [name, bytes] of Object.entries(all)) {

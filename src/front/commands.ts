@@ -1,17 +1,32 @@
-// start, kill and delete, done by the front alone: a tape without the rest of box, in a fraction of the time. It does what
+// start, kill, delete and exec, done by the front alone: a tape without the rest of box, in a fraction of the time. It does what
 // src/cli/start.ts, kill.ts and delete.ts do of a container for which that is little: the file that it reads (front-file.ts) is
 // there for no other. Whatever is not as usual stops a tape before it has changed anything, or where doing it again from the
-// beginning comes to the same; then the rest of box does it, with all its words for what is wrong.
+// beginning comes to the same; then the rest of box does it, with all its words for what is wrong. For exec there has to be a
+// program that was kept for just that (src/plan/exec-at-front.ts); this only finds it.
 
+import { hostConfig } from "../host/host-config.ts";
 import { signals } from "../linux/signals.ts";
 import { structFields } from "../linux/structs.ts";
-import { answerFifo, exitFile, frontName, keptConfig, keptFilter, rootFolder, stateFile, waitFifo } from "../plan/state-files.ts";
+import {
+  answerFifo,
+  execProgram,
+  exitFile,
+  frontName,
+  keptConfig,
+  keptFilter,
+  rootFolder,
+  stateFile,
+  waitFifo,
+} from "../plan/state-files.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
-import { giveUp, isRoots, isText, S_IFREG } from "./boot.ts";
+import { giveUp, isRoots, isText, mapTape, S_IFREG } from "./boot.ts";
 import { BOOT_ID_BYTES, CGROUPS_MAX, FRONT_MAGIC, frontFile, PATH_BYTES } from "./front-file.ts";
+import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
 const origin = "front";
+/** How a program of exec begins: as a kept start does (boot.ts). */
+export const EXEC_MAGIC = "boxexec1";
 const TWO_32 = 2 ** 32;
 
 type Shared = {
@@ -33,7 +48,14 @@ type Shared = {
 export function commandSteps(
   variables: Variables,
   base: number,
-): { readonly start: Step[]; readonly kill: Step[]; readonly delete: Step[]; readonly giveUp: Step[] } {
+): {
+  readonly start: Step[];
+  readonly kill: Step[];
+  readonly delete: Step[];
+  readonly exec: Step[];
+  readonly end: Step[];
+  readonly giveUp: Step[];
+} {
   const fd = (name: string): Slot<"fd"> => newSlot(variables, "fd", name);
   const container = newBuffer(variables, "what the front is told", frontFile.bytes);
   const shared: Shared = {
@@ -54,6 +76,8 @@ export function commandSteps(
     start: startSteps(shared),
     kill: killSteps(shared),
     delete: deleteSteps(shared),
+    exec: execSteps(shared),
+    end: endOfExec(shared),
     giveUp: leave([root, folder, start.lock, start.wait], [start.answer, pidfd], shared),
   };
 }
@@ -127,19 +151,15 @@ function isFile(
 ): Step[] {
   const file = newSlot(variables, "fd", path);
   const now = newBuffer(variables, `${path} as it is`, bytes);
-  const then = expected instanceof Uint8Array ? { buffer: newBuffer(variables, `${path} as expected`, bytes, expected), from: 0 } : expected;
+  const then =
+    expected instanceof Uint8Array ? { buffer: newBuffer(variables, `${path} as expected`, bytes, expected), from: 0 } : expected;
   return [
     step("openat", ["AT_FDCWD", path, ["O_CLOEXEC"], 0], origin, `open ${path}`, { out: file }),
     step("read", [file, address(now), bytes], origin, "read it"),
     close(file),
     ...Array.from({ length: Math.ceil(bytes / 8) }, (_, index) =>
       compute(
-        [
-          slotIn("int", now, index * 8, "as it is"),
-          0,
-          slotIn("int", then.buffer, then.from + index * 8, "as expected"),
-          -1,
-        ],
+        [slotIn("int", now, index * 8, "as it is"), 0, slotIn("int", then.buffer, then.from + index * 8, "as expected"), -1],
         origin,
         "compare it",
         { expect: { value: 0, refused: "it is another" } },
@@ -150,7 +170,10 @@ function isFile(
 
 /** Takes a handle on whoever has init's pid now. */
 const openInit = ({ pid, pidfd, about }: Shared, gone?: Step): Step[] => [
-  step("pidfd_open", [pid, 0], origin, "take a handle on init", { out: pidfd, ...(gone === undefined ? {} : { onError: [["ESRCH", [gone]]] }) }),
+  step("pidfd_open", [pid, 0], origin, "take a handle on init", {
+    out: pidfd,
+    ...(gone === undefined ? {} : { onError: [["ESRCH", [gone]]] }),
+  }),
   step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(about)], origin, "see whose it is"),
 ];
 
@@ -162,7 +185,8 @@ const another = ({ about, container }: Shared): Parameters<typeof compute>[0] =>
   -1,
 ];
 
-const isInit = (shared: Shared): Step => compute(another(shared), origin, "is it init?", { expect: { value: 0, refused: "it is another" } });
+const isInit = (shared: Shared): Step =>
+  compute(another(shared), origin, "is it init?", { expect: { value: 0, refused: "it is another" } });
 
 const POLLIN = 1;
 const POLLHUP = 0x10;
@@ -177,7 +201,9 @@ const askFor = (polled: Buffer, index: number, file: Slot<"fd">): Step =>
 /** A pidfd can be read when its process has ended (pidfd_open(2)). */
 const hasEnded = ({ polled, noTime, pidfd }: Shared, expected: 0 | 1, refused: string): Step[] => [
   askFor(polled, 0, pidfd),
-  step("ppoll", [address(polled), 1, address(noTime), null, SIGSET_BYTES], origin, "has it ended?", { expect: { value: expected, refused } }),
+  step("ppoll", [address(polled), 1, address(noTime), null, SIGSET_BYTES], origin, "has it ended?", {
+    expect: { value: expected, refused },
+  }),
 ];
 
 /** Whether there is a path at that place of the container's file. */
@@ -210,8 +236,7 @@ function startSteps(shared: Shared): Step[] {
     ...readContainer(shared),
     ...openInit(shared),
     isInit(shared),
-    ...isNotFrozen(shared, frontFile.freezerV1, "freezer.self_freezing"),
-    ...isNotFrozen(shared, frontFile.freezerV2, "cgroup.freeze"),
+    ...isNotFrozen(shared, "start"),
     step("openat", [folder, answerFifo, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "listen to init", { out: start.answer }),
     step("openat", [folder, waitFifo, ["O_WRONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "see that init waits", { out: start.wait }),
     askFor(polled, 0, start.answer),
@@ -228,10 +253,16 @@ function startSteps(shared: Shared): Step[] {
   ];
 }
 
-function isNotFrozen(shared: Shared, at: number, name: string): Step[] {
+/** As src/execute/is-frozen.ts. */
+const isNotFrozen = (shared: Shared, command: string): Step[] => [
+  ...isNotFrozenBy(shared, frontFile.freezerV1, "freezer.self_freezing", command),
+  ...isNotFrozenBy(shared, frontFile.freezerV2, "cgroup.freeze", command),
+];
+
+function isNotFrozenBy(shared: Shared, at: number, name: string, command: string): Step[] {
   const { folder, file, steps } = openAt(shared, at, name, ["O_RDONLY", "O_CLOEXEC"]);
   const says = newBuffer(shared.variables, name, 8);
-  const next = `${name} says no`;
+  const next = `${command}: ${name} says no`;
   return [
     isThere(shared, at, next),
     ...steps,
@@ -290,6 +321,55 @@ function thawToDie(shared: Shared): Step[] {
   ];
 }
 
+const S_IFMT_HIGH = 0o170000 * TWO_32;
+const S_IFDIR_HIGH = 0o040000 * TWO_32;
+
+/** As checkStdio in src/cli/launch-flags.ts; a closed one is for the rest of box, too. */
+function checkStdio({ about }: Shared): Step[] {
+  const mode = slotIn("int", about, offsetOf("mode") - 4, "its group and mode");
+  return [0, 1, 2].flatMap((stdio) => [
+    step("statx", [stdio, "", ["AT_EMPTY_PATH"], ["STATX_TYPE"], address(about)], origin, `look at descriptor ${stdio}`),
+    compute([mode, 0, 0, S_IFMT_HIGH], origin, "take its type", { equal: { value: S_IFDIR_HIGH, steps: [refuse("it is a folder")] } }),
+  ]);
+}
+
+/** As run in src/cli/exec.ts, up to the program that was kept for it, which then goes on. */
+function execSteps(shared: Shared): Step[] {
+  const { folder, about, variables, word, pidfd } = shared;
+  const program = newSlot(variables, "fd", "program of exec");
+  return [
+    ...isRoot(shared),
+    ...checkStdio(shared),
+    // Plugins of the host may tap it.
+    step("faccessat2", ["AT_FDCWD", hostConfig, ["F_OK"], []], origin, `look for ${hostConfig}`, {
+      onError: [["ENOENT", []]],
+      ok: [refuse("the host has plugins")],
+    }),
+    ...openFolder(shared),
+    step("openat", [folder, execProgram, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look for a program", { out: program }),
+    ...readContainer(shared),
+    ...openInit(shared),
+    isInit(shared),
+    ...hasEnded(shared, 0, "it has ended"),
+    ...isNotFrozen(shared, "exec"),
+    ...mapTape(program, EXEC_MAGIC, about, variables),
+    close(program),
+    compute([pidfd, 0, 0, -1], origin, "with this init", { out: word("fd", "init") }),
+    compute([folder, 0, 0, -1], origin, "of this container", { out: word("fd", "folder") }),
+  ];
+}
+
+/** The rest of box maps something else in its place. */
+function endOfExec({ root, folder, pidfd, variables }: Shared): Step[] {
+  const there = newSlot(variables, "int", "where the program was");
+  const room = RESTORE_BYTES_MAX;
+  return [
+    compute([RESTORE_ADDRESS, 0, 0, -1], origin, "where the program was", { out: there }),
+    step("munmap", [there, room], origin, "do without it", { onError: "ignore" }),
+    ...[root, folder, pidfd].map((file) => step("close", [file], origin, "do without it", { onError: "ignore" })),
+  ];
+}
+
 /** As removeContainer in src/execute/remove-container.ts, of a container whose init has ended, and with it all of its pid namespace. */
 function deleteSteps(shared: Shared): Step[] {
   const { root, folder, word } = shared;
@@ -307,7 +387,7 @@ function deleteSteps(shared: Shared): Step[] {
       step("unlinkat", ["AT_FDCWD", address(shared.container, at), ["AT_REMOVEDIR"]], origin, "remove a cgroup", removed),
     ]),
     step("unlinkat", [folder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root", { ...removed, label: "files" }),
-    ...[keptConfig, keptFilter, waitFifo, answerFifo, exitFile, frontName, stateFile].map((name) =>
+    ...[execProgram, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, frontName, stateFile].map((name) =>
       step("unlinkat", [folder, name, []], origin, `remove ${name}`, removed),
     ),
     step("unlinkat", [root, word("int", "id"), ["AT_REMOVEDIR"]], origin, "remove the state folder"),

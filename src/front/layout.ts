@@ -36,8 +36,18 @@ function ofCommands(from: number) {
     verbTable: from + 56,
     forceTable: from + 64,
     signalTable: from + 72,
-    commands: from + 80, // address of the commands' tape
-    bytes: from + 88,
+    execTable: from + 80,
+    environmentTable: from + 88,
+    commands: from + 96, // address of the commands' tape
+    end: from + 104, // the record that it ends with where a program of exec has refused
+    process: from + 112, // exec's --process, its --pid-file, and what that is called before it is whole, as texts; 0: not given
+    pidFile: from + 120,
+    hidden: from + 128,
+    isDetached: from + 136, // 1: exec's --detach
+    argument: from + 144, // the first argument behind exec's id, a text; 0: there is none
+    firstArgument: from + 152, // argv[0]
+    folder: from + 160, // descriptor of the state folder
+    bytes: from + 168,
   };
 }
 

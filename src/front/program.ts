@@ -33,7 +33,14 @@ const HEADER_ADDRESS = FRONT_DATA_ADDRESS + words.bytes;
 /** argv[0] as a number, its NUL included. */
 const plainName = [...`${PLAIN_NAME}\0`].reduceRight((sum, letter) => sum * 256 + letter.charCodeAt(0), 0);
 
-export const frontProgram = (): Block[] => [...readStack(), ...readCommand("boot"), ...restore(), ...startPlainly(), ...mark(), ...interpret(asm)];
+export const frontProgram = (): Block[] => [
+  ...readStack(),
+  ...readCommand("boot"),
+  ...restore(),
+  ...startPlainly(),
+  ...mark(),
+  ...interpret(asm),
+];
 
 const saved = Object.keys(calleeSaved) as (keyof typeof calleeSaved)[];
 /** From the words, whose address is in a register that neither a system call nor the interpreter changes. */

@@ -47,9 +47,15 @@ export function tellFront({ front: { told }, stateFolder, variables }: BoxVariab
   if (told === undefined) return [];
   const file = newSlot(variables, "fd", "what the front is told");
   return [
-    step("openat", [stateFolder, frontName, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o600], origin, "tell the front", {
-      out: file,
-    }),
+    step(
+      "openat",
+      [stateFolder, frontName, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o600],
+      origin,
+      "tell the front",
+      {
+        out: file,
+      },
+    ),
     step("write", [file, told.file.address, told.file.length], origin, "write what it has to know"),
     step("close", [file], origin, "done with it"),
   ];

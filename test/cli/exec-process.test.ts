@@ -28,9 +28,9 @@ const own: Process = {
 };
 const spec: Spec = { ociVersion: "1.3.0", process: own, root: { path: "rootfs" } };
 
-const processFor = (words: readonly string[], of: Spec = spec): Promise<Process> => {
+const processFor = async (words: readonly string[], of: Spec = spec): Promise<Process> => {
   const parsed = parseFlags([...words], flags, "exec");
-  return processOf(of, parsed, parsed.rest.slice(1));
+  return (await processOf(of, parsed, parsed.rest.slice(1))).process;
 };
 
 /** The fields that flags change, but for the terminal and the arguments. */
