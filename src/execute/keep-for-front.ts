@@ -3,7 +3,7 @@
 
 import { keptStart } from "../front/boot.ts";
 import { EXEC_MAGIC } from "../front/commands.ts";
-import { FRONT_DATA_ADDRESS, RESTORE_ADDRESS, RESTORE_BYTES_MAX, words } from "../front/layout.ts";
+import { FRONT_DATA_ADDRESS, RESTORE_ADDRESS, words } from "../front/layout.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { signals } from "../linux/signals.ts";
 import { type Conditions, execAtFront, INIT_AT_FRONT, type OtherTapes, PAGE_ADDRESS } from "../plan/exec-at-front.ts";

@@ -3,7 +3,7 @@
 // health probe is (src/execute/keep-for-front.ts). Until the process runs, whatever is not as usual ends the tape with nothing
 // left of it, and the rest of box does all of it anew, with its words for what is wrong.
 
-import { identityOffsets, isIdentical } from "../front/boot.ts";
+import { isIdentical } from "../front/boot.ts";
 import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "../front/layout.ts";
 import { wordOf } from "../front/shared-words.ts";
 import { signals } from "../linux/signals.ts";
