@@ -287,6 +287,8 @@ const askFor = (polled: Buffer, file: Slot<"fd">): Step =>
 /** As waitFor in src/execute/run-exec.ts. */
 function waitFor(file: Slot<"fd">, what: string, signal: Slot<"int">, variables: Variables): Step[] {
   const polled = newBuffer(variables, `what is waited for: ${what}`, structFields.pollfd.bytes);
+  const patience = newBuffer(variables, `patience with ${what}`, structFields.timespec.bytes);
+  const { tv_nsec } = structFields.timespec.fields;
   const label = `wait for ${what}`;
   const look = step("rt_sigtimedwait", [endingSet, null, noTime, 8], origin, "is it to end?", {
     out: signal,
@@ -298,10 +300,9 @@ function waitFor(file: Slot<"fd">, what: string, signal: Slot<"int">, variables:
   });
   return [
     askFor(polled, file),
-    step("ppoll", [address(polled), 1, { struct: "timespec", tv_nsec: LOOK_NS }, null, 8], origin, label, {
-      label,
-      equal: { value: 0, steps: [look] },
-    }),
+    // The kernel writes down what is left of it (ppoll(2), "C library/kernel differences").
+    compute([LOOK_NS, 0, 0, -1], origin, "have patience", { label, out: slotIn("int", patience, tv_nsec?.offset as number, "patience") }),
+    step("ppoll", [address(polled), 1, address(patience), null, 8], origin, label, { equal: { value: 0, steps: [look] } }),
   ];
 }
 
