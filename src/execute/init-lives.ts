@@ -1,6 +1,6 @@
 // Whether a container's first process is still there: the process that has its pid now may be another one.
 
-import { type State, startTimeOf } from "../state/state.ts";
+import { type State, startTimeOf, statField } from "../state/state.ts";
 import { readText } from "./files.ts";
 
 /** Whether the state's init is the process that has its pid now, and has not ended. */
@@ -10,4 +10,6 @@ export function initLives({ pid, box }: Pick<State, "pid" | "box">, read: typeof
   return typeof stat === "string" && startTimeOf(stat) === box.startTime && !isZombie(stat);
 }
 
-const isZombie = (stat: string): boolean => stat[stat.lastIndexOf(")") + 2] === "Z";
+/** Its first thread may have ended before others (pthread_exit(3)): then that is a zombie, and still counted with those that live. */
+const isZombie = (stat: string): boolean => stat[stat.lastIndexOf(")") + 2] === "Z" && statField(stat, NUM_THREADS) <= 1;
+const NUM_THREADS = 20;

@@ -20,24 +20,18 @@ export function lockState(folder: string): number {
       throw new BoxError({ what: `the container ${folder.slice(folder.lastIndexOf("/") + 1)} does not exist`, origin: "id" });
     const result = fd < 0 ? fd : systemCall("flock", fd, LOCK_EX);
     if (result < 0) throw new BoxError({ what: "cannot lock", object: `${folder}/${stateFile}`, errno: errnoName(-result), exitCode: 1 });
-    if (isStateOf(folder, fd)) return fd;
+    if (isState(fd)) return fd;
     systemCall("close", fd);
   }
 }
 
-/** Whether the file that was locked is the folder's state still: each change of state puts another file there. */
-export function isStateOf(folder: string, lock: number): boolean {
-  const now = open(folder);
-  if (now < 0) return false;
-  const same = inodeOf(now) === inodeOf(lock);
-  systemCall("close", now);
-  return same;
-}
+/** Whether the file that was locked is a state still: each change of state puts another file in its place, and this one has no name then. */
+export const isState = (lock: number): boolean => statusOf(lock)?.[STX_NLINK] !== 0;
+
+/** Half a word of statx(2): stx_nlink is 32 bits at byte 16, of a file that has one name or none. */
+const STX_NLINK = 8;
 
 function open(folder: string): number {
   const name = cString(`${folder}/${stateFile}`);
   return systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC, 0);
 }
-
-/** stx_ino, at byte 32. */
-const inodeOf = (fd: number): string => String(statusOf(fd)?.subarray(16, 20));

@@ -14,7 +14,7 @@ import type { State } from "../state/state.ts";
 import { newBuffer, newVariables, type Step } from "../tape/step.ts";
 import { hostReader, readText } from "./files.ts";
 import { liveStatus } from "./live-status.ts";
-import { isStateOf, lockState } from "./lock-state.ts";
+import { isState, lockState } from "./lock-state.ts";
 import { devicesDiffer, replacingDevices } from "./replace-devices.ts";
 import { runSteps } from "./run-steps.ts";
 import { type Found, findContainer } from "./state-folder.ts";
@@ -41,7 +41,7 @@ export function updateContainer(stateRoot: string, id: string, asked: Resources,
   runSteps(steps, variables, reasons);
   replaceDevices?.();
   // Another container may have its id and folder by now.
-  if (spec !== undefined && isStateOf(folder, lock)) writeConfig(folder, withLimits(spec, kept, schema));
+  if (spec !== undefined && isState(lock)) writeConfig(folder, withLimits(spec, kept, schema));
   return notes;
 }
 

@@ -139,11 +139,14 @@ function isCgroupPath(version: unknown, path: unknown): boolean {
   }
 }
 
-/** Field 22 of proc_pid_stat(5). The name in field 2 may hold spaces and parentheses, so fields are counted from its end. */
-export function startTimeOf(stat: string): number {
+/** Field 22 of proc_pid_stat(5). */
+export const startTimeOf = (stat: string): number => statField(stat, 22);
+
+/** A number among the fields of proc_pid_stat(5) behind the third. The name in field 2 may hold spaces and parentheses, so they are counted from its end. */
+export function statField(stat: string, number: number): number {
   // Before field 3 is one blank, before field 22 are twenty.
   let at = stat.lastIndexOf(")");
-  for (let field = 3; field <= 22; field++) {
+  for (let field = 3; field <= number; field++) {
     at = stat.indexOf(" ", at + 1);
     if (at < 0) return Number.NaN;
   }

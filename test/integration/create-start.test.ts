@@ -228,6 +228,13 @@ describe("start refuses", () => {
     });
   });
 
+  test("where there are too few descriptors to lock its state: it says so, and does not try for ever", async () => {
+    using bundle = new Bundle(endless);
+    using _creating = await create(bundle);
+    const { exitCode, stderr } = await bundle.box(["start", bundle.id], { before: ["prlimit", "--nofile=7:7"] });
+    expect([exitCode, stderr]).toEqual([1, `box: id: cannot start the container ${bundle.id}: its init no longer waits\n`]);
+  });
+
   test("all but one of several at once", async () => {
     using bundle = new Bundle(script("echo started; exec sleep 1000"));
     for (let round = 0; round < 5; round++) {
