@@ -3,37 +3,21 @@
 // health probe is (src/execute/keep-for-front.ts). Until the process runs, whatever is not as usual ends the tape with nothing
 // left of it, and the rest of box does all of it anew, with its words for what is wrong.
 
-import { isIdentical } from "../front/boot.ts";
 import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "../front/layout.ts";
-import { wordOf } from "../front/shared-words.ts";
+
 import { signals } from "../linux/signals.ts";
 import { structFields } from "../linux/structs.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
+import { decimal } from "./decimal.ts";
+import { type Conditions, isSame } from "./front-conditions.ts";
+import { go, here, origin, refuse, set, word } from "./front-steps.ts";
 import type { BoxVariables, Plan } from "./plan.ts";
-import { keptConfig, stateFile } from "./state-files.ts";
 
-const origin = "front";
 /** Where the page of results goes, behind the tape in the room that there is for it. */
 export const PAGE_ADDRESS = RESTORE_ADDRESS + RESTORE_BYTES_MAX - STATUS_BYTES;
 /** A descriptor that no caller has open, for the handle on init: the plan names it. */
 export const INIT_AT_FRONT = 128;
-
-/** What the tape was planned from, besides what the front has looked at: all of it has to be the same. */
-export type Conditions = {
-  readonly isDetached: boolean;
-  readonly writesPid: boolean;
-  /** The words behind the id, or what the file of --process says, as bytes. */
-  readonly command: { readonly from: "arguments" | "file"; readonly bytes: Uint8Array };
-  /** Of the files in the state folder: their words of statx(2) (src/front/boot.ts). */
-  readonly config: Uint8Array;
-  readonly state: Uint8Array;
-  /** Limits on open files of box itself; undefined where the configuration has its own. */
-  readonly openFiles: { readonly soft: number; readonly hard: number } | undefined;
-  readonly boundingSet: readonly number[];
-  /** The container's passwd file: below which root, and its words of statx(2), undefined where there is none; nothing where HOME is given. */
-  readonly passwd: { readonly root: string; readonly identity: Uint8Array | undefined } | undefined;
-};
 
 /** The other tapes, encoded, and what there is to know of their memory. */
 export type OtherTapes = {
@@ -44,18 +28,14 @@ export type OtherTapes = {
 
 type Making = { readonly plan: Plan; readonly own: BoxVariables; readonly variables: Variables; readonly tapes: OtherTapes };
 
-const word = wordOf(RESTORE_ADDRESS);
-const refuse = (why: string, label?: string): Step => compute([0, 0, 1, -1], origin, why, label === undefined ? {} : { label });
-const go = (label: string): Step => compute([0, 0, 0, 0], origin, "go on", { goto: label });
-const set = (value: Parameters<typeof compute>[0][0], out: Slot, why: string): Step => compute([value, 0, 0, -1], origin, why, { out });
-
 /** The list that does it, for a region that begins at RESTORE_ADDRESS, and the one for when it stops. */
 export function execAtFront(plan: Plan, conditions: Conditions, tapes: OtherTapes): { readonly exec: Step[]; readonly giveUp: Step[] } {
   const own = plan.box;
-  const making: Making = { plan, own, variables: own.variables, tapes };
+  const { variables } = own;
+  const making: Making = { plan, own, variables, tapes };
   const pidFile = conditions.writesPid ? openPidFile(making) : { before: [], after: [], undo: [] };
   const exec = [
-    ...isSame(conditions, making),
+    ...isSame(conditions, variables),
     ...takeOver(making),
     ...pidFile.before,
     ...mapPageThere(plan.prepare.steps, own),
@@ -73,130 +53,6 @@ export function execAtFront(plan: Plan, conditions: Conditions, tapes: OtherTape
     }),
   ];
   return { exec, giveUp: [...endChildren(making), ...pidFile.undo, ...closeAll(making), refuse("the rest of box does it")] };
-}
-
-function isSame(conditions: Conditions, { variables }: Making): Step[] {
-  const { isDetached, writesPid, command, openFiles, boundingSet, passwd } = conditions;
-  const isGiven = (name: "process" | "pidFile" | "argument", given: boolean): Step =>
-    compute([word("int", name), 0, 0, -1], origin, `is there ${name}?`, {
-      ...(given ? { equal: { value: 0, steps: [refuse("there is none")] } } : { expect: { value: 0, refused: "there is one" } }),
-    });
-  const about = newBuffer(variables, "statx", structFields.statx.bytes);
-  return [
-    compute([word("int", "isDetached"), 0, isDetached ? 1 : 0, -1], origin, "is it as detached?", { expect: { value: 0, refused: "no" } }),
-    isGiven("pidFile", writesPid),
-    isGiven("process", command.from === "file"),
-    isGiven("argument", command.from === "arguments"),
-    ...isSameFile(stateFile, conditions.state, about, variables),
-    ...isSameFile(keptConfig, conditions.config, about, variables),
-    ...(command.from === "file" ? isSameProcess(command.bytes, about, variables) : areSameArguments(command.bytes, variables)),
-    ...(openFiles === undefined ? [] : isSameLimit(openFiles, variables)),
-    ...isSameBoundingSet(boundingSet),
-    ...(passwd === undefined ? [] : isSamePasswd(passwd, about, variables)),
-  ];
-}
-
-function isSameFile(name: string, identity: Uint8Array, about: Buffer, variables: Variables): Step[] {
-  const then = newBuffer(variables, `${name} as it was`, identity.length, identity);
-  return [
-    step("statx", [word("fd", "folder"), name, ["AT_SYMLINK_NOFOLLOW"], ["STATX_BASIC_STATS"], address(about)], origin, `look at ${name}`),
-    ...isIdentical(about, then, 0, name),
-  ];
-}
-
-/** Of what was read into `now`, which has zeros behind it, as `bytes` has here. */
-function areSameBytes(now: Buffer, bytes: Uint8Array, variables: Variables): Step[] {
-  const then = newBuffer(variables, `${now.buffer} as it was`, bytes.length, bytes);
-  return Array.from({ length: Math.ceil(bytes.length / 8) }, (_, index) =>
-    compute([slotIn("int", now, index * 8, "as it is"), 0, slotIn("int", then, index * 8, "as it was"), -1], origin, "compare it", {
-      expect: { value: 0, refused: "it is another" },
-    }),
-  );
-}
-
-/** A FIFO is not to be read: the rest of box could not read it again. */
-function isSameProcess(bytes: Uint8Array, about: Buffer, variables: Variables): Step[] {
-  const file = newSlot(variables, "fd", "file of the process");
-  const now = newBuffer(variables, "the process", bytes.length + 8);
-  const mode = slotIn("int", about, (structFields.statx.fields.mode?.offset as number) - 4, "its group and mode");
-  const [S_IFMT, S_IFREG] = [0o170000 * 2 ** 32, 0o100000 * 2 ** 32];
-  return [
-    step("statx", ["AT_FDCWD", word("int", "process"), [], ["STATX_TYPE"], address(about)], origin, "look at the file of the process"),
-    compute([mode, 0, S_IFREG, S_IFMT], origin, "is it a file?", { expect: { value: 0, refused: "it is none" } }),
-    step("openat", ["AT_FDCWD", word("int", "process"), ["O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open it", { out: file }),
-    step("read", [file, address(now), bytes.length + 8], origin, "read it", {
-      expect: { value: bytes.length, refused: "it is longer or shorter" },
-    }),
-    step("close", [file], origin, "done with it"),
-    ...areSameBytes(now, bytes, variables),
-  ];
-}
-
-/** /proc/self/cmdline has all words of the command line, each with its NUL: those behind the id are its end. */
-function areSameArguments(bytes: Uint8Array, variables: Variables): Step[] {
-  const file = newSlot(variables, "fd", "command line");
-  const now = newBuffer(variables, "the arguments", bytes.length + 8);
-  const from = newSlot(variables, "int", "where they begin");
-  return [
-    step("openat", ["AT_FDCWD", "/proc/self/cmdline", ["O_CLOEXEC"], 0], origin, "open the command line", { out: file }),
-    compute([word("int", "argument"), 0, word("int", "firstArgument"), -1], origin, "where the arguments begin", { out: from }),
-    step("pread64", [file, address(now), bytes.length + 8, from], origin, "read them", {
-      expect: { value: bytes.length, refused: "they are longer or shorter" },
-    }),
-    step("close", [file], origin, "done with it"),
-    ...areSameBytes(now, bytes, variables),
-  ];
-}
-
-function isSameLimit({ soft, hard }: { readonly soft: number; readonly hard: number }, variables: Variables): Step[] {
-  const { rlim_cur, rlim_max } = structFields.rlimit64.fields;
-  const limit = newBuffer(variables, "limits on open files", structFields.rlimit64.bytes);
-  return [
-    step("prlimit64", [0, ["RLIMIT_NOFILE"], null, address(limit)], origin, "look at the limits on open files"),
-    compute([slotIn("int", limit, rlim_cur?.offset as number, "the soft one"), 0, soft, -1], origin, "is the soft one the same?", {
-      expect: { value: 0, refused: "it is not" },
-    }),
-    compute([slotIn("int", limit, rlim_max?.offset as number, "the hard one"), 0, hard, -1], origin, "is the hard one the same?", {
-      expect: { value: 0, refused: "it is not" },
-    }),
-  ];
-}
-
-/** Those that there may ever be; a number that the kernel does not know is an error (PR_CAPBSET_READ(2const)). */
-const CAPABILITIES = 64;
-
-function isSameBoundingSet(set: readonly number[]): Step[] {
-  const last = Math.max(-1, ...set);
-  const steps = Array.from({ length: last + 1 }, (_, capability) =>
-    step("prctl", [["PR_CAPBSET_READ"], capability, 0, 0, 0], origin, `may box have capability ${capability}?`, {
-      expect: { value: set.includes(capability) ? 1 : 0, refused: "that has changed" },
-    }),
-  );
-  if (last + 1 >= CAPABILITIES) return steps;
-  const next = step("prctl", [["PR_CAPBSET_READ"], last + 1, 0, 0, 0], origin, "is there one more?", {
-    onError: [["EINVAL", []]],
-    equal: { value: 1, steps: [refuse("that has changed")] },
-  });
-  return [...steps, next];
-}
-
-/** As readInRoot in src/execute/folders.ts finds it. */
-function isSamePasswd({ root, identity }: NonNullable<Conditions["passwd"]>, about: Buffer, variables: Variables): Step[] {
-  const [folder, file] = [newSlot(variables, "fd", "root of the container"), newSlot(variables, "fd", "passwd")];
-  const how = { struct: "open_how", flags: ["O_PATH", "O_CLOEXEC"], resolve: ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS"] } as const;
-  const open = (more: { readonly onError?: [["ENOENT", []]]; readonly ok?: Step[] }): Step =>
-    step("openat2", [folder, "etc/passwd", how, structFields.open_how.bytes], origin, "look for passwd", { out: file, ...more });
-  const found = (then: Uint8Array): Step[] => [
-    open({}),
-    step("statx", [file, "", ["AT_EMPTY_PATH"], ["STATX_BASIC_STATS"], address(about)], origin, "look at it"),
-    ...isIdentical(about, newBuffer(variables, "passwd as it was", then.length, then), 0, "passwd"),
-    step("close", [file], origin, "done with it"),
-  ];
-  return [
-    step("openat", ["AT_FDCWD", root, ["O_PATH", "O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open the container's root", { out: folder }),
-    ...(identity === undefined ? [open({ onError: [["ENOENT", []]], ok: [refuse("there is one now")] })] : found(identity)),
-    step("close", [folder], origin, "done with it"),
-  ];
 }
 
 /** What the rest of box does before it runs an exec's tape: src/execute/run-exec.ts. */
@@ -266,7 +122,7 @@ function awaitProgram({ plan, own, variables, tapes: { child } }: Making): Step[
     ...executed,
     refuse("it has ended before"),
     ...endBySignal(signal, { plan, own, variables }),
-    compute([0, 0, 0, 0], origin, "it has become the program", { label: "it runs" }),
+    here("it runs", "it has become the program"),
   ];
 }
 
@@ -307,7 +163,7 @@ function waitFor(file: Slot<"fd">, what: string, signal: Slot<"int">, variables:
 }
 
 const endBySignal = (signal: Slot<"int">, making: Pick<Making, "plan" | "own" | "variables">): Step[] => [
-  compute([0, 0, 0, 0], origin, "a signal came first", { label: "ended by a signal" }),
+  here("ended by a signal", "a signal came first"),
   ...endChildren(making),
   ...ending.map((name) =>
     compute([signal, 0, 0, -1], origin, `is it ${name}?`, {
@@ -389,40 +245,7 @@ function openPidFile({ own, variables }: Making): { readonly before: Step[]; rea
     undo: [
       compute([file, 1, 0, -1], origin, "is there a file?", { equal: { value: 0, steps: [go("no file")] } }),
       remove({ onError: "ignore" }),
-      compute([0, 0, 0, 0], origin, "there is none now", { label: "no file" }),
+      here("no file", "there is none now"),
     ],
   };
-}
-
-/** A pid has at most seven digits: the kernel has at most 2^22 (PID_MAX_LIMIT in include/linux/threads.h). */
-const DIGITS = 7;
-const SIGN = 2 ** 63;
-
-/** A number as digits: each is counted up while its power of ten can be taken away. The first ones, 0, are left out. */
-function decimal(number: Slot<"int">, out: { readonly address: Slot<"int">; readonly length: Slot<"int"> }, variables: Variables): Step[] {
-  const rest = newSlot(variables, "int", "what is left of the pid");
-  const zeros = new TextEncoder().encode("0".repeat(DIGITS));
-  const buffer = newBuffer(variables, "digits of the pid", 8, zeros);
-  const digits = slotIn("int", buffer, 0, "digits of the pid");
-  const steps = [set(number, rest, "take the pid")];
-  for (let place = 0; place < DIGITS; place++) {
-    const power = 10 ** (DIGITS - 1 - place);
-    const label = `digit ${place}`;
-    const count = [
-      compute([rest, 0, power, -1], origin, "take it away", { out: rest }),
-      compute([digits, 2 ** (8 * place), 0, -1], origin, "count it", { out: digits, goto: label }),
-    ];
-    steps.push(compute([rest, 0, power, SIGN], origin, `is there ${power} in it?`, { label, equal: { value: 0, steps: count } }));
-  }
-  const take = (place: number): Step[] => [
-    set(address(buffer, place), out.address, "where its digits begin"),
-    set(DIGITS - place, out.length, "how many they are"),
-  ];
-  for (let place = 0; place < DIGITS - 1; place++)
-    steps.push(
-      compute([number, 0, 10 ** (DIGITS - 1 - place), SIGN], origin, `does it have ${DIGITS - place} digits?`, {
-        equal: { value: 0, steps: [...take(place), go("the pid as text")] },
-      }),
-    );
-  return [...steps, ...take(DIGITS - 1), compute([0, 0, 0, 0], origin, "here it is", { label: "the pid as text" })];
 }
