@@ -222,6 +222,14 @@ const life: Scenarios = {
     await podman.ok(["rm", "--force", "--time=0", name]);
     expect((await podman.call(["inspect", name])).exitCode).not.toBe(0);
   },
+  "exec again and again, which the front does from the third time on": async (podman) => {
+    const name = await podman.start();
+    const id = await podman.inspect(name, ".Id");
+    for (const say of ["one", "two", "three", "four"])
+      expect(await podman.call(["exec", "-i", name, "sh", "-c", "cat; exit 5"], { stdin: say })).toMatchObject({ exitCode: 5, stdout: say });
+    const kept = await podman.shell(`test -e /run/box/${id}/exec && echo kept || ls -la /run/box /run/box/${id}`);
+    if (podman.runtime.name === "box") expect(kept).toBe("kept");
+  },
   "healthcheck run": async (podman) => {
     const name = await podman.start(["--health-cmd=test -e /healthy", "--health-interval=disable"]);
     expect((await podman.call(["healthcheck", "run", name])).exitCode).toBe(1);
