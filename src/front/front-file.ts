@@ -7,8 +7,6 @@
 // Since Linux 6.9 a pidfd's inode is a process's own number, never given twice in a boot (fs/pidfs.c): what the start time of a
 // process is to the rest of box. Before, there is no such file, and the front leaves everything to the rest of box.
 
-import type { State } from "../state/state.ts";
-
 export const FRONT_MAGIC = "boxfront";
 /** A path with its NUL; a cgroup with a longer one keeps the front out. */
 export const PATH_BYTES = 256;
@@ -30,11 +28,22 @@ export const frontFile = {
 /** Of the filesystem that such pidfds are from, as statfs(2) has it. */
 export const PIDFS_MAGIC = 0x50494446;
 
+/** What it is made of: a part of src/state/state.ts. */
+export type Fronted = {
+  readonly pid: number;
+  readonly box: {
+    readonly cgroups: readonly { readonly version: 1 | 2; readonly path: string }[];
+    readonly plugins: readonly unknown[];
+    readonly ownPids: boolean;
+    readonly resctrl?: unknown;
+  };
+};
+
 /** Who init is: eight bytes of its pidfd's inode, and what /proc/sys/kernel/random/boot_id says, with zeros behind it. */
 export type InitIdentity = { readonly inode: Uint8Array; readonly bootId: Uint8Array };
 
 /** The file's bytes, or undefined where the front could not do all that there is to do. */
-export function encodeFrontFile({ pid, box }: State, { inode, bootId }: InitIdentity): Uint8Array | undefined {
+export function encodeFrontFile({ pid, box }: Fronted, { inode, bootId }: InitIdentity): Uint8Array | undefined {
   const { cgroups, plugins, ownPids, resctrl } = box;
   if (plugins.length > 0 || !ownPids || resctrl !== undefined || cgroups.length > CGROUPS_MAX) return undefined;
   const bytes = new Uint8Array(frontFile.bytes);
@@ -49,7 +58,7 @@ export function encodeFrontFile({ pid, box }: State, { inode, bootId }: InitIden
   bytes.set(inode, frontFile.inode);
   bytes.set(bootId, frontFile.bootId);
   for (let index = 0; index < cgroups.length; index++) {
-    const { version, path } = cgroups[index] as State["box"]["cgroups"][number];
+    const { version, path } = cgroups[index] as Fronted["box"]["cgroups"][number];
     if (!putText(path, frontFile.cgroups + index * PATH_BYTES)) return undefined;
     if (version === 2) putText(path, frontFile.freezerV2);
     else if (path.startsWith(FREEZER)) putText(path, frontFile.freezerV1);
@@ -60,7 +69,7 @@ export function encodeFrontFile({ pid, box }: State, { inode, bootId }: InitIden
 const FREEZER = "/sys/fs/cgroup/freezer/";
 
 /** Of v1 one hierarchy alone has a freezer, nearly always mounted under that name; where it is not, the front would look in vain. */
-function knowsFreezer({ cgroups }: State["box"]): boolean {
+function knowsFreezer({ cgroups }: Fronted["box"]): boolean {
   let [hasV1, named] = [false, false];
   for (const { version, path } of cgroups) {
     if (version !== 1) continue;

@@ -226,7 +226,10 @@ const life: Scenarios = {
     const name = await podman.start();
     const id = await podman.inspect(name, ".Id");
     for (const say of ["one", "two", "three", "four"])
-      expect(await podman.call(["exec", "-i", name, "sh", "-c", "cat; exit 5"], { stdin: say })).toMatchObject({ exitCode: 5, stdout: say });
+      expect(await podman.call(["exec", "-i", name, "sh", "-c", "cat; exit 5"], { stdin: say })).toMatchObject({
+        exitCode: 5,
+        stdout: say,
+      });
     const kept = await podman.shell(`test -e /run/box/${id}/exec && echo kept || ls -la /run/box /run/box/${id}`);
     if (podman.runtime.name === "box") expect(kept).toBe("kept");
   },
