@@ -11,10 +11,10 @@ import { header } from "../tape/layout.ts";
 import { FRONT_DATA_ADDRESS, RESTORE_ADDRESS, words } from "./layout.ts";
 
 /** A row of a table: two times eight bytes of a text under a mask, the second ones from an offset on, and what it stands for. */
-const row = { mask: 0, first: 8, offset: 16, lastMask: 24, last: 32, value: 40, kind: 48, bytes: 56 } as const;
+export const row = { mask: 0, first: 8, offset: 16, lastMask: 24, last: 32, value: 40, kind: 48, bytes: 56 } as const;
 
 /** What comes behind a flag, or a command's id. */
-const kinds = {
+export const kinds = {
   alone: 0,
   hasValue: 1,
   hasFormat: 2,
@@ -196,6 +196,7 @@ function readVerb(not: string): Block[] {
       asm.branchIf("notEqual", "id"),
       lookUp(words.forceTable, "id"),
       nextWord(not),
+      asm.jump("id"),
     ),
   ];
 }
