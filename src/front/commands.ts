@@ -35,6 +35,11 @@ type Shared = {
   readonly root: Slot<"fd">;
   readonly folder: Slot<"fd">;
   readonly pidfd: Slot<"fd">;
+  /** What is open for a moment, and what is opened in it. */
+  readonly file: Slot<"fd">;
+  readonly inside: Slot<"fd">;
+  /** Of exec. */
+  readonly program: Slot<"fd">;
   readonly about: Buffer;
   /** front-file.ts */
   readonly container: Buffer;
@@ -64,6 +69,9 @@ export function commandSteps(
     root: fd("folder of all states"),
     folder: fd("state folder"),
     pidfd: fd("pidfd of init"),
+    file: fd("what is looked into"),
+    inside: fd("what is in there"),
+    program: fd("program of exec"),
     about: newBuffer(variables, "statx", structFields.statx.bytes),
     container,
     pid: slotIn("int", container, frontFile.pid, "init's pid"),
@@ -71,18 +79,18 @@ export function commandSteps(
     noTime: newBuffer(variables, "no time", structFields.timespec.bytes),
     start: { lock: fd("lock on the state"), answer: fd("init's answer"), wait: fd("FIFO that init waits on") },
   };
-  const { root, folder, pidfd, start } = shared;
+  const { root, folder, pidfd, file, inside, program, start } = shared;
   return {
     start: startSteps(shared),
     kill: killSteps(shared),
     delete: deleteSteps(shared),
     exec: execSteps(shared),
     end: endOfExec(shared),
-    giveUp: leave([root, folder, start.lock, start.wait], [start.answer, pidfd], shared),
+    giveUp: leave([root, folder, file, inside, program, start.wait], [start.lock, start.answer, pidfd], shared),
   };
 }
 
-/** Closes everything, but not what is left of a start that has begun. */
+/** Closes everything, but not what is left of a start that has begun: another that got the lock now could read of the answer. */
 const leave = (files: readonly Slot<"fd">[], ofStart: readonly Slot<"fd">[], { word }: Shared): Step[] => [
   compute([word("fd", "answer"), 1, 0, -1], origin, "has a start begun?", {
     equal: { value: 0, steps: ofStart.map((file) => step("close", [file], origin, "do without it", { onError: "ignore" })) },
@@ -91,7 +99,12 @@ const leave = (files: readonly Slot<"fd">[], ofStart: readonly Slot<"fd">[], { w
 ];
 
 const done = step("exit_group", [0], origin, "done");
-const close = (file: Slot<"fd">): Step => step("close", [file], origin, "done with it");
+/** No descriptor has that number: what is closed when a tape stops may be closed already, and its old number be another's. */
+const CLOSED = 2 ** 31 - 1;
+const close = (file: Slot<"fd">): Step[] => [
+  step("close", [file], origin, "done with it"),
+  compute([CLOSED, 0, 0, -1], origin, "forget its number", { out: file }),
+];
 const go = (label: string): Step => compute([0, 0, 0, 0], origin, "go on", { goto: label });
 /** Stops the tape. */
 const refuse = (why: string): Step => compute([0, 0, 1, -1], origin, why);
@@ -99,14 +112,14 @@ const refuse = (why: string): Step => compute([0, 0, 1, -1], origin, why);
 /** As src/cli/invocation.ts has it, of whom the folder is where nobody names another. */
 const WHOLE_MAP = `${"0".padStart(10)} ${"0".padStart(10)} 4294967295\n`;
 
-function isRoot({ variables }: Shared): Step[] {
+function isRoot(shared: Shared): Step[] {
   return [
     step("getuid", [], origin, "see who asks", { expect: { value: 0, refused: "it is not root" } }),
-    ...isFile("/proc/self/uid_map", WHOLE_MAP.length, new TextEncoder().encode(WHOLE_MAP), variables),
+    ...isFile("/proc/self/uid_map", WHOLE_MAP.length, new TextEncoder().encode(WHOLE_MAP), shared),
   ];
 }
 
-const offsetOf = (field: "ino" | "mode" | "uid"): number => structFields.statx.fields[field]?.offset as number;
+const offsetOf = (field: "ino" | "mode" | "size" | "uid"): number => structFields.statx.fields[field]?.offset as number;
 const S_IWOTHERS = 0o022;
 
 /** Opens the state folder, as checkStateRoot in src/execute/state-folder.ts would let it be. */
@@ -128,17 +141,20 @@ function openFolder({ root, folder, about, word }: Shared): Step[] {
 }
 
 /** Reads who init is and what else there is of the container; refuses what another boot has left. */
-function readContainer({ folder, about, container, variables }: Shared): Step[] {
-  const file = newSlot(variables, "fd", frontName);
+function readContainer(shared: Shared): Step[] {
+  const { folder, file, about, container, variables } = shared;
   return [
     step("openat", [folder, frontName, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "open what the front is told", { out: file }),
     ...isRoots(file, about, S_IFREG),
+    compute([slotIn("int", about, offsetOf("size"), "its bytes"), 0, frontFile.bytes, -1], origin, "is it all, and no more?", {
+      expect: { value: 0, refused: "it is of another size" },
+    }),
     step("read", [file, address(container), frontFile.bytes], origin, "read it", {
       expect: { value: frontFile.bytes, refused: "the rest of box is to do it" },
     }),
-    close(file),
+    ...close(file),
     ...isText(container, FRONT_MAGIC, variables),
-    ...isFile("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, { buffer: container, from: frontFile.bootId }, variables),
+    ...isFile("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, { buffer: container, from: frontFile.bootId }, shared),
   ];
 }
 
@@ -147,16 +163,15 @@ function isFile(
   path: string,
   bytes: number,
   expected: Uint8Array | { readonly buffer: Buffer; readonly from: number },
-  variables: Variables,
+  { variables, file }: Shared,
 ): Step[] {
-  const file = newSlot(variables, "fd", path);
   const now = newBuffer(variables, `${path} as it is`, bytes);
   const then =
     expected instanceof Uint8Array ? { buffer: newBuffer(variables, `${path} as expected`, bytes, expected), from: 0 } : expected;
   return [
     step("openat", ["AT_FDCWD", path, ["O_CLOEXEC"], 0], origin, `open ${path}`, { out: file }),
     step("read", [file, address(now), bytes], origin, "read it"),
-    close(file),
+    ...close(file),
     ...Array.from({ length: Math.ceil(bytes / 8) }, (_, index) =>
       compute(
         [slotIn("int", now, index * 8, "as it is"), 0, slotIn("int", then.buffer, then.from + index * 8, "as expected"), -1],
@@ -177,16 +192,13 @@ const openInit = ({ pid, pidfd, about }: Shared, gone?: Step): Step[] => [
   step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(about)], origin, "see whose it is"),
 ];
 
-/** 0 where the handle is on init. */
-const another = ({ about, container }: Shared): Parameters<typeof compute>[0] => [
-  slotIn("int", about, offsetOf("ino"), "whose it is"),
-  0,
-  slotIn("int", container, frontFile.inode, "init's"),
-  -1,
-];
-
-const isInit = (shared: Shared): Step =>
-  compute(another(shared), origin, "is it init?", { expect: { value: 0, refused: "it is another" } });
+const isInit = ({ about, container }: Shared): Step =>
+  compute(
+    [slotIn("int", about, offsetOf("ino"), "whose it is"), 0, slotIn("int", container, frontFile.inode, "init's"), -1],
+    origin,
+    "is it init?",
+    { expect: { value: 0, refused: "it is another" } },
+  );
 
 const POLLIN = 1;
 const POLLHUP = 0x10;
@@ -213,14 +225,15 @@ const isThere = ({ container }: Shared, at: number, orGoTo: string, label?: stri
     ...(label === undefined ? {} : { label }),
   });
 
-const openAt = ({ container, variables }: Shared, at: number, name: string, flags: readonly ["O_RDONLY" | "O_WRONLY", "O_CLOEXEC"]) => {
-  const [folder, file] = [newSlot(variables, "fd", "its cgroup"), newSlot(variables, "fd", name)];
-  const steps = [
-    step("openat", ["AT_FDCWD", address(container, at), ["O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open its cgroup", { out: folder }),
-    step("openat", [folder, name, flags, 0], origin, `open ${name}`, { out: file }),
-  ] as const;
-  return { folder, file, steps };
-};
+const openAt = (
+  { container, file, inside }: Shared,
+  at: number,
+  name: string,
+  flags: readonly ["O_RDONLY" | "O_WRONLY", "O_CLOEXEC"],
+): Step[] => [
+  step("openat", ["AT_FDCWD", address(container, at), ["O_DIRECTORY", "O_CLOEXEC"], 0], origin, "open its cgroup", { out: file }),
+  step("openat", [file, name, flags, 0], origin, `open ${name}`, { out: inside }),
+];
 
 function startSteps(shared: Shared): Step[] {
   const { folder, about, polled, pidfd, word, start } = shared;
@@ -260,27 +273,26 @@ const isNotFrozen = (shared: Shared, command: string): Step[] => [
 ];
 
 function isNotFrozenBy(shared: Shared, at: number, name: string, command: string): Step[] {
-  const { folder, file, steps } = openAt(shared, at, name, ["O_RDONLY", "O_CLOEXEC"]);
+  const { file, inside } = shared;
   const says = newBuffer(shared.variables, name, 8);
   const next = `${command}: ${name} says no`;
   return [
     isThere(shared, at, next),
-    ...steps,
-    step("read", [file, address(says), 1], origin, "is it frozen?"),
+    ...openAt(shared, at, name, ["O_RDONLY", "O_CLOEXEC"]),
+    step("read", [inside, address(says), 1], origin, "is it frozen?"),
     compute([slotIn("int", says, 0, "what it says"), 0, 0, 0xff], origin, "take its answer", {
       equal: { value: "1".charCodeAt(0), steps: [refuse("it is frozen")] },
     }),
-    close(file),
-    close(folder),
+    ...close(inside),
+    ...close(file),
     compute([0, 0, 0, 0], origin, "it is not", { label: next }),
   ];
 }
 
 /** As killOne in src/cli/kill.ts. */
 function killSteps(shared: Shared): Step[] {
-  const { folder, pidfd, word, variables } = shared;
+  const { folder, file, pidfd, word } = shared;
   const signal = word("int", "signal");
-  const waits = newSlot(variables, "fd", "FIFO that init waits on");
   const isKill = (steps: readonly Step[], label?: string): Step =>
     compute([signal, 0, 0, -1], origin, "is it SIGKILL?", {
       equal: { value: signals.SIGKILL, steps },
@@ -296,12 +308,12 @@ function killSteps(shared: Shared): Step[] {
     isKill([go("send")]),
     // Before its start another signal may have to be SIGKILL.
     step("openat", [folder, waitFifo, ["O_WRONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "see whether init waits for its start", {
-      out: waits,
+      out: file,
       onError: [
         ["ENXIO", []],
         ["ENOENT", []],
       ],
-      ok: [close(waits), refuse("it does")],
+      ok: [refuse("it does")],
     }),
     step("pidfd_send_signal", [pidfd, signal, null, 0], origin, "send the signal", { label: "send" }),
     isKill(thawToDie(shared)),
@@ -311,13 +323,13 @@ function killSteps(shared: Shared): Step[] {
 
 /** Whatever comes of it, as in src/execute/thaw-to-die.ts. */
 function thawToDie(shared: Shared): Step[] {
-  const { file, steps } = openAt(shared, frontFile.freezerV1, "freezer.state", ["O_WRONLY", "O_CLOEXEC"]);
   const thawed = new TextEncoder().encode("THAWED");
   return [
     isThere(shared, frontFile.freezerV1, "sent"),
-    ...[...steps, step("write", [file, thawed, thawed.length], origin, "thaw it, or it could not die")].map(
-      (one): Step => ({ ...one, onError: "ignore" }),
-    ),
+    ...[
+      ...openAt(shared, frontFile.freezerV1, "freezer.state", ["O_WRONLY", "O_CLOEXEC"]),
+      step("write", [shared.inside, thawed, thawed.length], origin, "thaw it, or it could not die"),
+    ].map((one): Step => ({ ...one, onError: "ignore" })),
   ];
 }
 
@@ -335,8 +347,7 @@ function checkStdio({ about }: Shared): Step[] {
 
 /** As run in src/cli/exec.ts, up to the program that was kept for it, which then goes on. */
 function execSteps(shared: Shared): Step[] {
-  const { folder, about, variables, word, pidfd } = shared;
-  const program = newSlot(variables, "fd", "program of exec");
+  const { folder, about, variables, word, pidfd, program } = shared;
   return [
     ...isRoot(shared),
     ...checkStdio(shared),
@@ -353,7 +364,7 @@ function execSteps(shared: Shared): Step[] {
     ...hasEnded(shared, 0, "it has ended"),
     ...isNotFrozen(shared, "exec"),
     ...mapTape(program, EXEC_MAGIC, about, variables),
-    close(program),
+    ...close(program),
     compute([pidfd, 0, 0, -1], origin, "with this init", { out: word("fd", "init") }),
     compute([folder, 0, 0, -1], origin, "of this container", { out: word("fd", "folder") }),
   ];
@@ -381,7 +392,8 @@ function deleteSteps(shared: Shared): Step[] {
     step("flock", [folder, ["LOCK_EX", "LOCK_NB"]], origin, "take it over"),
     ...readContainer(shared),
     ...openInit(shared, go("cgroups")),
-    compute(another(shared), origin, "is it init?", { equal: { value: 0, steps: hasEnded(shared, 1, "it lives") } }),
+    isInit(shared),
+    ...hasEnded(shared, 1, "it lives"),
     ...places.flatMap((at, index) => [
       isThere(shared, at, "files", index === 0 ? "cgroups" : undefined),
       step("unlinkat", ["AT_FDCWD", address(shared.container, at), ["AT_REMOVEDIR"]], origin, "remove a cgroup", removed),
