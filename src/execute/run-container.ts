@@ -51,7 +51,8 @@ function setFrontFile(run: Run, state: State): void {
   const statx = libc.bytesAt(placeOf(run, "frontStatx"), structFields.statx.bytes);
   const isPidfs = libc.readWord(placeOf(run, "frontStatfs")) === PIDFS_MAGIC;
   const bootId = libc.bytesAt(placeOf(run, "frontBootId"), BOOT_ID_BYTES);
-  const file = isPidfs ? encodeFrontFile(state, { inode: statx.subarray(INODE, INODE + 8), bootId }) : undefined;
+  const isKnown = bootId[0] !== 0;
+  const file = isPidfs && isKnown ? encodeFrontFile(state, { inode: statx.subarray(INODE, INODE + 8), bootId }) : undefined;
   setBytes(run, "frontFile", "frontFileLength", file ?? new Uint8Array(0));
 }
 

@@ -24,16 +24,25 @@ export function lookForFront(building: Building, { variables, front, initPid }: 
   front.told = told;
   const pidfd = newSlot(variables, "fd", "pidfd of init, to look at");
   const file = newSlot(variables, "fd", "boot_id");
+  // What cannot be found out, as where /proc shows processes alone, is no reason not to start: the front finds no file for it then.
   return [
-    step("pidfd_open", [initPid, 0], origin, "take a handle on init", { out: pidfd }),
-    step("fstatfs", [pidfd, address(told.statfs)], origin, "see that the handle has a number of its own"),
-    step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(told.statx)], origin, "look at it"),
-    step("close", [pidfd], origin, "done with it"),
-    step("openat", ["AT_FDCWD", "/proc/sys/kernel/random/boot_id", ["O_RDONLY", "O_CLOEXEC"], 0], origin, "which boot is this?", {
-      out: file,
+    step("pidfd_open", [initPid, 0], origin, "take a handle on init", {
+      out: pidfd,
+      onError: "ignore",
+      ok: [
+        step("fstatfs", [pidfd, address(told.statfs)], origin, "see that the handle has a number of its own", { onError: "ignore" }),
+        step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(told.statx)], origin, "look at it", { onError: "ignore" }),
+        step("close", [pidfd], origin, "done with it"),
+      ],
     }),
-    step("read", [file, address(told.bootId), BOOT_ID_BYTES], origin, "read it"),
-    step("close", [file], origin, "done with it"),
+    step("openat", ["AT_FDCWD", "/proc/sys/kernel/random/boot_id", ["O_RDONLY", "O_CLOEXEC"], 0], origin, "find out which boot this is", {
+      out: file,
+      onError: "ignore",
+      ok: [
+        step("read", [file, address(told.bootId), BOOT_ID_BYTES], origin, "read it", { onError: "ignore" }),
+        step("close", [file], origin, "done with it"),
+      ],
+    }),
   ];
 }
 
