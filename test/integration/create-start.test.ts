@@ -4,7 +4,19 @@
 import { describe, expect } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import type { State } from "../../src/state/state.ts";
-import { Bundle, cgroupsOf, ended, linesOf, machine, type Outcome, type RichSpec, type Running, testWith, until } from "./harness.ts";
+import {
+  Bundle,
+  cgroupsOf,
+  ended,
+  linesOf,
+  machine,
+  type Outcome,
+  pastTheFront,
+  type RichSpec,
+  type Running,
+  testWith,
+  until,
+} from "./harness.ts";
 
 const test = testWith();
 const strace = testWith("strace");
@@ -249,46 +261,52 @@ describe("start refuses", () => {
 });
 
 describe("start is killed", () => {
-  /** Runs start under strace, which kills it at a call on one of the FIFOs. */
-  const killedAt = async (bundle: Bundle, fifo: string, call: string): Promise<Outcome> =>
-    bundle.box(["start", bundle.id], {
-      before: [
-        "strace",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-P",
-        `${bundle.states}/${bundle.id}/${fifo}`,
-        "-e",
-        `trace=${call}`,
-        "-e",
-        `inject=${call}:signal=SIGKILL:when=1`,
-      ],
+  const killing = (call: string): string[] => ["-e", `trace=${call}`, "-e", `inject=${call}:signal=SIGKILL:when=1`];
+  /** Runs start under strace, which kills it: the front at a call that it makes once, the rest of box at one on a FIFO. */
+  const ways: [
+    who: string,
+    atTelling: (fifos: string) => readonly string[],
+    atListening: (fifos: string) => readonly string[],
+    past: readonly string[],
+  ][] = [
+    ["the front", () => killing("write"), () => killing("ppoll"), []],
+    [
+      "the rest of box",
+      (fifos) => ["-P", `${fifos}/wait`, ...killing("openat")],
+      (fifos) => ["-P", `${fifos}/answer`, ...killing("read")],
+      pastTheFront,
+    ],
+  ];
+  for (const [who, atTelling, atListening, past] of ways) {
+    const killedAt = (bundle: Bundle, words: (fifos: string) => readonly string[]): Promise<Outcome> =>
+      bundle.box(["start", bundle.id], {
+        before: ["strace", "-qq", "-o", "/dev/null", ...words(`${bundle.states}/${bundle.id}`), ...past],
+      });
+
+    strace(`by ${who}, before it has told init: the container waits on, and another start lets it run`, async () => {
+      using bundle = new Bundle(script("echo started; exec sleep 1000"));
+      await leavesNothing(bundle, async () => {
+        using creating = await create(bundle);
+        expect((await killedAt(bundle, atTelling)).exitCode).toBe(137);
+        expect(await statusOf(bundle)).toBe("created");
+        expect(await start(bundle)).toEqual(quiet);
+        await until(() => creating.stdout === "started\n", "the program's output");
+        expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+      });
     });
 
-  strace("before it has told init: the container waits on, and another start lets it run", async () => {
-    using bundle = new Bundle(script("echo started; exec sleep 1000"));
-    await leavesNothing(bundle, async () => {
-      using creating = await create(bundle);
-      expect((await killedAt(bundle, "wait", "openat")).exitCode).toBe(137);
-      expect(await statusOf(bundle)).toBe("created");
-      expect(await start(bundle)).toEqual(quiet);
-      await until(() => creating.stdout === "started\n", "the program's output");
-      expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+    strace(`by ${who}, after that: the container runs, and is started`, async () => {
+      using bundle = new Bundle(script("echo started; exec sleep 1000"));
+      await leavesNothing(bundle, async () => {
+        using creating = await create(bundle);
+        expect((await killedAt(bundle, atListening)).exitCode).toBe(137);
+        await until(() => creating.stdout === "started\n", "the program's output");
+        expect(await statusOf(bundle)).toBe("running");
+        expect(await start(bundle)).toEqual(said(`box: id: cannot start an already running container: ${bundle.id}\n`));
+        expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+      });
     });
-  });
-
-  strace("after that: the container runs, and is started", async () => {
-    using bundle = new Bundle(script("echo started; exec sleep 1000"));
-    await leavesNothing(bundle, async () => {
-      using creating = await create(bundle);
-      expect((await killedAt(bundle, "answer", "read")).exitCode).toBe(137);
-      await until(() => creating.stdout === "started\n", "the program's output");
-      expect(await statusOf(bundle)).toBe("running");
-      expect(await start(bundle)).toEqual(said(`box: id: cannot start an already running container: ${bundle.id}\n`));
-      expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
-    });
-  });
+  }
 
   test("at any moment: the container either waits or runs", async () => {
     using bundle = new Bundle(script("echo started; exec sleep 1000"));

@@ -149,6 +149,9 @@ export function testWith(...more: readonly (keyof typeof needs)[]): typeof plain
 export const asUser = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
 export const userId = 65534;
 
+/** Words in front of box: nothing is done by its front, and it begins from no kept start (argv[0], src/front/layout.ts). */
+export const pastTheFront = ["bash", "-c", 'exec -a BOX "$0" "$@"'];
+
 /** Messages without the line and column of a config.json, for what is about the words (validate.test.ts is about the places). */
 export const withoutPlaces = <T extends { readonly stderr: string }>(outcome: T): T => ({
   ...outcome,
