@@ -20,11 +20,11 @@ export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "sho
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "start", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
+  const begun = begunByFront(isFronted);
+  // There is nothing else to do for what the front begins, and somebody may have removed the container since.
+  if (begun !== undefined) return await tell(finishStart(begun));
   const found = oneContainer(parsed.rest, globals, "start ID");
   // What has been started cannot be started again.
-  const begun = begunByFront(isFronted);
-  // There is nothing else to do for what the front begins.
-  if (begun !== undefined) return await tell(finishStart(begun));
   if (isTapped(found.state, "poststart")) (await import("../execute/begin-plainly.ts")).beginPlainly();
   // Of two starts at once, one finds init waiting.
   const lock = lockState(found.folder);

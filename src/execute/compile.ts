@@ -69,6 +69,7 @@ export type BoxTape = Tape<
   | "frontStatx"
   | "frontStatfs"
   | "frontBootId"
+  | "frontPidNamespace"
 > & {
   /** Address of each section's first record; 0: nothing to do. */
   readonly entries: Places<SectionName>;
@@ -180,6 +181,7 @@ function compileBox(plan: Plan): { tape: BoxTape; encoded: Encoded } {
     frontStatx: told === undefined ? 0 : at(told.statx),
     frontStatfs: told === undefined ? 0 : at(told.statfs),
     frontBootId: told === undefined ? 0 : at(told.bootId),
+    frontPidNamespace: told === undefined ? 0 : at(told.pidNamespace),
   };
   const vfork = recordsOf(encoded, ({ call, equal }) => (call === "clone3" ? equal?.steps : undefined));
   const poststart = encoded.entries.slice(sectionNames.length);

@@ -48,11 +48,11 @@ const setState = (run: Run, state: State): void => setBytes(run, "state", "state
 /** Empty where the front is to leave the container to the rest of box. */
 function setFrontFile(run: Run, state: State): void {
   if (placeOf(run, "frontFile") === 0) return;
-  const statx = libc.bytesAt(placeOf(run, "frontStatx"), structFields.statx.bytes);
-  const isPidfs = libc.readWord(placeOf(run, "frontStatfs")) === PIDFS_MAGIC;
+  const inode = (of: "frontStatx" | "frontPidNamespace"): Uint8Array => libc.bytesAt(placeOf(run, of) + INODE, 8);
   const bootId = libc.bytesAt(placeOf(run, "frontBootId"), BOOT_ID_BYTES);
-  const isKnown = bootId[0] !== 0;
-  const file = isPidfs && isKnown ? encodeFrontFile(state, { inode: statx.subarray(INODE, INODE + 8), bootId }) : undefined;
+  const isPidfs = libc.readWord(placeOf(run, "frontStatfs")) === PIDFS_MAGIC;
+  const identity = { inode: inode("frontStatx"), bootId, pidNamespace: inode("frontPidNamespace") };
+  const file = isPidfs ? encodeFrontFile(state, identity) : undefined;
   setBytes(run, "frontFile", "frontFileLength", file ?? new Uint8Array(0));
 }
 

@@ -16,6 +16,8 @@ const EAGAIN = 11;
 const EINTR = 4;
 const POLLIN = 1;
 const ENOENT = 2;
+const ESRCH = 3;
+const ENXIO = 6;
 const NOTHING = 0;
 
 export type Answer = {
@@ -39,8 +41,11 @@ export function startCreated(folder: string, { id, pid }: State): Answer | undef
   const from = open(`${folder}/${answerFifo}`, O_READ);
   const to = open(`${folder}/${waitFifo}`, O_WRITE);
   try {
+    const failed = [pidfd, from, to].find((fd) => fd < 0 && ![ESRCH, ENXIO].includes(-fd));
+    if (failed !== undefined)
+      throw new BoxError({ origin: "id", what: `cannot start the container ${id}`, errno: errnoName(-failed), exitCode: 1 });
     const go = cString("g");
-    if (pidfd < 0 || from < 0 || to < 0 || systemCall("write", to, go.address, 1) !== 1)
+    if (pidfd < 0 || to < 0 || systemCall("write", to, go.address, 1) !== 1)
       throw new BoxError({ origin: "id", what: `cannot start the container ${id}: its init no longer waits`, exitCode: 1 });
     return readAnswer(from, pidfd);
   } finally {

@@ -105,14 +105,17 @@ const storeWord = (from: Loadable, word: number): Instruction[] => [
 const WORD_BYTES = 8;
 const byte = (character: string): number => character.charCodeAt(0);
 
-/** `not`: where it leads when this is no command line for the front, or its command has refused. */
-export const readCommand = (not: string): Block[] => [
+/**
+ * `not`: where it leads when this is no command line for the front, or its command has refused; `plain`: where it has begun with it,
+ * which a process that is put in place of this one, and might have to begin again, would not know.
+ */
+export const readCommand = (not: string, plain: string): Block[] => [
   ...readFlags(not),
   ...readVerb(not),
   ...readExec(not),
   ...hidePidFile(not),
   ...readId(not),
-  ...obey(not),
+  ...obey(not, plain),
   ...findInTable(),
 ];
 
@@ -304,7 +307,7 @@ function readId(not: string): Block[] {
 }
 
 /** A command that has been obeyed ends the process, but for exec, which goes on with a tape of its own. */
-function obey(not: string): Block[] {
+function obey(not: string, plain: string): Block[] {
   const ifZero = (label: string): Instruction[] => [...asm.compareConstant("result", 0), ...asm.branchIf("notEqual", label)];
   return [
     block(
@@ -321,7 +324,7 @@ function obey(not: string): Block[] {
       "obey",
       loadWord("a0", words.commands),
       asm.call(interpretLabel),
-      ifZero(not),
+      ifZero("refused"),
       asm.constant("a0", RESTORE_ADDRESS),
       asm.call(interpretLabel),
       // It has refused.
@@ -329,8 +332,8 @@ function obey(not: string): Block[] {
       loadWord("a1", words.end),
       asm.store("a1", "a0", header.entry),
       asm.call(interpretLabel),
-      asm.jump(not),
     ),
+    block("refused", loadWord("a1", words.answer), asm.compareConstant("a1", -1), asm.branchIf("notEqual", plain), asm.jump(not)),
   ];
 }
 

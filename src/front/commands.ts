@@ -140,7 +140,7 @@ function openFolder({ root, folder, about, word }: Shared): Step[] {
   ];
 }
 
-/** Reads who init is and what else there is of the container; refuses what another boot has left. */
+/** Reads who init is and what else there is of the container; refuses what another boot has left, and where its pid means another. */
 function readContainer(shared: Shared): Step[] {
   const { folder, file, about, container, variables } = shared;
   return [
@@ -155,6 +155,8 @@ function readContainer(shared: Shared): Step[] {
     ...close(file),
     ...isText(container, FRONT_MAGIC, variables),
     ...isFile("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, { buffer: container, from: frontFile.bootId }, shared),
+    step("statx", ["AT_FDCWD", "/proc/self/ns/pid", [], ["STATX_INO"], address(about)], origin, "in which pid namespace is this?"),
+    isSameInode(shared, frontFile.pidNamespace, "is it that of the pid?"),
   ];
 }
 
@@ -192,17 +194,18 @@ const openInit = ({ pid, pidfd, about }: Shared, gone?: Step): Step[] => [
   step("statx", [pidfd, "", ["AT_EMPTY_PATH"], ["STATX_INO"], address(about)], origin, "see whose it is"),
 ];
 
-const isInit = ({ about, container }: Shared): Step =>
-  compute(
-    [slotIn("int", about, offsetOf("ino"), "whose it is"), 0, slotIn("int", container, frontFile.inode, "init's"), -1],
-    origin,
-    "is it init?",
-    { expect: { value: 0, refused: "it is another" } },
-  );
+/** What was looked at last is what the container's file has there. */
+const isSameInode = ({ about, container }: Shared, at: number, why: string): Step =>
+  compute([slotIn("int", about, offsetOf("ino"), "its inode"), 0, slotIn("int", container, at, "that inode"), -1], origin, why, {
+    expect: { value: 0, refused: "it is another" },
+  });
+
+const isInit = (shared: Shared): Step => isSameInode(shared, frontFile.inode, "is it init?");
 
 const POLLIN = 1;
 const POLLHUP = 0x10;
 const SIGSET_BYTES = 8;
+const SIG_IGN = 1;
 const FD_BITS = TWO_32;
 const REVENTS = 2 ** 48;
 /** A struct pollfd is one word: the descriptor, what is asked of it, and what is true of it. */
@@ -252,6 +255,13 @@ function startSteps(shared: Shared): Step[] {
     ...isNotFrozen(shared, "start"),
     step("openat", [folder, answerFifo, ["O_RDONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "listen to init", { out: start.answer }),
     step("openat", [folder, waitFifo, ["O_WRONLY", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "see that init waits", { out: start.wait }),
+    // Where nobody could answer the kernel would never say that all is said (fs/pipe.c, pipe_poll).
+    step("read", [start.answer, address(polled), 1], origin, "see that init is there to answer", {
+      onError: [["EAGAIN", []]],
+      ok: [refuse("it is not")],
+    }),
+    // Init may die before it is told, and that is for the rest of box to say.
+    step("rt_sigaction", [signals.SIGPIPE, { struct: "sigaction", handler: SIG_IGN }, null, SIGSET_BYTES], origin, "outlive init's death"),
     askFor(polled, 0, start.answer),
     askFor(polled, 1, pidfd),
     step("write", [start.wait, "g", 1], origin, "let init go on", { expect: { value: 1, refused: "it does not wait" } }),

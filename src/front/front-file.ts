@@ -2,12 +2,13 @@
 // its state, since no tape could read JSON. Written once, when init's pid is known, and only for containers that have nobody to
 // look after them, and for which nothing else is to be done then: no hook, no plugin, no socket.
 //
-//   magic | init's pid | its pidfd's inode | this boot | freezer of v1 | of v2 | cgroups, in the order in which they are removed
+//   magic | init's pid | its pidfd's inode | this boot | namespace of the pid | freezer of v1 | of v2 | cgroups, in the order in which they are removed
 //
 // Since Linux 6.9 a pidfd's inode is a process's own number, never given twice in a boot (fs/pidfs.c): what the start time of a
 // process is to the rest of box. Before, there is no such file, and the front leaves everything to the rest of box.
 
-export const FRONT_MAGIC = "boxfront";
+/** Its last letter counts the layouts. */
+export const FRONT_MAGIC = "boxfrona";
 /** A path with its NUL; a cgroup with a longer one keeps the front out. */
 export const PATH_BYTES = 256;
 export const CGROUPS_MAX = 16;
@@ -19,10 +20,11 @@ export const frontFile = {
   pid: 8,
   inode: 16,
   bootId: 24,
-  freezerV1: 64,
-  freezerV2: 64 + PATH_BYTES,
-  cgroups: 64 + 2 * PATH_BYTES,
-  bytes: 64 + (2 + CGROUPS_MAX) * PATH_BYTES,
+  pidNamespace: 64,
+  freezerV1: 72,
+  freezerV2: 72 + PATH_BYTES,
+  cgroups: 72 + 2 * PATH_BYTES,
+  bytes: 72 + (2 + CGROUPS_MAX) * PATH_BYTES,
 } as const;
 
 /** Of the filesystem that such pidfds are from, as statfs(2) has it. */
@@ -39,11 +41,15 @@ export type Fronted = {
   };
 };
 
-/** Who init is: eight bytes of its pidfd's inode, and what /proc/sys/kernel/random/boot_id says, with zeros behind it. */
-export type InitIdentity = { readonly inode: Uint8Array; readonly bootId: Uint8Array };
+/**
+ * Who init is: its pidfd's inode, what /proc/sys/kernel/random/boot_id says, with zeros behind it, and the inode of the pid namespace
+ * in which it has its pid, box's own. Inodes have eight bytes; what is all zeros is not known.
+ */
+export type InitIdentity = { readonly inode: Uint8Array; readonly bootId: Uint8Array; readonly pidNamespace: Uint8Array };
 
 /** The file's bytes, or undefined where the front could not do all that there is to do. */
-export function encodeFrontFile({ pid, box }: Fronted, { inode, bootId }: InitIdentity): Uint8Array | undefined {
+export function encodeFrontFile({ pid, box }: Fronted, { inode, bootId, pidNamespace }: InitIdentity): Uint8Array | undefined {
+  if (!isKnown(inode) || !isKnown(bootId) || !isKnown(pidNamespace)) return undefined;
   const { cgroups, plugins, ownPids, resctrl } = box;
   if (plugins.length > 0 || !ownPids || resctrl !== undefined || cgroups.length > CGROUPS_MAX) return undefined;
   const bytes = new Uint8Array(frontFile.bytes);
@@ -57,6 +63,7 @@ export function encodeFrontFile({ pid, box }: Fronted, { inode, bootId }: InitId
   new DataView(bytes.buffer).setUint32(frontFile.pid, pid, true);
   bytes.set(inode, frontFile.inode);
   bytes.set(bootId, frontFile.bootId);
+  bytes.set(pidNamespace, frontFile.pidNamespace);
   for (let index = 0; index < cgroups.length; index++) {
     const { version, path } = cgroups[index] as Fronted["box"]["cgroups"][number];
     if (!putText(path, frontFile.cgroups + index * PATH_BYTES)) return undefined;
@@ -64,6 +71,11 @@ export function encodeFrontFile({ pid, box }: Fronted, { inode, bootId }: InitId
     else if (path.startsWith(FREEZER)) putText(path, frontFile.freezerV1);
   }
   return knowsFreezer(box) ? bytes : undefined;
+}
+
+function isKnown(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return true;
+  return false;
 }
 
 const FREEZER = "/sys/fs/cgroup/freezer/";

@@ -35,7 +35,7 @@ const plainName = [...`${PLAIN_NAME}\0`].reduceRight((sum, letter) => sum * 256 
 
 export const frontProgram = (): Block[] => [
   ...readStack(),
-  ...readCommand("boot"),
+  ...readCommand("boot", "plain"),
   ...restore(),
   ...startPlainly(),
   ...mark(),

@@ -131,6 +131,8 @@ export type FrontVariables = {
   readonly statx: Buffer;
   readonly statfs: Buffer;
   readonly bootId: Buffer;
+  /** statx(2) of the pid namespace. */
+  readonly pidNamespace: Buffer;
 };
 
 /** What a supervisor has of a container's stdio: pipes that it reads, FIFOs, and where the log goes. */

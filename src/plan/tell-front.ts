@@ -20,6 +20,7 @@ export function lookForFront(building: Building, { variables, front, initPid }: 
     statx: newBuffer(variables, "statx of init's pidfd", structFields.statx.bytes),
     statfs: newBuffer(variables, "statfs of init's pidfd", structFields.statfs.bytes),
     bootId: newBuffer(variables, "this boot", BOOT_ID_BYTES),
+    pidNamespace: newBuffer(variables, "statx of the pid namespace", structFields.statx.bytes),
   };
   front.told = told;
   const pidfd = newSlot(variables, "fd", "pidfd of init, to look at");
@@ -43,6 +44,15 @@ export function lookForFront(building: Building, { variables, front, initPid }: 
         step("close", [file], origin, "done with it"),
       ],
     }),
+    step(
+      "statx",
+      ["AT_FDCWD", "/proc/self/ns/pid", [], ["STATX_INO"], address(told.pidNamespace)],
+      origin,
+      "see in which namespace its pid is",
+      {
+        onError: "ignore",
+      },
+    ),
   ];
 }
 

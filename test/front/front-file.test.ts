@@ -19,6 +19,7 @@ function stateWith(box: Partial<Box> = {}): State {
 const init = {
   inode: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
   bootId: new TextEncoder().encode("fdb585fb-6415-4df0-998e-f81a717ca8b2\n".padEnd(BOOT_ID_BYTES, "\0")),
+  pidNamespace: Uint8Array.of(0xfc, 0xff, 0xff, 0xef, 0, 0, 0, 0),
 };
 const encode = (box?: Partial<Box>): Uint8Array | undefined => encodeFrontFile(stateWith(box), init);
 /** Up to the first NUL. */
@@ -32,11 +33,16 @@ test("who init is, and which boot this is", () => {
   expect(new DataView(bytes.buffer).getBigUint64(frontFile.pid, true)).toBe(0x12345n);
   expect(bytes.subarray(frontFile.inode, frontFile.inode + 8)).toEqual(init.inode);
   expect(bytes.subarray(frontFile.bootId, frontFile.bootId + BOOT_ID_BYTES)).toEqual(init.bootId);
+  expect(bytes.subarray(frontFile.pidNamespace, frontFile.pidNamespace + 8)).toEqual(init.pidNamespace);
+});
+
+test.each(["inode", "bootId", "pidNamespace"] as const)("without %s the front is told nothing", (what) => {
+  expect(encodeFrontFile(stateWith({}), { ...init, [what]: new Uint8Array(init[what].length) })).toBeUndefined();
 });
 
 test("its places lie one behind the other, and end with the last cgroup", () => {
   const { bytes, ...places } = frontFile;
-  const sizes = [8, 8, 8, BOOT_ID_BYTES, PATH_BYTES, PATH_BYTES];
+  const sizes = [8, 8, 8, BOOT_ID_BYTES, 8, PATH_BYTES, PATH_BYTES];
   const ends = sizes.map((_, index) => sizes.slice(0, index).reduce((sum, size) => sum + size, 0));
   expect(Object.values(places)).toEqual([...ends, (ends.at(-1) as number) + PATH_BYTES]);
   expect(bytes).toBe(places.cgroups + CGROUPS_MAX * PATH_BYTES);

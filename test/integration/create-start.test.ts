@@ -244,7 +244,7 @@ describe("start refuses", () => {
     using bundle = new Bundle(endless);
     using _creating = await create(bundle);
     const { exitCode, stderr } = await bundle.box(["start", bundle.id], { before: ["prlimit", "--nofile=7:7"] });
-    expect([exitCode, stderr]).toEqual([1, `box: id: cannot start the container ${bundle.id}: its init no longer waits\n`]);
+    expect([exitCode, stderr]).toEqual([1, `box: id: cannot start the container ${bundle.id}: EMFILE (too many open files)\n`]);
   });
 
   test("all but one of several at once", async () => {

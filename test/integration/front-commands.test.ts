@@ -421,6 +421,75 @@ describe("kill goes the long way", () => {
   });
 });
 
+describe("start beside an end", () => {
+  /** Runs start, held up before or after its calls of that name, and `meanwhile` once it is there. */
+  async function heldUp(bundle: Bundle, call: string, where: string, meanwhile: () => Promise<void>): Promise<Outcome> {
+    const file = `${bundle.folder}/calls`;
+    const before = ["strace", "-qq", "-o", file, "-e", `trace=${call}`, "-e", `inject=${call}:${where}=2000000:when=1`];
+    using starting = bundle.start(["start", bundle.id], { before });
+    await until(() => existsSync(file) && readFileSync(file, "utf8").includes(`${call}(`), "start to be there", 20_000);
+    await meanwhile();
+    return await starting.outcome();
+  }
+
+  test("of init, just before it is told: the rest of box says so, and no signal ends box", async () => {
+    using bundle = new Bundle(endless);
+    using _creating = await create(bundle);
+    const outcome = await heldUp(bundle, "write", "delay_enter", () => stop(bundle));
+    expect(outcome).toEqual(said(`box: id: cannot start a container that has stopped: ${bundle.id}\n`));
+  });
+
+  test("of the container, once it has failed: what init has said is told all the same", async () => {
+    using bundle = new Bundle(running("odd"));
+    writeFileSync(`${bundle.rootfs}/bin/odd`, "#!/bin/nothing\n", { mode: 0o755 });
+    using _creating = await create(bundle);
+    const outcome = await heldUp(bundle, "ppoll", "delay_exit", async () => {
+      await ended(bundle.initPid);
+      expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+    });
+    expect(outcome.exitCode).toBe(127);
+    expect(outcome.stderr).toStartWith("box: process.args[0]: cannot execute odd: ENOENT (no such file or directory)\n");
+  });
+
+  test("of the program: what init says is read by a box that begins by itself, since one that fails to go on from a kept start forgets", async () => {
+    using bundle = new Bundle(running("odd"));
+    writeFileSync(`${bundle.rootfs}/bin/odd`, "#!/bin/nothing\n", { mode: 0o755 });
+    using _creating = await create(bundle);
+    const { exitCode, calls } = await traced(bundle, ["start", bundle.id]);
+    expect(exitCode).toBe(127);
+    expect(calls.filter((call) => call.includes("ld-linux")).length).toBeGreaterThan(0);
+    expect(calls.filter((call) => call.includes("/.kept") && call.startsWith("openat("))).toEqual([]);
+  });
+
+  test("of all who could answer: start does not wait for an answer", async () => {
+    using bundle = new Bundle(endless);
+    using _creating = await create(bundle);
+    // Init closes both ends when it becomes the program; here somebody else has opened one again.
+    const { exitCode } = await execute([
+      "sh",
+      "-c",
+      'exec 9<>"$0"/wait; "$@" && "$@"',
+      folderOf(bundle),
+      binary,
+      "--root",
+      bundle.states,
+      "start",
+      bundle.id,
+    ]);
+    expect(exitCode).toBe(0);
+  });
+});
+
+test("a pid means nothing in another pid namespace, where the rest of box still finds it in /proc", async () => {
+  using bundle = new Bundle(script("echo ready; exec sleep 1000"));
+  using creating = bundle.start(["--cgroup-manager", "disabled", "create", bundle.id]);
+  expect(await creating.outcome()).toEqual(quiet);
+  expect(await bundle.box(["start", bundle.id])).toEqual(quiet);
+  const words = `box: id: cannot delete container ${bundle.id} that is not stopped: running\nhint: box delete --force ends it first\n`;
+  expect(await bundle.box(["delete", bundle.id], { before: ["unshare", "--pid", "--fork"] })).toEqual(said(words));
+  expect(await statusOf(bundle)).toBe("running");
+});
+
 describe("delete goes the long way", () => {
   test("of a container that runs, or waits: refused without --force, or ended first", async () => {
     using bundle = new Bundle(script("echo ready; exec sleep 1000"));

@@ -81,7 +81,9 @@ test("who init is, is seen by a handle on it while it waits", () => {
         [done] read(boot_id, &this boot, 40)   (errors ignored)
                 id: read it
         [done] close(boot_id)
-                id: done with it"
+                id: done with it
+    statx(AT_FDCWD, "/proc/self/ns/pid", 0, STATX_INO, &statx of the pid namespace)   (errors ignored)
+            id: see in which namespace its pid is"
   `);
 });
 
