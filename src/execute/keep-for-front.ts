@@ -1,5 +1,6 @@
 // Keeps a program of exec for the front, which runs it without the rest of box (src/plan/exec-at-front.ts). It is in the state
-// folder of its container, one at a time: the one that was last executed twice. Loaded when there is one to be kept.
+// folder of its container, in one of a few places: of those that share it the one that was last executed twice. Loaded when there
+// is one to be kept.
 
 import { keptStart } from "../front/boot.ts";
 import { EXEC_MAGIC } from "../front/commands.ts";
@@ -10,7 +11,7 @@ import { execAtFront, INIT_AT_FRONT, type OtherTapes, PAGE_ADDRESS } from "../pl
 import type { Conditions } from "../plan/front-conditions.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Exec, planExec } from "../plan/plan-exec.ts";
-import { execProgram, frontName, keptConfig, newExecProgram, stateFile } from "../plan/state-files.ts";
+import { execFolder, execPlaces, frontName, keptConfig, newExecProgram, stateFile } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
 import { encodeTape } from "../tape/encode.ts";
 import { compileChild, compileSupervisor } from "./compile.ts";
@@ -39,6 +40,7 @@ type Asked = {
 /** A longer one is compared for too long. */
 const COMMAND_BYTES_MAX = 16 * 1024;
 const PAGE = 4096;
+const AT_FDCWD = -100;
 
 /** Best effort: where the container or this host is not for the front, or is gone by now, nothing is kept. */
 export function keepForFront(exec: Exec, asked: Asked): void {
@@ -54,11 +56,14 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   const where = { machine: "x64", base: RESTORE_ADDRESS, status: FRONT_DATA_ADDRESS + words.status } as const;
   const { image } = encodeTape([steps, giveUp], plan.box.variables, where, { failureList: 1 });
   if (image.length > PAGE_ADDRESS - RESTORE_ADDRESS) return;
-  const there = openRoot(folder);
+  const programs = `${folder}/${execFolder}`;
+  systemCall("mkdirat", AT_FDCWD, cString(programs).address, 0o700);
+  const there = openRoot(programs);
   if (there < 0) return;
   // One that was killed may have left it.
   systemCall("unlinkat", there, cString(newExecProgram).address, 0);
-  replaceKept(there, execProgram, withHeader(image), newExecProgram);
+  const place = execPlaces[conditions.command.bytes.length % execPlaces.length] as string;
+  replaceKept(there, place, withHeader(image), newExecProgram);
   systemCall("close", there);
 }
 

@@ -6,13 +6,12 @@ import { errnoName } from "../linux/errno-name.ts";
 import { notifyFolder } from "../plan/notify.ts";
 import {
   answerFifo,
-  execProgram,
+  execFolder,
   exitFile,
   frontName,
   keptConfig,
   keptFilter,
   newConfig,
-  newExecProgram,
   newStateFile,
   rootFolder,
   stateFile,
@@ -163,28 +162,14 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 
 /** Removes a state folder and the few names that box ever puts there; anything else in it is not box's. */
 export function removeStateFolder(folder: string): void {
-  for (const name of [
-    newStateFile,
-    newConfig,
-    keptConfig,
-    keptFilter,
-    waitFifo,
-    answerFifo,
-    exitFile,
-    traceFile,
-    execProgram,
-    newExecProgram,
-    frontName,
-    stateFile,
-  ])
+  for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, traceFile, frontName, stateFile])
     removeOrThrow(`${folder}/${name}`, 0);
   // The container may have put more into the folder of the socket.
-  const notify = listFolder(`${folder}/${notifyFolder}`);
-  for (const { name } of typeof notify === "number" ? [] : notify) remove(`${folder}/${notifyFolder}/${name}`, 0);
-  removeOrThrow(`${folder}/${notifyFolder}`, AT_REMOVEDIR);
-  const stdio = listFolder(`${folder}/${stdioFolder}`);
-  for (const { name } of typeof stdio === "number" ? [] : stdio) remove(`${folder}/${stdioFolder}/${name}`, 0);
-  removeOrThrow(`${folder}/${stdioFolder}`, AT_REMOVEDIR);
+  for (const name of [notifyFolder, stdioFolder, execFolder]) {
+    const entries = listFolder(`${folder}/${name}`);
+    for (const entry of typeof entries === "number" ? [] : entries) remove(`${folder}/${name}/${entry.name}`, 0);
+    removeOrThrow(`${folder}/${name}`, AT_REMOVEDIR);
+  }
   removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
   removeOrThrow(folder, AT_REMOVEDIR);
 }

@@ -318,6 +318,8 @@ function obey(not: string, plain: string): Block[] {
       asm.load("a3", "a1", WORD_BYTES),
       storeWord("a3", words.firstArgument),
       asm.load("a1", "header", words.environment),
+      asm.load("a3", "a1", 0),
+      storeWord("a3", words.firstVariable),
     ),
     block("its environment", nextWord("obey"), lookUp(words.environmentTable, "its environment"), asm.jump(not)),
     block(

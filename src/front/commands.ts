@@ -9,7 +9,8 @@ import { signals } from "../linux/signals.ts";
 import { structFields } from "../linux/structs.ts";
 import {
   answerFifo,
-  execProgram,
+  execFolder,
+  execPlaces,
   exitFile,
   frontName,
   keptConfig,
@@ -367,7 +368,7 @@ function execSteps(shared: Shared): Step[] {
       ok: [refuse("the host has plugins")],
     }),
     ...openFolder(shared),
-    step("openat", [folder, execProgram, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look for a program", { out: program }),
+    ...openProgram(shared),
     ...readContainer(shared),
     ...openInit(shared),
     isInit(shared),
@@ -380,6 +381,34 @@ function execSteps(shared: Shared): Step[] {
   ];
 }
 
+/** A program has its place by the length of what it was kept for: of the file of --process, or of the words behind the id. */
+function openProgram({ folder, file, program, about, variables, word }: Shared): Step[] {
+  const names = newBuffer(
+    variables,
+    "names of places",
+    8 * execPlaces.length,
+    new TextEncoder().encode(execPlaces.map((name) => name.padEnd(8, "\0")).join("")),
+  );
+  const length = newSlot(variables, "int", "length of the command");
+  const name = newSlot(variables, "int", "its place");
+  const size = slotIn("int", about, offsetOf("size"), "its bytes");
+  const double = compute([length, length, 0, -1], origin, "times two", { out: length });
+  return [
+    // The kernel puts the environment behind the arguments (fs/exec.c).
+    compute([word("int", "firstVariable"), 0, word("int", "argument"), -1], origin, "how long are the arguments?", { out: length }),
+    compute([word("int", "process"), 0, 0, -1], origin, "is there a file?", { equal: { value: 0, steps: [go("length is known")] } }),
+    step("statx", ["AT_FDCWD", word("int", "process"), [], ["STATX_SIZE"], address(about)], origin, "look at the file of the process"),
+    compute([size, 0, 0, -1], origin, "how long is it?", { out: length }),
+    compute([length, 0, 0, execPlaces.length - 1], origin, "one of the places", { label: "length is known", out: length }),
+    // Names stand eight bytes apart.
+    ...[double, double, double],
+    compute([address(names), length, 0, -1], origin, "its name", { out: name }),
+    step("openat", [folder, execFolder, ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "look for programs", { out: file }),
+    step("openat", [file, name, ["O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"], 0], origin, "look for this one", { out: program }),
+    ...close(file),
+  ];
+}
+
 /** The rest of box maps something else in its place. */
 function endOfExec({ root, folder, pidfd, variables }: Shared): Step[] {
   const there = newSlot(variables, "int", "where the program was");
@@ -388,6 +417,17 @@ function endOfExec({ root, folder, pidfd, variables }: Shared): Step[] {
     compute([RESTORE_ADDRESS, 0, 0, -1], origin, "where the program was", { out: there }),
     step("munmap", [there, room], origin, "do without it", { onError: "ignore" }),
     ...[root, folder, pidfd].map((file) => step("close", [file], origin, "do without it", { onError: "ignore" })),
+  ];
+}
+
+function removePrograms({ folder, file }: Shared): Step[] {
+  return [
+    step("openat", [folder, execFolder, ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the folder for programs", {
+      out: file,
+    }),
+    ...execPlaces.map((name) => step("unlinkat", [file, name, []], origin, "remove a program", { onError: [["ENOENT", []]] })),
+    ...close(file),
+    step("unlinkat", [folder, execFolder, ["AT_REMOVEDIR"]], origin, "remove the folder for programs of exec"),
   ];
 }
 
@@ -409,7 +449,13 @@ function deleteSteps(shared: Shared): Step[] {
       step("unlinkat", ["AT_FDCWD", address(shared.container, at), ["AT_REMOVEDIR"]], origin, "remove a cgroup", removed),
     ]),
     step("unlinkat", [folder, rootFolder, ["AT_REMOVEDIR"]], origin, "remove the mount point of the root", { ...removed, label: "files" }),
-    ...[execProgram, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, frontName, stateFile].map((name) =>
+    step("unlinkat", [folder, execFolder, ["AT_REMOVEDIR"]], origin, "remove the folder for programs of exec", {
+      onError: [
+        ["ENOENT", []],
+        ["ENOTEMPTY", removePrograms(shared)],
+      ],
+    }),
+    ...[keptConfig, keptFilter, waitFifo, answerFifo, exitFile, frontName, stateFile].map((name) =>
       step("unlinkat", [folder, name, []], origin, `remove ${name}`, removed),
     ),
     step("unlinkat", [root, word("int", "id"), ["AT_REMOVEDIR"]], origin, "remove the state folder"),

@@ -46,8 +46,9 @@ function ofCommands(from: number) {
     isDetached: from + 136, // 1: exec's --detach
     argument: from + 144, // the first argument behind exec's id, a text; 0: there is none
     firstArgument: from + 152, // argv[0]
-    folder: from + 160, // descriptor of the state folder
-    bytes: from + 168,
+    firstVariable: from + 160, // the first text of the environment, behind all arguments; 0: there is none
+    folder: from + 168, // descriptor of the state folder
+    bytes: from + 176,
   };
 }
 

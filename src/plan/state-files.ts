@@ -15,9 +15,11 @@ export const answerFifo = "answer";
 export const keptFilter = "filter";
 /** What the front has to know to start, signal and remove the container: src/front/front-file.ts. */
 export const frontName = "front";
-/** A program of exec that the front runs by itself (exec-at-front.ts), and what it is called before it is whole. */
-export const execProgram = "exec";
-export const newExecProgram = "exec.new";
+/** A folder for programs of exec that the front runs by itself (exec-at-front.ts): each has a place by the length of its command. */
+export const execFolder = "exec";
+export const execPlaces = ["0", "1", "2", "3", "4", "5", "6", "7"] as const;
+/** What one is called before it is whole. */
+export const newExecProgram = "new";
 /** How init ended, as waitid(2) tells it. */
 export const exitFile = "exit";
 /** A folder to mount the root on, where that is a view of the host's. */

@@ -3,6 +3,7 @@ import { commandSteps } from "../../src/front/commands.ts";
 import { frontFile } from "../../src/front/front-file.ts";
 import { FRONT_DATA_ADDRESS, words } from "../../src/front/layout.ts";
 import { wordOf } from "../../src/front/shared-words.ts";
+import { execFolder, execPlaces } from "../../src/plan/state-files.ts";
 import { encodeTape } from "../../src/tape/encode.ts";
 import { printStep } from "../../src/tape/print.ts";
 import { newVariables, type Step } from "../../src/tape/step.ts";
@@ -124,7 +125,16 @@ describe("after that", () => {
   test("delete stops where a cgroup or a file stays, and takes one that has gone for removed", () => {
     const removing = lists.delete.filter(({ call }) => call === "unlinkat");
     const folder = removing.at(-1);
-    expect(removing.slice(0, -1).filter(({ onError }) => JSON.stringify(onError) !== '[["ENOENT",[]]]')).toEqual([]);
+    const others = removing.slice(0, -1).filter(({ onError }) => JSON.stringify(onError) !== '[["ENOENT",[]]]');
+    // Which may have programs in it, whose removal is as the rest.
+    expect(others.map(({ why }) => why)).toEqual(["remove the folder for programs of exec"]);
+    const table = others[0]?.onError as [string, Step[]][];
+    expect(table.map(([name]) => name)).toEqual(["ENOENT", "ENOTEMPTY"]);
+    const programs = table[1]?.[1].filter(({ call }) => call === "unlinkat") ?? [];
+    expect(programs.map(({ args: [, name], onError }) => [name, JSON.stringify(onError)])).toEqual([
+      ...execPlaces.map((name) => [name, '[["ENOENT",[]]]']),
+      [execFolder, undefined],
+    ]);
     expect([folder?.why, folder?.onError]).toEqual(["remove the state folder", undefined]);
     expect(after("delete").filter(({ call, expect: wanted }) => call === "compute" && wanted !== undefined)).toEqual([]);
   });
@@ -160,7 +170,7 @@ describe("each command", () => {
     const { faults, unreachable } = proveSlots({
       variables,
       steps: lists[command],
-      given: [word("int", "root"), word("int", "id"), word("int", "signal"), word("fd", "answer")],
+      given: [word("int", "root"), word("int", "id"), word("int", "signal"), word("int", "process"), word("fd", "answer")],
       // Kill writes to a freezer that may have gone.
       optional: variables.slots.filter(({ slot }) => slot === "what is in there"),
     });

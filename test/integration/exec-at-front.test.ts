@@ -46,9 +46,17 @@ class Probed implements Disposable {
     return `${this.bundle.states}/${this.bundle.id}`;
   }
 
-  /** The program that is kept for the front. */
+  /** The programs that are kept for the front. */
+  get files(): string[] {
+    const folder = `${this.folder}/exec`;
+    return existsSync(folder) ? readdirSync(folder).map((name) => `${folder}/${name}`) : [];
+  }
+
+  /** The only one. */
   get file(): string {
-    return `${this.folder}/exec`;
+    const [file = "there is none", ...more] = this.files;
+    expect(more).toEqual([]);
+    return file;
   }
 
   exec(command: readonly string[], flags: readonly string[] = [], options: RunOptions = {}): Promise<Outcome> {
@@ -208,6 +216,29 @@ describe("the third time", () => {
   });
 });
 
+test("several commands in turn are kept side by side, and those of one place one after the other", async () => {
+  using probed = await new Probed().start();
+  const commands = [
+    ["echo", "own"],
+    ["echo", "owner"],
+    ["echo", "owners"],
+  ] as const;
+  for (let times = 0; times < 2; times++) for (const command of commands) await probed.exec(command);
+  expect(probed.files.length).toBe(3);
+  for (const file of probed.files) {
+    const bytes = readFileSync(file);
+    bytes.write("bad", bytes.lastIndexOf("own"));
+    writeFileSync(file, bytes);
+  }
+  const outcomes: Outcome[] = [];
+  for (const command of commands) outcomes.push(await probed.exec(command));
+  expect(outcomes).toEqual([said("bad\n"), said("bader\n"), said("baders\n")]);
+  // As long as the first.
+  for (let times = 0; times < 2; times++) expect(await probed.exec(["echo", "two"])).toEqual(said("two\n"));
+  expect(probed.files.length).toBe(3);
+  expect(await probed.exec(["echo", "own"])).toEqual(said("own\n"));
+});
+
 describe("a change is noticed", () => {
   test("of the arguments", async () => {
     using probed = await new Probed().start();
@@ -264,10 +295,13 @@ describe("a change is noticed", () => {
     using probed = await new Probed().start();
     await probed.keep(own);
     const { id } = probed.bundle;
-    copyFileSync(probed.file, `${probed.bundle.folder}/kept`);
+    const { file } = probed;
+    copyFileSync(file, `${probed.bundle.folder}/kept`);
     expect(await probed.bundle.box(["delete", "--force", id])).toEqual(said(""));
     await probed.start();
-    renameSync(`${probed.bundle.folder}/kept`, probed.file);
+    mkdirSync(`${probed.folder}/exec`, { mode: 0o700 });
+    copyFileSync(`${probed.bundle.folder}/kept`, file);
+    chmodSync(file, 0o600);
     probed.turnIntoBad();
     expect(await probed.exec(own)).toEqual(said("own\n"));
   });
@@ -307,7 +341,8 @@ describe("a change is noticed", () => {
     probed.turnIntoBad();
     chmodSync(probed.bundle.states, 0o755);
     chmodSync(probed.folder, 0o755);
-    for (const name of ["exec", "front"]) chmodSync(`${probed.folder}/${name}`, 0o644);
+    chmodSync(`${probed.folder}/exec`, 0o755);
+    for (const file of [probed.file, `${probed.folder}/front`]) chmodSync(file, 0o644);
     const user = ["setpriv", "--reuid", String(userId), "--regid", String(userId), "--clear-groups"];
     const { exitCode, stdout } = await probed.exec(own, [], { before: user });
     expect([exitCode, stdout]).toEqual([125, ""]);
