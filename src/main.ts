@@ -2,8 +2,9 @@
 // that needs it, since every module loaded is time before the container.
 
 import { failureOf } from "./cli/commands.ts";
-import { currentCommand, dispatch, isFronted } from "./cli/dispatch.ts";
+import { currentCommand, dispatch } from "./cli/dispatch.ts";
 import { BoxError } from "./errors.ts";
+import { isFronted } from "./front/is-fronted.ts";
 import { KEPT_COMMAND } from "./front/kept-command.ts";
 import { currentLog } from "./log.ts";
 

@@ -1,12 +1,9 @@
 // From a command line to the command that it names, and that command's exit code.
 
+import { isFronted } from "../front/is-fronted.ts";
 import { parseFlags } from "./arguments.ts";
 import { type Command, commandNamed, globalFlags, loadCommand } from "./commands.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
-
-declare const BOX_FRONTED: boolean | undefined;
-/** Whether this executable has the front (src/front). */
-export const isFronted = typeof BOX_FRONTED === "boolean" && BOX_FRONTED;
 
 let current: Command | undefined;
 

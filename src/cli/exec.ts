@@ -3,6 +3,7 @@
 import type { Process, Spec } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
+import { frontWord } from "../execute/front-words.ts";
 import { initLives } from "../execute/init-lives.ts";
 import type { AskedCommand, AskedHome } from "../execute/keep-for-front.ts";
 import { readKeptConfig } from "../execute/kept-config.ts";
@@ -11,6 +12,7 @@ import { readKeptFilter } from "../execute/kept-filter.ts";
 import { blockSignals, systemCall, takeMemory } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { startExec, superviseExec } from "../execute/run-exec.ts";
+import { isFronted } from "../front/is-fronted.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { SeccompFilter } from "../plan/builder.ts";
 import type { Launch } from "../plan/launch.ts";
@@ -18,7 +20,6 @@ import { type Exec, planExec } from "../plan/plan-exec.ts";
 import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { isFronted } from "./dispatch.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
 import { type FactsAsked, factsFor, homeFor, labelsAsked } from "./host-facts.ts";
@@ -50,6 +51,8 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("exec");
   blockSignals();
   checkStdio();
+  // A process that the front has made and ended is not made again.
+  if ((frontWord("failure") ?? 0) !== 0) throw (await import("../execute/failed-at-front.ts")).failedAtFront(parsed.values["pid-file"]);
   const asked = await readExec(parsed, globals);
   const { state, way } = asked;
   const started = await start(asked, cgroupsOf(state, parsed), mayBeAtFront(asked, parsed)).catch((error: unknown) => {
@@ -116,7 +119,9 @@ async function start(asked: AskedExec, cgroups: State["box"]["cgroups"], atFront
   const { program, keep } = programOf(asked, cgroups);
   const started = await startExec(program, { state: asked.state, spec: asked.exec.spec });
   const isFirstToKeep = keep();
-  if (isFirstToKeep && atFront) (await import("../execute/keep-for-front.ts")).keepForFront({ ...asked.exec, cgroups }, asked);
+  // One that was kept for just this, and differs in something else, is of the past.
+  if (atFront && (isFirstToKeep || frontWord("isMine") === 1))
+    (await import("../execute/keep-for-front.ts")).keepForFront({ ...asked.exec, cgroups }, asked);
   return started;
 }
 

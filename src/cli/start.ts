@@ -12,7 +12,6 @@ import { notifyFolder } from "../plan/notify.ts";
 import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { isFronted } from "./dispatch.ts";
 import { oneContainer } from "./one-container.ts";
 
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
@@ -20,7 +19,7 @@ export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "sho
 export async function run(argv: readonly string[], globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "start", true);
   if (parsed.switches.has("help")) return (await import("./help.ts")).printHelp("start");
-  const begun = begunByFront(isFronted);
+  const begun = begunByFront();
   // There is nothing else to do for what the front begins, and somebody may have removed the container since.
   if (begun !== undefined) return await tell(finishStart(begun));
   const found = oneContainer(parsed.rest, globals, "start ID");

@@ -2,6 +2,7 @@
 // folder of its container, in one of a few places: of those that share it the one that was last executed twice. Loaded when there
 // is one to be kept.
 
+import { BoxError } from "../errors.ts";
 import { keptStart } from "../front/boot.ts";
 import { EXEC_MAGIC } from "../front/commands.ts";
 import { FRONT_DATA_ADDRESS, RESTORE_ADDRESS, words } from "../front/layout.ts";
@@ -54,8 +55,9 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   const plan = planExec({ ...exec, init: INIT_AT_FRONT }, { ...facts, ignoredSignals: everySignal });
   const { exec: steps, giveUp } = execAtFront(plan, conditions, otherTapes(plan));
   const where = { machine: "x64", base: RESTORE_ADDRESS, status: FRONT_DATA_ADDRESS + words.status } as const;
-  const { image } = encodeTape([steps, giveUp], plan.box.variables, where, { failureList: 1 });
-  if (image.length > PAGE_ADDRESS - RESTORE_ADDRESS) return;
+  const mostBytes = PAGE_ADDRESS - RESTORE_ADDRESS;
+  const image = imageOf(() => encodeTape([steps, giveUp], plan.box.variables, where, { failureList: 1, mostBytes }));
+  if (image === undefined) return;
   const programs = `${folder}/${execFolder}`;
   systemCall("mkdirat", AT_FDCWD, cString(programs).address, 0o700);
   const there = openRoot(programs);
@@ -65,6 +67,16 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   const place = execPlaces[conditions.command.bytes.length % execPlaces.length] as string;
   replaceKept(there, place, withHeader(image), newExecProgram);
   systemCall("close", there);
+}
+
+/** undefined where it would be too large: with what the front compares there is more in it than in what has been executed. */
+function imageOf(encode: () => { readonly image: Uint8Array }): Uint8Array | undefined {
+  try {
+    return encode().image;
+  } catch (error) {
+    if (error instanceof BoxError) return undefined;
+    throw error;
+  }
 }
 
 /** As the front wants a tape to begin (src/front/boot.ts). */

@@ -2,12 +2,12 @@
 // It reports a failed execve, since init answers.
 
 import { BoxError, exitCodes } from "../errors.ts";
-import { FRONT_DATA_ADDRESS, words } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { answer } from "../plan/start-answer.ts";
 import { answerFifo, waitFifo } from "../plan/state-files.ts";
 import type { State } from "../state/state.ts";
-import { addressOf, cString, mappedBytes, systemCall } from "./libc.ts";
+import { frontWord } from "./front-words.ts";
+import { addressOf, cString, systemCall } from "./libc.ts";
 
 const AT_FDCWD = -100;
 const O_READ = 0o4000 | 0o2000000;
@@ -56,11 +56,9 @@ export function startCreated(folder: string, { id, pid }: State): Answer | undef
 /** A start that the front has begun, and which has not gone as usual (src/front/commands.ts). */
 export type Begun = { readonly answer: number; readonly init: number };
 
-/** `isFronted`: whether this executable has the front. */
-export function begunByFront(isFronted: boolean): Begun | undefined {
-  if (!isFronted) return undefined;
-  const [answer, init] = new Int32Array(mappedBytes(FRONT_DATA_ADDRESS + words.answer, 16)).filter((_, half) => half % 2 === 0);
-  return answer === undefined || init === undefined || answer < 0 ? undefined : { answer, init };
+export function begunByFront(): Begun | undefined {
+  const answer = frontWord("answer") ?? -1;
+  return answer < 0 ? undefined : { answer, init: frontWord("init") ?? -1 };
 }
 
 /** What startCreated returns, of a start that has begun. */

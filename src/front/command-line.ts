@@ -335,7 +335,16 @@ function obey(not: string, plain: string): Block[] {
       asm.store("a1", "a0", header.entry),
       asm.call(interpretLabel),
     ),
-    block("refused", loadWord("a1", words.answer), asm.compareConstant("a1", -1), asm.branchIf("notEqual", plain), asm.jump(not)),
+    block(
+      "refused",
+      loadWord("a1", words.answer),
+      asm.compareConstant("a1", -1),
+      asm.branchIf("notEqual", plain),
+      loadWord("a1", words.failure),
+      asm.compareConstant("a1", 0),
+      asm.branchIf("notEqual", plain),
+      asm.jump(not),
+    ),
   ];
 }
 

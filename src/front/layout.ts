@@ -48,7 +48,10 @@ function ofCommands(from: number) {
     firstArgument: from + 152, // argv[0]
     firstVariable: from + 160, // the first text of the environment, behind all arguments; 0: there is none
     folder: from + 168, // descriptor of the state folder
-    bytes: from + 176,
+    isMine: from + 176, // 1: a program of exec has been found that was kept for this very command
+    failure: from + 184, // what a program of exec could not do once there was a process (src/plan/front-failure.ts); 0: nothing
+    failureErrno: from + 192, // its negative errno
+    bytes: from + 200,
   };
 }
 

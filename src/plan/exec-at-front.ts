@@ -8,9 +8,23 @@ import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "../front/layout.ts";
 import { signals } from "../linux/signals.ts";
 import { structFields } from "../linux/structs.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
-import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
+import {
+  address,
+  type Buffer,
+  compute,
+  lastErrno,
+  newBuffer,
+  newSlot,
+  type OnError,
+  type Slot,
+  type Step,
+  slotIn,
+  step,
+  type Variables,
+} from "../tape/step.ts";
 import { decimal } from "./decimal.ts";
 import { type Conditions, isSame } from "./front-conditions.ts";
+import { ENDED_BY_SIGNAL, type FrontFailure, frontFailures } from "./front-failure.ts";
 import { go, here, origin, refuse, set, word } from "./front-steps.ts";
 import type { BoxVariables, Plan } from "./plan.ts";
 
@@ -28,32 +42,49 @@ export type OtherTapes = {
 
 type Making = { readonly plan: Plan; readonly own: BoxVariables; readonly variables: Variables; readonly tapes: OtherTapes };
 
+/** In the list for when it stops: to be led to where the rest of box is to begin anew, or to say what has failed. */
+const END = "give up";
+
 /** The list that does it, for a region that begins at RESTORE_ADDRESS, and the one for when it stops. */
 export function execAtFront(plan: Plan, conditions: Conditions, tapes: OtherTapes): { readonly exec: Step[]; readonly giveUp: Step[] } {
   const own = plan.box;
   const { variables } = own;
   const making: Making = { plan, own, variables, tapes };
-  const pidFile = conditions.writesPid ? openPidFile(making) : { before: [], after: [], undo: [] };
+  const { upToClone, afterClone } = prepare(plan, own);
+  const afterwards = plan.way === "detached" ? [step("exit_group", [0], origin, "done")] : superviseIt(making);
   const exec = [
     ...isSame(conditions, variables),
     ...takeOver(making),
-    ...pidFile.before,
-    ...mapPageThere(plan.prepare.steps, own),
-    ...awaitProgram(making),
-    compute([0, 0, 0, 0], origin, "from here on the program runs", {
-      equal: {
-        value: 0,
-        steps: [...pidFile.after, ...(plan.way === "detached" ? [step("exit_group", [0], origin, "done")] : superviseIt(making))],
-        onFailure: [
-          ...endChildren(making),
-          ...say("box: exec: nothing could be found out about the program, so it was ended\n"),
-          exit(125),
-        ],
-      },
-    }),
+    ...upToClone,
+    ...orFail("waiting", [...afterClone, ...awaitProgram(making)]),
+    ...(conditions.writesPid ? orFail("pidFile", writePidFile(making), [removeHidden("ignore")]) : []),
+    ...orFail("supervising", afterwards),
   ];
-  return { exec, giveUp: [...endChildren(making), ...pidFile.undo, ...closeAll(making), refuse("the rest of box does it")] };
+  return {
+    exec,
+    giveUp: [here(END, "the rest of box goes on"), ...endChildren(making), ...closeAll(making), refuse("the rest of box does it")],
+  };
 }
+
+/**
+ * Once there is a process it may have become the program, which never runs twice: so what fails then is for the rest of box to say,
+ * and not to begin anew. The last errno is that of the step that has failed.
+ */
+const orFail = (failure: FrontFailure, steps: readonly Step[], undo: readonly Step[] = []): Step[] => [
+  compute([0, 0, 0, 0], origin, "from here on nothing begins anew", {
+    equal: {
+      value: 0,
+      steps,
+      onFailure: [
+        // As a positive number: a negative one would be an error of this step.
+        compute([0, 0, lastErrno, -1], origin, "why it has failed", { out: word("int", "failureErrno") }),
+        set(frontFailures[failure], word("int", "failure"), `what has failed: ${failure}`),
+        ...undo,
+        go(END),
+      ],
+    },
+  }),
+];
 
 /** What the rest of box does before it runs an exec's tape: src/execute/run-exec.ts. */
 function takeOver({ own, variables, tapes: { stage, child } }: Making): Step[] {
@@ -61,14 +92,36 @@ function takeOver({ own, variables, tapes: { stage, child } }: Making): Step[] {
     set(address(newBuffer(variables, what, content.length, content)), at, `where ${what} is`),
     set(content.length, length, "its length"),
   ];
+  const everySignal = new Uint8Array(8).fill(0xff);
+  const handle = newSlot(variables, "fd", "handle on init, out of the way");
   return [
+    // A file too large for its limit is an errno then, and no signal (setrlimit(2), RLIMIT_FSIZE).
+    step("rt_sigprocmask", [["SIG_BLOCK"], everySignal, null, 8], origin, "keep signals until they are waited for"),
     step("close_range", [4, 0xffff_ffff, ["CLOSE_RANGE_CLOEXEC"]], origin, "hand on no more than the rest of box would"),
     step("fcntl", [word("fd", "init"), ["F_DUPFD_CLOEXEC"], INIT_AT_FRONT], origin, "take the handle on init out of the way", {
+      out: handle,
       expect: { value: INIT_AT_FRONT, refused: "something is there" },
     }),
     ...bytes("the stage", stage, own.stageBytes),
     ...bytes("the child's tape", child.image, own.tapeBytes),
   ];
+}
+
+/** The plan's own first steps: up to where there is a process, and what is done with it there, which does not matter enough to fail. */
+function prepare({ prepare: { steps } }: Plan, own: BoxVariables): { readonly upToClone: Step[]; readonly afterClone: Step[] } {
+  const clone = steps.findIndex(({ call }) => call === "clone3") + 1;
+  return {
+    upToClone: mapPageThere(steps.slice(0, clone), own).flatMap((one) => closable(one, own.variables)),
+    afterClone: steps.slice(clone).map((one): Step => ({ ...one, onError: "ignore" })),
+  };
+}
+
+/** A descriptor that stands in a struct from the beginning on is one that nobody could close by its slot: 0 there means none. */
+function closable(one: Step, variables: Variables): Step[] {
+  const { out } = one;
+  if (out?.kind !== "fd" || variables.slots.includes(out)) return [one];
+  const file = newSlot(variables, "fd", out.slot);
+  return [{ ...one, out: file }, set(file, out, `put ${out.slot} in its place`)];
 }
 
 /** The page of results at an address that the tape knows beforehand. */
@@ -91,40 +144,60 @@ const ofPage = (offset: number, slot: string): Slot<"int"> => ({
   shared: false,
 });
 
-/** Until the process has become the program; refuses when it has not. */
+/** Until the process has become the program. When it has said that it cannot, the rest of box begins anew, and says why. */
 function awaitProgram({ plan, own, variables, tapes: { child } }: Making): Step[] {
   const helper = newSlot(variables, "fd", "pidfd of the helper");
   const signal = newSlot(variables, "int", "signal");
-  const failed = compute([ofPage(status.failed, "failed record"), 0, 0, -1], origin, "has it failed?", {
-    expect: { value: 0, refused: "it has" },
-  });
-  const reported = ofPage(child.initPid - STATUS_ADDRESS, "init's pid");
-  const afterHelper = [
-    step("pidfd_open", [own.pid, 0], origin, "take a handle on the helper", { out: helper }),
+  const hasFailed = (by: string): Step[] => [
+    compute([ofPage(status.failed, "failed record"), 0, 0, -1], origin, `has ${by} failed?`, {
+      equal: { value: 0, steps: [go(`${by} has not failed`)] },
+    }),
+    go(END),
+    here(`${by} has not failed`, "it has not"),
+  ];
+  const lookAtHelper = [
     ...waitFor(helper, "the helper", signal, variables),
-    step("close", [helper], origin, "done with it"),
+    step("close", [helper], origin, "done with it", { onError: "ignore" }),
+  ];
+  const afterHelper = [
+    step("pidfd_open", [own.pid, 0], origin, "take a handle on the helper", { out: helper, onError: "ignore", ok: lookAtHelper }),
     ...plan.awaitHelper.steps,
-    failed,
-    // What the page says counts only if it is box's own child.
-    step("waitid", [["P_PID"], reported, address(own.siginfo), ["WEXITED", "WNOHANG", "WNOWAIT"], null], origin, "is it a child?"),
+    ...hasFailed("the helper"),
   ];
   const executed = child.executes.map((record) =>
     compute([ofPage(status.current, "its record"), 0, 0, -1], origin, "was execve the last?", {
       equal: { value: record, steps: [go("it runs")] },
     }),
   );
+  const { read, candidate } = whoIsReported(variables, child);
+  const noteReported = [...afterHelper, read, isChild(candidate, own), set(candidate, own.initPid, "who becomes the program")];
   return [
-    ...(hasHelper(plan) ? afterHelper : []),
-    set(hasHelper(plan) ? reported : own.pid, own.initPid, "who becomes the program"),
+    ...(hasHelper(plan) ? noteReported : [set(own.pid, own.initPid, "who becomes the program")]),
     ...waitFor(own.sync, "the program", signal, variables),
-    ...plan.release.steps,
-    failed,
+    ...plan.release.steps.map((one): Step => (one.call === "close" ? { ...one, onError: "ignore" } : one)),
+    ...hasFailed("the process"),
     ...executed,
-    refuse("it has ended before"),
-    ...endBySignal(signal, { plan, own, variables }),
+    go(END),
+    ...endBySignal(signal),
     here("it runs", "it has become the program"),
   ];
 }
+
+/**
+ * The process that the helper has reported. What the page says may be anybody's, and another a moment later: so it is read once, and
+ * counts only if it is box's own child, as in src/execute/tape-run.ts.
+ */
+function whoIsReported(variables: Variables, { initPid }: OtherTapes["child"]): { readonly read: Step; readonly candidate: Slot<"int"> } {
+  const candidate = newSlot(variables, "int", "who is said to be init");
+  const page = ofPage(initPid - STATUS_ADDRESS, "init's pid");
+  return { read: compute([page, 0, 0, 0xffff_ffff], origin, "who is it?", { out: candidate }), candidate };
+}
+
+/** A pid that is none, and another's, is an error (waitid(2)); with `then` it is none, and that is to be done of a child. */
+const isChild = (pid: Slot<"int">, { siginfo }: BoxVariables, then?: readonly Step[]): Step =>
+  step("waitid", [["P_PID"], pid, address(siginfo), ["WEXITED", "WNOHANG", "WNOWAIT"], null], origin, "is it a child of box's?", {
+    ...(then === undefined ? {} : { onError: "ignore", ok: then }),
+  });
 
 const hasHelper = ({ awaitHelper }: Plan): boolean => awaitHelper.steps.length > 0;
 
@@ -162,42 +235,39 @@ function waitFor(file: Slot<"fd">, what: string, signal: Slot<"int">, variables:
   ];
 }
 
-const endBySignal = (signal: Slot<"int">, making: Pick<Making, "plan" | "own" | "variables">): Step[] => [
+const endBySignal = (signal: Slot<"int">): Step[] => [
   here("ended by a signal", "a signal came first"),
-  ...endChildren(making),
-  ...ending.map((name) =>
-    compute([signal, 0, 0, -1], origin, `is it ${name}?`, {
-      equal: {
-        value: signals[name],
-        steps: [...say(`box: ${name} has ended exec before the program ran\n`), exit(128 + signals[name])],
-      },
-    }),
-  ),
+  compute([signal, ENDED_BY_SIGNAL, 0, -1], origin, "tell which", { out: word("int", "failure"), goto: END }),
 ];
 
-const exit = (code: number): Step => step("exit_group", [code], origin, `exit ${code}`);
-const say = (text: string): Step[] => {
-  const bytes = new TextEncoder().encode(text);
-  return [step("write", [2, bytes, bytes.length], origin, "say so", { onError: "ignore" })];
-};
-
-/** As endChild in src/execute/end-child.ts; a slot that has no pid in it is one that pidfd_open(2) refuses. */
-function endChildren({ plan, own, variables }: Pick<Making, "plan" | "own" | "variables">): Step[] {
-  const each = hasHelper(plan) ? [own.pid, own.initPid] : [own.pid];
-  return each.flatMap((pid) => {
-    const pidfd = newSlot(variables, "fd", `pidfd of ${pid.slot}`);
-    const number = newSlot(variables, "int", "number of that pidfd");
-    const polled = newBuffer(variables, `the end of ${pid.slot}`, structFields.pollfd.bytes);
-    const end = [
-      step("pidfd_send_signal", [pidfd, signals.SIGKILL, null, 0], origin, "end it"),
-      askFor(polled, pidfd),
-      step("ppoll", [address(polled), 1, { struct: "timespec", tv_nsec: 2 * LOOK_NS }, null, 8], origin, "wait for its end"),
-      set(pidfd, number, "its number"),
-      step("waitid", [["P_PIDFD"], number, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "let go of it"),
-      step("close", [pidfd], origin, "done with it"),
-    ].map((one): Step => ({ ...one, onError: "ignore" }));
-    return [step("pidfd_open", [pid, 0], origin, `take a handle on ${pid.slot}`, { out: pidfd, onError: "ignore", ok: end })];
+/**
+ * As endChildren in src/execute/run-exec.ts: the helper, which makes no more then, and init, also one that was reported and not yet
+ * noted. The page is there only if it was mapped.
+ */
+function endChildren({ plan, own, variables, tapes: { child } }: Making): Step[] {
+  const { read, candidate } = whoIsReported(variables, child);
+  const endReported = compute([own.statusAddress, 0, 0, -1], origin, "is there a page of results?", {
+    equal: { value: PAGE_ADDRESS, steps: [read, ...endChild(candidate, own, variables)] },
+    onError: "ignore",
   });
+  return [...endChild(own.pid, own, variables), ...(hasHelper(plan) ? [...endChild(own.initPid, own, variables), endReported] : [])];
+}
+
+/** As src/execute/end-child.ts. */
+function endChild(pid: Slot<"int">, own: BoxVariables, variables: Variables): Step[] {
+  const pidfd = newSlot(variables, "fd", `pidfd of ${pid.slot}`);
+  const polled = newBuffer(variables, `the end of ${pid.slot}`, structFields.pollfd.bytes);
+  const end = [
+    step("pidfd_send_signal", [pidfd, signals.SIGKILL, null, 0], origin, "end it"),
+    askFor(polled, pidfd),
+    step("ppoll", [address(polled), 1, { struct: "timespec", tv_nsec: 2 * LOOK_NS }, null, 8], origin, "wait for its end"),
+    step("waitid", [["P_PID"], pid, address(own.siginfo), ["WEXITED", "WNOHANG"], null], origin, "let go of it"),
+    step("close", [pidfd], origin, "done with it"),
+  ].map((one): Step => ({ ...one, onError: "ignore" }));
+  // A child's number is nobody else's until it has been waited for.
+  return [
+    isChild(pid, own, [step("pidfd_open", [pid, 0], origin, `take a handle on ${pid.slot}`, { out: pidfd, onError: "ignore", ok: end })]),
+  ];
 }
 
 /** Whatever is open still, and may be open no longer: nothing else has been opened since that is to stay. */
@@ -221,31 +291,23 @@ function superviseIt({ plan, own, variables, tapes: { supervisor } }: Making): S
   ];
 }
 
-/** The file for the pid is made before there is a process, and put in its place when that runs: `report` in box.ts. */
-function openPidFile({ own, variables }: Making): { readonly before: Step[]; readonly after: Step[]; readonly undo: Step[] } {
+const from = "--pid-file";
+const hidden = word("int", "hidden");
+const removeHidden = (onError: OnError): Step =>
+  step("unlinkat", ["AT_FDCWD", hidden, []], from, "remove what is there under the name before", { onError });
+
+/** As `report` in box.ts, but for the names, which are another each time. */
+function writePidFile({ own, variables }: Making): Step[] {
   const file = newSlot(variables, "fd", "file for the pid");
-  const from = "--pid-file";
-  const hidden = word("int", "hidden");
   const text = { address: newSlot(variables, "int", "the pid as text"), length: newSlot(variables, "int", "its length") };
-  const remove = (more: { readonly onError: "ignore" | [["ENOENT", []]] }): Step =>
-    step("unlinkat", ["AT_FDCWD", hidden, []], from, "remove what is there under the name before", more);
-  return {
-    before: [
-      remove({ onError: [["ENOENT", []]] }),
-      step("openat", ["AT_FDCWD", hidden, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o644], from, "make the file", {
-        out: file,
-      }),
-    ],
-    after: [
-      ...decimal(own.initPid, text, variables),
-      step("write", [file, text.address, text.length], from, "write the pid"),
-      step("close", [file], origin, "done with it"),
-      step("renameat2", ["AT_FDCWD", hidden, "AT_FDCWD", word("int", "pidFile"), 0], from, "put it in its place"),
-    ],
-    undo: [
-      compute([file, 1, 0, -1], origin, "is there a file?", { equal: { value: 0, steps: [go("no file")] } }),
-      remove({ onError: "ignore" }),
-      here("no file", "there is none now"),
-    ],
-  };
+  return [
+    ...decimal(own.initPid, text, variables),
+    removeHidden([["ENOENT", []]]),
+    step("openat", ["AT_FDCWD", hidden, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o644], from, "make the file", {
+      out: file,
+    }),
+    step("write", [file, text.address, text.length], from, "write the pid"),
+    step("close", [file], from, "done with it"),
+    step("renameat2", ["AT_FDCWD", hidden, "AT_FDCWD", word("int", "pidFile"), 0], from, "put it in its place"),
+  ];
 }

@@ -4,7 +4,7 @@
 import { isIdentical } from "../front/boot.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
-import { origin, refuse, word } from "./front-steps.ts";
+import { origin, refuse, set, word } from "./front-steps.ts";
 import { keptConfig, stateFile } from "./state-files.ts";
 
 /** What the tape was planned from, besides what the front has looked at: all of it has to be the same. */
@@ -35,12 +35,15 @@ export function isSame(conditions: Conditions, variables: Variables): Step[] {
     isGiven("pidFile", writesPid),
     isGiven("process", command.from === "file"),
     isGiven("argument", command.from === "arguments"),
+    ...(command.from === "file" ? isSameProcess(command.bytes, about, variables) : areSameArguments(command.bytes, variables)),
+    // Whatever differs from here on makes it one of the past (src/cli/exec.ts).
+    set(1, word("int", "isMine"), "it was kept for this very command"),
     ...isSameFile(stateFile, conditions.state, about, variables),
     ...isSameFile(keptConfig, conditions.config, about, variables),
-    ...(command.from === "file" ? isSameProcess(command.bytes, about, variables) : areSameArguments(command.bytes, variables)),
     ...(openFiles === undefined ? [] : isSameLimit(openFiles, variables)),
     ...isSameBoundingSet(boundingSet),
     ...(passwd === undefined ? [] : isSamePasswd(passwd, about, variables)),
+    set(0, word("int", "isMine"), "it is as it was"),
   ];
 }
 

@@ -50,7 +50,7 @@ test("all conditions come before anything is made or written, and each of them r
   }
   for (const one of inOrder(exec).slice(0, made))
     if (one.call === "compute" && one.why.startsWith("compare")) expect(one.expect).toBeDefined();
-  expect(lines.slice(0, made).filter((line) => /^(write|unlinkat|clone|kill|pidfd_send_signal|rt_sigprocmask)/.test(line))).toEqual([]);
+  expect(lines.slice(0, made).filter((line) => /^(write|unlinkat|clone|kill|pidfd_send_signal)/.test(line))).toEqual([]);
 });
 
 test("capabilities are compared one by one, and one more is looked for", () => {
@@ -88,29 +88,56 @@ test("the page of results is where the tape looks for it", () => {
   expect(page?.expect?.value).toBe(PAGE_ADDRESS);
 });
 
-test("the file for the pid is made before the process and named after it runs; giving up removes it", () => {
-  const { exec, giveUp } = make({ writesPid: true });
-  const lines = printed(exec);
-  const [made, cloned, runs, named] = ["O_EXCL", "clone3", "from here on the program runs", "renameat2"].map((part) =>
-    part === "from here on the program runs" ? inOrder(exec).findIndex(({ why }) => why === part) : at(lines, part),
-  ) as [number, number, number, number];
-  expect([made < cloned, cloned < runs, runs < named, made > 0]).toEqual([true, true, true, true]);
-  expect(at(printed(giveUp), "unlinkat")).toBeGreaterThan(0);
-  expect(at(printed(make().giveUp), "unlinkat")).toBe(-1);
+test("the file for the pid is written in a row, once the program runs", () => {
+  const steps = inOrder(make({ writesPid: true }).exec);
+  const runs = steps.findIndex(({ why }) => why === "it has become the program");
+  const calls = steps.slice(runs).filter(({ origin }) => origin === "--pid-file");
+  expect(calls.map(({ call }) => call)).toEqual(["unlinkat", "openat", "write", "close", "renameat2"]);
+  expect(steps.slice(0, runs).filter(({ origin }) => origin === "--pid-file")).toEqual([]);
 });
 
-test("once the program runs a failure ends the process and box, and never does it all again", () => {
-  const last = make().exec.at(-1);
-  const failed = (last?.equal?.onFailure ?? []).map(({ call }) => call);
-  expect(failed[0]).toBe("pidfd_open");
-  expect(failed.slice(-2)).toEqual(["write", "exit_group"]);
+test("once there is a process a failure is for the rest of box to say, and never to do it all again", () => {
+  const { exec } = make({ writesPid: true });
+  const cloned = exec.findIndex(({ call }) => call === "clone3");
+  const blocks = exec.slice(cloned + 1);
+  expect(blocks.map(({ equal }) => equal?.onFailure?.map(({ why, goto }) => goto ?? why))).toEqual(
+    ["waiting", "pidFile", "supervising"].map((failure) => [
+      "why it has failed",
+      `what has failed: ${failure}`,
+      ...(failure === "pidFile" ? ["remove what is there under the name before"] : []),
+      "give up",
+    ]),
+  );
 });
 
-test("giving up ends the children it may have by handles alone, and fails", () => {
+test("the process that the page names is read once, and counts when it is box's own child", () => {
+  const steps = inOrder(make().exec);
+  const reads = steps.flatMap(({ args, why }, index) =>
+    args.some((arg) => isSlot(arg, "init's pid")) && why === "who is it?" ? [index] : [],
+  );
+  expect(steps.filter(({ args }) => args.some((arg) => isSlot(arg, "init's pid") && isOfPage(arg))).length).toBe(1);
+  const [read = -1] = reads;
+  expect(steps[read]).toMatchObject({ call: "compute", args: [{}, 0, 0, 0xffff_ffff] });
+  expect(steps.slice(read + 1, read + 3)).toMatchObject([
+    { call: "waitid", args: [["P_PID"], steps[read]?.out, {}, ["WEXITED", "WNOHANG", "WNOWAIT"], null], onError: undefined },
+    { call: "compute", args: [steps[read]?.out, 0, 0, -1], out: { slot: "init's pid" } },
+  ]);
+});
+
+const isSlot = (arg: unknown, slot: string): boolean => typeof arg === "object" && arg !== null && "slot" in arg && arg.slot === slot;
+const isOfPage = (arg: unknown): boolean =>
+  typeof arg === "object" && arg !== null && "place" in arg && (arg.place as number) >= PAGE_ADDRESS - RESTORE_ADDRESS - 4096;
+
+test("giving up ends the children it may have by handles alone, each seen to be a child, and fails", () => {
   const { giveUp } = make();
   const calls = inOrder(giveUp).map(({ call }) => call);
   expect(calls).not.toContain("kill");
-  expect(calls.filter((call) => call === "pidfd_send_signal")).toHaveLength(2);
+  const ends = calls.flatMap((call, index) => (call === "pidfd_send_signal" ? [calls.slice(index - 2, index)] : []));
+  expect(ends).toEqual([
+    ["waitid", "pidfd_open"],
+    ["waitid", "pidfd_open"],
+    ["waitid", "pidfd_open"],
+  ]);
   expect(giveUp.at(-1)).toMatchObject({ call: "compute", args: [0, 0, 1, -1], onError: undefined });
 });
 

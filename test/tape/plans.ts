@@ -199,7 +199,8 @@ export function tapesOf(plan: Plan): Readonly<Record<"box" | "child" | "supervis
     plan.startSupervisor,
   ];
   const { stageBytes, tapeBytes, state, config, hookState, insideState, pidText } = box;
-  const given = [stageBytes, tapeBytes, state, config, hookState, insideState, pidText];
+  const told = box.front.told === undefined ? [] : [box.front.told.file];
+  const given = [stageBytes, tapeBytes, state, config, hookState, insideState, pidText, ...told];
   const bytes = given.flatMap(({ address, length }) => [address, length]);
   return {
     box: {
