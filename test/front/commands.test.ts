@@ -144,7 +144,17 @@ describe("after that", () => {
     const cgroups = kinds.filter((kind) => kind === "a cgroup").length;
     expect(cgroups).toBe((frontFile.bytes - frontFile.cgroups) / 256);
     expect(kinds.slice(cgroups)).toEqual([
-      ...["the mount point of the root", "the folder for programs of exec", "config.json", "filter", "wait", "answer", "exit", "front", "state.json"],
+      ...[
+        "the mount point of the root",
+        "the folder for programs of exec",
+        "config.json",
+        "filter",
+        "wait",
+        "answer",
+        "exit",
+        "front",
+        "state.json",
+      ],
       "the state folder",
     ]);
   });
