@@ -8,7 +8,7 @@ import { EXEC_MAGIC } from "../front/commands.ts";
 import { FRONT_DATA_ADDRESS, RESTORE_ADDRESS, words } from "../front/layout.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { signals } from "../linux/signals.ts";
-import { execAtFront, INIT_AT_FRONT, type OtherTapes, PAGE_ADDRESS } from "../plan/exec-at-front.ts";
+import { execAtFront, INIT_AT_FRONT, type OtherTapes } from "../plan/exec-at-front.ts";
 import type { Conditions } from "../plan/front-conditions.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Exec, planExec } from "../plan/plan-exec.ts";
@@ -40,6 +40,8 @@ type Asked = {
 
 /** A longer one is compared for too long. */
 const COMMAND_BYTES_MAX = 16 * 1024;
+/** Of one program, usually 100 KiB: it lies in memory, below /run. */
+const PROGRAM_BYTES_MAX = 512 * 1024;
 const PAGE = 4096;
 const AT_FDCWD = -100;
 
@@ -55,8 +57,7 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   const plan = planExec({ ...exec, init: INIT_AT_FRONT }, { ...facts, ignoredSignals: everySignal });
   const { exec: steps, giveUp } = execAtFront(plan, conditions, otherTapes(plan));
   const where = { machine: "x64", base: RESTORE_ADDRESS, status: FRONT_DATA_ADDRESS + words.status } as const;
-  const mostBytes = PAGE_ADDRESS - RESTORE_ADDRESS;
-  const image = imageOf(() => encodeTape([steps, giveUp], plan.box.variables, where, { failureList: 1, mostBytes }));
+  const image = imageOf(() => encodeTape([steps, giveUp], plan.box.variables, where, { failureList: 1, mostBytes: PROGRAM_BYTES_MAX }));
   if (image === undefined) return;
   const programs = `${folder}/${execFolder}`;
   systemCall("mkdirat", AT_FDCWD, cString(programs).address, 0o700);
@@ -69,7 +70,7 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   systemCall("close", there);
 }
 
-/** undefined where it would be too large: with what the front compares there is more in it than in what has been executed. */
+/** undefined where it would be too large. */
 function imageOf(encode: () => { readonly image: Uint8Array }): Uint8Array | undefined {
   try {
     return encode().image;

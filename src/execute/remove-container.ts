@@ -164,14 +164,20 @@ export async function removeContainer(state: State, folder: string, poststop?: (
 export function removeStateFolder(folder: string): void {
   for (const name of [newStateFile, newConfig, keptConfig, keptFilter, waitFifo, answerFifo, exitFile, traceFile, frontName, stateFile])
     removeOrThrow(`${folder}/${name}`, 0);
-  // The container may have put more into the folder of the socket.
+  // The container may have put more into the folder of the socket, and an exec that is at work may be about to keep a program.
+  for (let tries = 0; tries < 2; tries++) if (removeFolders(folder, remove)) return;
+  removeFolders(folder, removeOrThrow);
+}
+
+/** Whether the state folder is gone, with the folders in it. */
+function removeFolders(folder: string, removeOne: (path: string, flags: number) => unknown): boolean {
   for (const name of [notifyFolder, stdioFolder, execFolder]) {
     const entries = listFolder(`${folder}/${name}`);
     for (const entry of typeof entries === "number" ? [] : entries) remove(`${folder}/${name}/${entry.name}`, 0);
-    removeOrThrow(`${folder}/${name}`, AT_REMOVEDIR);
+    removeOne(`${folder}/${name}`, AT_REMOVEDIR);
   }
-  removeOrThrow(`${folder}/${rootFolder}`, AT_REMOVEDIR);
-  removeOrThrow(folder, AT_REMOVEDIR);
+  removeOne(`${folder}/${rootFolder}`, AT_REMOVEDIR);
+  return removeOne(folder, AT_REMOVEDIR) === 0;
 }
 
 function removeOrThrow(path: string, flags: number): void {
