@@ -17,13 +17,6 @@ export type Blob = {
 export const CHUNK_BYTES = 256 * 1024;
 const POLL_MS = 100;
 
-/** One who reads by chunks; what `useless` says may be left out. */
-export type Receiver = {
-  push(chunk: Uint8Array): void;
-  readonly useless?: number;
-  leftOut?(bytes: number): void;
-};
-
 /**
  * All chunks of a blob in one buffer, so each is good until the next; an empty one when a pipe has nothing to give yet.
  * `skip` says how much of what follows is not wanted.

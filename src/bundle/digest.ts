@@ -1,14 +1,10 @@
 // Digests of content as images name them: `sha256:` and hexadecimal digits (OCI image specification, descriptor.md).
 
 import { BoxError } from "../errors.ts";
-import { wrongDigest } from "./digest-aside.ts";
 
 export type Digest = { readonly algorithm: "sha256" | "sha512"; readonly hex: string };
 
 const digits = { sha256: 64, sha512: 128 } as const;
-
-export const readDigestName = (text: string): Digest["algorithm"] | undefined =>
-  text === "sha256" || text === "sha512" ? text : undefined;
 
 /** Throws a BoxError for what is no digest: it would become a path. */
 export function readDigest(text: unknown, where: string): Digest {
@@ -39,6 +35,7 @@ export class Digester {
 
   check(): void {
     const got = this.#hasher?.digest("hex");
-    if (this.#wanted !== undefined && got !== this.#wanted.hex) throw wrongDigest(this.#what, this.#wanted, got ?? "none");
+    if (this.#wanted === undefined || got === this.#wanted.hex) return;
+    throw new BoxError({ what: `${this.#what} is not what its digest says: expected ${this.#wanted.hex}, got ${got}` });
   }
 }

@@ -6,15 +6,15 @@ import { systemCall } from "../execute/libc.ts";
 import { flags } from "../linux/flags.ts";
 import type { Blob } from "./blob.ts";
 import { done, openPath, statusHere } from "./calls.ts";
+import { compressionOfFile } from "./content.ts";
 import { byteString } from "./entry.ts";
 import { type Choice, findImage, type Image } from "./image.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { Layer } from "./layer.ts";
 import type { Progress } from "./progress.ts";
 import { isTerminal } from "./progress.ts";
-import { compressionOfFile, pump } from "./pump.ts";
+import { readArchives } from "./read-archives.ts";
 import { readFolder } from "./read-folder.ts";
-import { TarReader } from "./read-tar.ts";
 import { FolderStore, TarStore } from "./store.ts";
 import { Tree } from "./tree.ts";
 import { quietWatch } from "./watch.ts";
@@ -81,9 +81,7 @@ async function fromArchive(blob: Blob, filling: Filling): Promise<ImageConfig | 
   }
   filling.progress.begin(blob.part?.size);
   using tree = newTree(filling);
-  const reader = new TarReader(tree, blob.name);
-  await pump(blob, reader, { most: filling.most }, filling.progress);
-  reader.finish();
+  await readArchives({ all: [{ blob }], most: filling.most }, () => tree, filling.progress);
   tree.finish();
   return await fromUnpacked(filling);
 }
@@ -102,12 +100,8 @@ async function fromUnpacked(filling: Filling): Promise<ImageConfig | undefined> 
 async function fromImage({ config, layers }: Image, filling: Filling): Promise<ImageConfig> {
   filling.progress.begin(layers.reduce((sum, { blob }) => sum + (blob.part?.size ?? 0), 0));
   using tree = newTree(filling);
-  let left = filling.most;
-  for (const { blob, digest, plain } of layers) {
-    const reader = new TarReader(new Layer(tree, filling.place.root), blob.name);
-    left -= await pump(blob, reader, { digest, plainDigest: plain, most: left }, filling.progress);
-    reader.finish();
-  }
+  const all = layers.map(({ blob, digest, plain }) => ({ blob, digest, plainDigest: plain }));
+  await readArchives({ all, most: filling.most }, () => new Layer(tree, filling.place.root), filling.progress);
   tree.finish();
   return config;
 }

@@ -30,13 +30,12 @@ export class TarReader {
     if (!this.#done) this.#done = this.#entries.next(chunk).done === true;
   }
 
-  /** So many bytes that come next are of no use to anybody: whoever can may leave them out, and say so. */
-  get useless(): number {
-    return this.#done ? Number.POSITIVE_INFINITY : this.#feed.ahead;
-  }
-
-  leftOut(bytes: number): void {
-    this.#feed.ahead -= bytes;
+  /** So many bytes that come next are of no use to anybody: whoever asks leaves them out. */
+  leaveOut(): number {
+    if (this.#done) return Number.POSITIVE_INFINITY;
+    const { ahead } = this.#feed;
+    this.#feed.ahead = 0;
+    return ahead;
   }
 
   /** There are no more bytes. */

@@ -57,8 +57,7 @@ export class TarStore implements Store {
     const reader = new TarReader(index, blob.name);
     let at = 0;
     const skip = (): number => {
-      const useless = index.isForeign ? Number.POSITIVE_INFINITY : reader.useless;
-      if (Number.isFinite(useless)) reader.leftOut(useless);
+      const useless = index.isForeign ? Number.POSITIVE_INFINITY : reader.leaveOut();
       at += useless;
       return useless;
     };

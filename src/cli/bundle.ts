@@ -33,8 +33,8 @@ export const flags: readonly FlagRow[] = [
 ];
 
 const STDERR = 2;
-/** What takes several times as long as to begin anew. */
-const LARGE_BYTES = 32 * 1024 * 1024;
+/** What takes several times as long as to begin anew, where layers in it are compressed. */
+const LARGE_BYTES = 16 * 1024 * 1024;
 
 export async function run(argv: readonly string[], _globals: Globals): Promise<number> {
   const parsed = parseFlags(argv, flags, "bundle", true);

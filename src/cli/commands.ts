@@ -134,7 +134,7 @@ export const commands: Readonly<Record<string, Command>> = {
   // Not in the help, since they do nothing but say so.
   checkpoint: { synopsis: "checkpoint", help: "not supported yet", hidden: true, load: () => import("./checkpoint.ts") },
   restore: { synopsis: "restore", help: "not supported yet", hidden: true, load: () => import("./restore.ts") },
-  digest: { synopsis: "digest NAME OFFSET SIZE", help: "the digest of a part of stdin", hidden: true, load: () => import("./digest.ts") },
+  "read-ahead": { synopsis: "read-ahead", help: "a thread of box bundle", hidden: true, load: () => import("./read-ahead.ts") },
   finish: {
     synopsis: "finish ID",
     help: "end a container whose supervisor asks for it",

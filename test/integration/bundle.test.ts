@@ -3,17 +3,14 @@
 import { afterAll, describe, expect } from "bun:test";
 import {
   chmodSync,
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -348,34 +345,36 @@ describe("refused, with nothing left:", () => {
     expect(await place.refusal(["image.tar", "out"])).toMatch(/: config: blobs\/sha256\/[0-9a-f]{64} has \d+ bytes, expected \d+\n$/);
   });
 
-  test("a digest that is computed aside is not ended by the terminal's signals, which box gets as well", async () => {
-    using place = new Place();
-    const size = 300_000_000;
-    place.write("large", "");
-    truncateSync(`${place.folder}/large`, size);
-    const [stdin, SIGINT] = [openSync(`${place.folder}/large`, "r"), 1n << 1n];
-    const child = Bun.spawn([binary, "digest", "sha256", "0", `${size}`], { stdin, stdout: "pipe", env: {} });
-    const caught = () => /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${child.pid}/status`, "latin1"))?.[1] ?? "0";
-    await until(() => (BigInt(`0x${caught()}`) & SIGINT) !== 0n, "its handler of SIGINT");
-    child.kill("SIGINT");
-    expect((await new Response(child.stdout).text()).trim()).toBe(
-      new Bun.CryptoHasher("sha256").update(new Uint8Array(size)).digest("hex"),
-    );
-    expect(await child.exited).toBe(0);
-    closeSync(stdin);
-  });
+  for (const compress of [undefined, "gzip", "zstd"] as const)
+    test(`a large layer that another thread reads, ${compress ?? "not compressed"}`, async () => {
+      using place = new Place();
+      const content = crypto.getRandomValues(new Uint8Array(compress === undefined ? 34_000_000 : 9_000_000));
+      const layers: TestEntry[][] = [
+        [{ path: "large", content }, { path: "gone" }],
+        [{ path: ".wh.gone" }, { path: "new" }],
+      ];
+      const files = dockerOf([{ layers, ...(compress === undefined ? {} : { compress }) }]);
+      const [name = ""] = Object.keys(files).filter((path) => path.endsWith(".tar"));
+      const bytes = files[name] as Uint8Array;
+      place.write("good.tar", archiveOf(files));
+      const lines = await place.made("good.tar");
+      expect(lines.slice(1).map((line) => line.split(" ")[0])).toEqual(["./large", "./new"]);
+      const said = (what: string): RegExp => new RegExp(`^box: [0-9a-f]{64}\\.tar${what}\n`);
+      place.write("bad.tar", archiveOf({ ...files, [name]: bytes.with(4_000_000, (bytes[4_000_000] as number) ^ 1) }));
+      expect(await place.refusal(["bad.tar", "out"])).toMatch(
+        said("(, decompressed)? is (broken or cut short: .*|not what its digest says: expected [0-9a-f]{64}, got [0-9a-f]{64})"),
+      );
+      place.write("short.tar", archiveOf({ ...files, [name]: bytes.slice(0, -5_000_000) }));
+      expect(await place.refusal(["short.tar", "out"])).toMatch(
+        said("(, decompressed)? is (broken or cut short: .*|cut short: its end is missing|not what its digest says: .*)"),
+      );
+      const most = content.length - 1;
+      expect(await place.refusal(["good.tar", "out", "--max-size", `${most}`])).toMatch(said(` holds more than ${most} bytes`));
+    });
 
-  test("a large layer of docker save, whose digest is computed aside", async () => {
-    using place = new Place();
-    const layers: TestEntry[][] = [[{ path: "large", content: new Uint8Array(9_000_000) }]];
-    const files = dockerOf([{ layers }]);
-    const [name = ""] = Object.keys(files).filter((path) => path.endsWith(".tar"));
-    place.write("good.tar", archiveOf(files));
-    expect(await place.made("good.tar")).toHaveLength(2);
-    place.write("bad.tar", archiveOf({ ...files, [name]: (files[name] as Uint8Array).with(1000, 1) }));
-    expect(await place.refusal(["bad.tar", "out"])).toMatch(
-      /^box: [0-9a-f]{64}\.tar is not what its digest says: expected [0-9a-f]{64}, got [0-9a-f]{64}\n$/,
-    );
+  test("what the thread does is no command", async () => {
+    const { exitCode, stderr } = await execute([binary, "read-ahead"]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "box: read-ahead is a thread of box bundle, and no command\n" });
   });
 
   test("what is cut short, wherever", async () => {

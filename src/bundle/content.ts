@@ -1,18 +1,16 @@
-// A blob's bytes to whoever reads them, decompressed on the way if they are gzip's or zstd's, and held to their digests.
+// A blob's bytes for whoever reads them, decompressed on the way if they are gzip's or zstd's, and held to their digests.
 
 import { BoxError } from "../errors.ts";
-import { type Blob, chunksOf, type Receiver } from "./blob.ts";
+import { type Blob, chunksOf } from "./blob.ts";
 import { type Digest, Digester } from "./digest.ts";
-import { digestAside } from "./digest-aside.ts";
-import { breathe, quietWatch, type Watch } from "./watch.ts";
+import { quietWatch, type Watch } from "./watch.ts";
 
 export type Wanted = {
+  readonly blob: Blob;
   /** Of the bytes as they are. */
   readonly digest?: Digest | undefined;
   /** Of the bytes decompressed. */
   readonly plainDigest?: Digest | undefined;
-  /** How many bytes there may be, decompressed. */
-  readonly most: number;
 };
 
 type Compression = "gzip" | "zstd" | undefined;
@@ -33,43 +31,38 @@ function compressionOf(start: Uint8Array, name: string): Compression {
   throw new BoxError({ what: `${name} is compressed with ${found}`, hint: `decompress it first: ${found} -dc FILE | box bundle - DIR` });
 }
 
-/** Returns how many bytes there were, decompressed. Throws a BoxError when there are too many bytes, or others than the digests are of. */
-export async function pump(blob: Blob, receiver: Receiver, wanted: Wanted, watch: Watch): Promise<number> {
+/** By its first bytes; those of an empty file say nothing. */
+export function compressionOfFile(blob: Blob): Compression {
+  const { value: start } = chunksOf(blob, quietWatch, () => Number.POSITIVE_INFINITY).next();
+  return start === undefined ? undefined : compressionOf(start, blob.name);
+}
+
+/**
+ * All its chunks, each good until the next; an empty one when a pipe has nothing to give yet. `skip` says how much of what
+ * follows is not wanted: that is left out where no digest is made of it. Throws a BoxError when the bytes are others than
+ * the digests are of.
+ */
+export async function* contentOf(wanted: Wanted, watch: Watch, skip: () => number = () => 0): AsyncGenerator<Uint8Array, void> {
+  const { blob } = wanted;
   const compression = blob.part === undefined ? undefined : compressionOfFile(blob);
-  const { digest, plainDigest } = oneDigestIfPlain(wanted, blob, compression);
-  using aside = digestAside(blob, digest);
-  const raw = new Digester(aside === undefined ? digest : undefined, blob.name);
+  const { digest, plainDigest } = oneDigestIfPlain(wanted, compression);
+  const raw = new Digester(digest, blob.name);
   const plain = new Digester(plainDigest, `${blob.name}, decompressed`);
-  let total = 0;
-  const receive = (chunk: Uint8Array): void => {
-    total += chunk.length;
-    if (total > wanted.most)
-      throw new BoxError({ what: `${blob.name} holds more than ${wanted.most} bytes`, hint: "--max-size allows more" });
-    plain.update(chunk);
-    receiver.push(chunk);
-  };
-  // Bytes that a digest is made of on the way are all read.
-  const skip = (): number => (plain.isWanted || raw.isWanted || compression !== undefined ? 0 : leaveOut(receiver));
-  const chunks = chunksOf(blob, watch, skip);
-  const first = await firstOf(chunks);
+  const chunks = chunksOf(blob, watch, () => (plain.isWanted || raw.isWanted || compression !== undefined ? 0 : skip()));
+  const first = firstOf(chunks);
   if (first === undefined) throw new BoxError({ what: `${blob.name} is empty` });
   const found = blob.part === undefined ? compressionOf(first, blob.name) : compression;
-  const all = digested(first, chunks, raw);
-  if (found !== undefined) await (await import("./decompress.ts")).decompress(found, all, receive, blob.name);
-  else
-    for (const chunk of all) {
-      receive(chunk);
-      await breathe();
-    }
+  const all = found === undefined ? digested(first, chunks, raw) : decompressed(found, digested(first, chunks, raw), blob.name);
+  for await (const chunk of all) {
+    plain.update(chunk);
+    yield chunk;
+  }
   raw.check();
   plain.check();
-  await aside?.check();
-  watch.check();
-  return total;
 }
 
 /** With enough bytes to tell what it is, unless it ends before. */
-async function firstOf(chunks: Generator<Uint8Array, void>): Promise<Uint8Array | undefined> {
+function firstOf(chunks: Generator<Uint8Array, void>): Uint8Array | undefined {
   let first: Uint8Array = new Uint8Array(0);
   for (;;) {
     const { value, done } = chunks.next();
@@ -78,26 +71,13 @@ async function firstOf(chunks: Generator<Uint8Array, void>): Promise<Uint8Array 
     // A copy: the next chunk comes into the same buffer.
     first = Buffer.concat([first, value]);
     if (first.length >= LONGEST_MAGIC) return first;
-    await breathe();
   }
 }
 
 /** Of bytes that are not compressed both digests are the same, and are computed once. */
-function oneDigestIfPlain({ digest, plainDigest }: Wanted, blob: Blob, compression: Compression): Pick<Wanted, "digest" | "plainDigest"> {
+function oneDigestIfPlain({ blob, digest, plainDigest }: Wanted, compression: Compression): Omit<Wanted, "blob"> {
   const isOne = blob.part !== undefined && compression === undefined && (digest === undefined || digest.hex === plainDigest?.hex);
   return isOne ? { digest: digest ?? plainDigest } : { digest, plainDigest };
-}
-
-function leaveOut(receiver: Receiver): number {
-  const useless = receiver.useless ?? 0;
-  if (Number.isFinite(useless)) receiver.leftOut?.(useless);
-  return useless;
-}
-
-/** By its first bytes; those of an empty file say nothing. */
-export function compressionOfFile(blob: Blob): Compression {
-  const { value: start } = chunksOf(blob, quietWatch, () => Number.POSITIVE_INFINITY).next();
-  return start === undefined ? undefined : compressionOf(start, blob.name);
 }
 
 function* digested(first: Uint8Array, rest: Iterable<Uint8Array>, digester: Digester): Generator<Uint8Array> {
@@ -107,4 +87,14 @@ function* digested(first: Uint8Array, rest: Iterable<Uint8Array>, digester: Dige
     digester.update(chunk);
     yield chunk;
   }
+}
+
+async function* decompressed(compression: "gzip" | "zstd", chunks: Iterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const { Decompressor } = await import("./decompress.ts");
+  using decompressor = new Decompressor(compression, name);
+  for (const chunk of chunks) {
+    yield* decompressor.decompress(chunk);
+    if (chunk.length === 0) yield chunk;
+  }
+  yield* decompressor.finish();
 }
