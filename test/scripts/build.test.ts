@@ -182,7 +182,9 @@ describe("chunks", () => {
     const loaded = loadedWith("src/main.ts", "src/cli/version.ts");
     expect(loaded).toContain("src/cli/version.ts");
     expect(
-      loaded.filter((path) => /node_modules|^src\/(?!cli\/|config\/default-spec|front\/kept-command|front\/is-fronted|main|errors|log)/.test(path)),
+      loaded.filter((path) =>
+        /node_modules|^src\/(?!cli\/|config\/default-spec|front\/kept-command|front\/is-fronted|main|errors|log)/.test(path),
+      ),
     ).toEqual([]);
   });
 
