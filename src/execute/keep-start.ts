@@ -28,13 +28,17 @@ const SIGSET_BYTES = 8;
 /** Much more than libc's own allocator is ever asked for; Bun has another. */
 const HEAP_BYTES = 1024 * 1024;
 
+/** Of a function or a loop, before it is compiled. */
+const MANY_RUNS = "100000";
+
 /**
  * libc would register with the kernel a place in the thread's memory (rseq(2)) that the next process has not registered, and
  * JavaScriptCore would start threads. Where libc's heap ends, the next process's does not: brk(2) would answer with a place
  * above or below, which libc would take for its heap grown or shrunk. So it has all of it from the beginning. Memory that Bun's
  * allocator gives back to the kernel (MADV_DONTNEED) would read as what the kept start's file has there, where the allocator
  * counts on zeros: so it gives none back. What the rehearsal has left behind would be collected by every process that begins there,
- * as soon as there are 8 MiB of it, which the engine has as its usual: to this much no command comes that does little.
+ * as soon as there are 8 MiB of it, which the engine has as its usual: to this much no command comes that does little. And what has
+ * run a few hundred times in the rehearsal would be compiled in the next process, which ends before that is worth it.
  */
 const settings = {
   GLIBC_TUNABLES: `glibc.pthread.rseq=0:glibc.malloc.top_pad=${HEAP_BYTES}:glibc.malloc.trim_threshold=${2 ** 40}`,
@@ -44,6 +48,8 @@ const settings = {
   BUN_JSC_useConcurrentJIT: "0",
   BUN_JSC_numberOfGCMarkers: "1",
   BUN_JSC_largeHeapSize: String(64 * 1024 * 1024),
+  BUN_JSC_thresholdForJITAfterWarmUp: MANY_RUNS,
+  BUN_JSC_thresholdForJITSoon: MANY_RUNS,
 };
 
 /** Makes the start and puts it in the folder. Throws a plain Error where that cannot be. */
