@@ -15,7 +15,7 @@ const repository = new URL("..", import.meta.url).pathname;
 const usage = `usage: npm run bench -- [flags]
 
   --rounds N   rounds to go (default 10)
-  --quick      two rounds of three runs, without what takes long: enough to see that it works, not to judge
+  --quick      one round of three runs, without what takes long: enough to see that it works, not to judge
   --only NAME  one of ${[...measuredNames(), "steps"].join(", ")}
   --output F   where to write the figures (default bench/latest.json)
 
@@ -39,7 +39,7 @@ function parseWishes(argv: readonly string[]): Wishes | "help" {
   const words = [...argv];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--help") return "help";
-    if (word === "--quick") Object.assign(wishes, { rounds: 2, runs: 3, quick: true });
+    if (word === "--quick") Object.assign(wishes, { rounds: 1, runs: 3, quick: true });
     else if (word === "--rounds") wishes.rounds = parseRounds(words.shift());
     else if (word === "--only") wishes.only = parseName(words.shift());
     else if (word === "--output") wishes.output = parseFile(words.shift());

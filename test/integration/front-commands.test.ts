@@ -425,7 +425,7 @@ describe("start beside an end", () => {
   /** Runs start, held up before or after its calls of that name, and `meanwhile` once it is there. */
   async function heldUp(bundle: Bundle, call: string, where: string, meanwhile: () => Promise<void>): Promise<Outcome> {
     const file = `${bundle.folder}/calls`;
-    const before = ["strace", "-qq", "-o", file, "-e", `trace=${call}`, "-e", `inject=${call}:${where}=2000000:when=1`];
+    const before = ["strace", "-qq", "-o", file, "-e", `trace=${call}`, "-e", `inject=${call}:${where}=1000000:when=1`];
     using starting = bundle.start(["start", bundle.id], { before });
     await until(() => existsSync(file) && readFileSync(file, "utf8").includes(`${call}(`), "start to be there", 20_000);
     await meanwhile();
