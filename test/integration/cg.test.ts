@@ -33,6 +33,8 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
     expect(procs?.entries.map(({ value }) => value)).toEqual([bundle.initPid]);
     const byPid = await bundle.box(["cg", "--json", String(bundle.initPid)], { before });
     expect((JSON.parse(byPid.stdout) as Cgroup[]).map(({ path }) => path).sort()).toEqual(cgroups.map(({ path }) => path).sort());
+    // Its cgroups are where they are in this layout alone.
+    expect((await bundle.box(["delete", "--force", bundle.id], { before })).exitCode).toBe(0);
   });
 }
 

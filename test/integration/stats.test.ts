@@ -39,6 +39,8 @@ for (const layout of ["as is", "v1", "v2"] satisfies CgroupLayout[]) {
     expect(sample?.cpu?.usageNs).toBeGreaterThan(1e6);
     if (layout === "as is")
       expect(sample).toMatchObject({ memory: { bytes: expect.any(Number) }, pids: { count: 1 }, network: { receivedBytes: 0 } });
+    // Its cgroups are where they are in this layout alone.
+    expect((await bundle.box(["delete", "--force", bundle.id], { before })).exitCode).toBe(0);
   });
 }
 
