@@ -296,18 +296,26 @@ const hidden = word("int", "hidden");
 const removeHidden = (onError: OnError): Step =>
   step("unlinkat", ["AT_FDCWD", hidden, []], from, "remove what is there under the name before", { onError });
 
-/** As `report` in box.ts, but for the names, which are another each time. */
+/**
+ * As `report` in box.ts, but for the names, which are another each time. Another exec may name the same file, and remove or rename what
+ * has just been made here: then it is made again.
+ */
 function writePidFile({ own, variables }: Making): Step[] {
   const file = newSlot(variables, "fd", "file for the pid");
   const text = { address: newSlot(variables, "int", "the pid as text"), length: newSlot(variables, "int", "its length") };
+  const begin = "write the pid";
   return [
     ...decimal(own.initPid, text, variables),
+    here(begin, "begin with nothing under the name before"),
     removeHidden([["ENOENT", []]]),
     step("openat", ["AT_FDCWD", hidden, ["O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC"], 0o644], from, "make the file", {
       out: file,
+      onError: [["EEXIST", [go(begin)]]],
     }),
     step("write", [file, text.address, text.length], from, "write the pid"),
     step("close", [file], from, "done with it"),
-    step("renameat2", ["AT_FDCWD", hidden, "AT_FDCWD", word("int", "pidFile"), 0], from, "put it in its place"),
+    step("renameat2", ["AT_FDCWD", hidden, "AT_FDCWD", word("int", "pidFile"), 0], from, "put it in its place", {
+      onError: [["ENOENT", [go(begin)]]],
+    }),
   ];
 }
