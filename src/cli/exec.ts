@@ -23,7 +23,7 @@ import type { Globals } from "./commands.ts";
 import { cgroupsOf, cgroupsOfInit } from "./exec-cgroups.ts";
 import { processOf } from "./exec-process.ts";
 import { type FactsAsked, factsFor, homeFor, labelsAsked } from "./host-facts.ts";
-import { isHostConfigured, rootOfStates } from "./invocation.ts";
+import { absolute, isHostConfigured, rootOfStates } from "./invocation.ts";
 import { checkStdio, handOnFlags, launchOf, lenientFlag } from "./launch-flags.ts";
 import { namedContainer } from "./named-container.ts";
 
@@ -52,14 +52,19 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
   blockSignals();
   checkStdio();
   // A process that the front has made and ended is not made again.
-  if ((frontWord("failure") ?? 0) !== 0) throw (await import("../execute/failed-at-front.ts")).failedAtFront(parsed.values["pid-file"]);
+  if ((frontWord("failure") ?? 0) !== 0) throw await failedAtFront(parsed.values["pid-file"]);
   const asked = await readExec(parsed, globals);
   const { state, way } = asked;
-  const started = await start(asked, cgroupsOf(state, parsed), mayBeAtFront(asked, parsed)).catch((error: unknown) => {
+  const started = await start(asked, cgroupsOf(state, parsed), parsed).catch((error: unknown) => {
     if (!isBusy(error) || parsed.lists.cgroup !== undefined) throw error;
-    return start(asked, cgroupsOfInit(state), false);
+    return start(asked, cgroupsOfInit(state));
   });
   return way === "detached" ? 0 : superviseExec(started);
+}
+
+async function failedAtFront(pidFile: string | undefined): Promise<BoxError> {
+  const { failedAtFront: inWords } = await import("../execute/failed-at-front.ts");
+  return inWords(pidFile === undefined ? "" : absolute(pidFile));
 }
 
 /** All that a process of exec is planned from. */
@@ -114,13 +119,13 @@ function mayBeAtFront({ exec: { process, launch, labels, seccomp } }: AskedExec,
   return true;
 }
 
-/** Starts it in these cgroups, by the program that was kept for just that, or by a new one. */
-async function start(asked: AskedExec, cgroups: State["box"]["cgroups"], atFront: boolean): ReturnType<typeof startExec> {
+/** Starts it in these cgroups, by the program that was kept for just that, or by a new one. With `parsed` the front may have it from then on. */
+async function start(asked: AskedExec, cgroups: State["box"]["cgroups"], parsed?: Parsed): ReturnType<typeof startExec> {
   const { program, keep } = programOf(asked, cgroups);
   const started = await startExec(program, { state: asked.state, spec: asked.exec.spec });
   const isFirstToKeep = keep();
   // One that was kept for just this, and differs in something else, is of the past.
-  if (atFront && (isFirstToKeep || frontWord("isMine") === 1))
+  if (parsed !== undefined && (isFirstToKeep || frontWord("isMine") === 1) && mayBeAtFront(asked, parsed))
     (await import("../execute/keep-for-front.ts")).keepForFront({ ...asked.exec, cgroups }, asked);
   return started;
 }

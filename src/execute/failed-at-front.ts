@@ -6,7 +6,8 @@ import { signalName } from "../linux/signals.ts";
 import { ENDED_BY_SIGNAL, frontFailures } from "../plan/front-failure.ts";
 import { frontWord } from "./front-words.ts";
 
-export function failedAtFront(pidFile: string | undefined): BoxError {
+/** `pidFile`: the whole path of --pid-file, which is only asked for where there is one. */
+export function failedAtFront(pidFile: string): BoxError {
   const failure = frontWord("failure") ?? 0;
   if (failure > ENDED_BY_SIGNAL) {
     const signal = failure - ENDED_BY_SIGNAL;

@@ -22,10 +22,10 @@ import {
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import { giveUp, isRoots, isText, mapTape, S_IFREG } from "./boot.ts";
 import { BOOT_ID_BYTES, CGROUPS_MAX, FRONT_MAGIC, frontFile, PATH_BYTES } from "./front-file.ts";
+import { askFor, go, origin, pollfd, refuse } from "./front-steps.ts";
 import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
-const origin = "front";
 /** How a program of exec begins: as a kept start does (boot.ts). */
 export const EXEC_MAGIC = "boxexec1";
 const TWO_32 = 2 ** 32;
@@ -106,9 +106,6 @@ const close = (file: Slot<"fd">): Step[] => [
   step("close", [file], origin, "done with it"),
   compute([CLOSED, 0, 0, -1], origin, "forget its number", { out: file }),
 ];
-const go = (label: string): Step => compute([0, 0, 0, 0], origin, "go on", { goto: label });
-/** Stops the tape. */
-const refuse = (why: string): Step => compute([0, 0, 1, -1], origin, why);
 
 /** As src/cli/invocation.ts has it, of whom the folder is where nobody names another. */
 const WHOLE_MAP = `${"0".padStart(10)} ${"0".padStart(10)} 4294967295\n`;
@@ -203,20 +200,13 @@ const isSameInode = ({ about, container }: Shared, at: number, why: string): Ste
 
 const isInit = (shared: Shared): Step => isSameInode(shared, frontFile.inode, "is it init?");
 
-const POLLIN = 1;
 const POLLHUP = 0x10;
 const SIGSET_BYTES = 8;
 const SIG_IGN = 1;
-const FD_BITS = TWO_32;
 const REVENTS = 2 ** 48;
-/** A struct pollfd is one word: the descriptor, what is asked of it, and what is true of it. */
-const pollfd = (polled: Buffer, index: number): Slot<"int"> => slotIn("int", polled, index * structFields.pollfd.bytes, "struct pollfd");
-const askFor = (polled: Buffer, index: number, file: Slot<"fd">): Step =>
-  compute([file, POLLIN * FD_BITS, 0, -1], origin, "to be asked whether it can be read", { out: pollfd(polled, index) });
-
 /** A pidfd can be read when its process has ended (pidfd_open(2)). */
 const hasEnded = ({ polled, noTime, pidfd }: Shared, expected: 0 | 1, refused: string): Step[] => [
-  askFor(polled, 0, pidfd),
+  askFor(polled, pidfd),
   step("ppoll", [address(polled), 1, address(noTime), null, SIGSET_BYTES], origin, "has it ended?", {
     expect: { value: expected, refused },
   }),
@@ -263,8 +253,8 @@ function startSteps(shared: Shared): Step[] {
     }),
     // Init may die before it is told, and that is for the rest of box to say.
     step("rt_sigaction", [signals.SIGPIPE, { struct: "sigaction", handler: SIG_IGN }, null, SIGSET_BYTES], origin, "outlive init's death"),
-    askFor(polled, 0, start.answer),
-    askFor(polled, 1, pidfd),
+    askFor(polled, start.answer),
+    askFor(polled, pidfd, 1),
     step("write", [start.wait, "g", 1], origin, "let init go on", { expect: { value: 1, refused: "it does not wait" } }),
     // What init answers from here on is not to be lost: src/execute/start-created.ts reads it.
     compute([start.answer, 0, 0, -1], origin, "this start has begun", { out: word("fd", "answer") }),

@@ -1,7 +1,7 @@
 // A number as text, by a tape that can only add, subtract and compare.
 
+import { go, here, origin, set } from "../front/front-steps.ts";
 import { address, compute, newBuffer, newSlot, type Slot, type Step, slotIn, type Variables } from "../tape/step.ts";
-import { go, here, origin, set } from "./front-steps.ts";
 
 /** A pid has at most seven digits: the kernel has at most 2^22 (PID_MAX_LIMIT in include/linux/threads.h). */
 const DIGITS = 7;

@@ -3,14 +3,13 @@
 // health probe is (src/execute/keep-for-front.ts). Until the process runs, whatever is not as usual ends the tape with nothing
 // left of it, and the rest of box does all of it anew, with its words for what is wrong.
 
+import { askFor, go, here, origin, refuse, set, word } from "../front/front-steps.ts";
 import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "../front/layout.ts";
-
 import { signals } from "../linux/signals.ts";
 import { structFields } from "../linux/structs.ts";
 import { header, STATUS_ADDRESS, STATUS_BYTES, status, TAPE_ADDRESS } from "../tape/layout.ts";
 import {
   address,
-  type Buffer,
   compute,
   lastErrno,
   newBuffer,
@@ -25,7 +24,6 @@ import {
 import { decimal } from "./decimal.ts";
 import { type Conditions, isSame } from "./front-conditions.ts";
 import { ENDED_BY_SIGNAL, type FrontFailure, frontFailures } from "./front-failure.ts";
-import { go, here, origin, refuse, set, word } from "./front-steps.ts";
 import type { BoxVariables, Plan } from "./plan.ts";
 
 /** Where the page of results goes, behind the tape in the room that there is for it. */
@@ -205,13 +203,7 @@ const hasHelper = ({ awaitHelper }: Plan): boolean => awaitHelper.steps.length >
 const ending = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
 const endingSet = word64(ending.reduce((sum, name) => sum + 2 ** (signals[name] - 1), 0));
 const LOOK_NS = 100_000_000;
-const POLLIN = 1;
 const noTime = { struct: "timespec" } as const;
-
-const askFor = (polled: Buffer, file: Slot<"fd">): Step =>
-  compute([file, POLLIN * 2 ** 32, 0, -1], origin, "to be asked whether it can be read", {
-    out: slotIn("int", polled, 0, "struct pollfd"),
-  });
 
 /** As waitFor in src/execute/run-exec.ts. */
 function waitFor(file: Slot<"fd">, what: string, signal: Slot<"int">, variables: Variables): Step[] {

@@ -2,9 +2,9 @@
 // refuses where it is not.
 
 import { isIdentical } from "../front/boot.ts";
+import { origin, refuse, set, word } from "../front/front-steps.ts";
 import { structFields } from "../linux/structs.ts";
 import { address, type Buffer, compute, newBuffer, newSlot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
-import { origin, refuse, set, word } from "./front-steps.ts";
 import { keptConfig, stateFile } from "./state-files.ts";
 
 /** What the tape was planned from, besides what the front has looked at: all of it has to be the same. */
