@@ -2,6 +2,7 @@
 // of any other what comes out of it shows what it was.
 
 import { BoxError } from "../errors.ts";
+import { isTerminal } from "../execute/is-terminal.ts";
 import { systemCall } from "../execute/libc.ts";
 import { flags } from "../linux/flags.ts";
 import type { Blob } from "./blob.ts";
@@ -12,7 +13,6 @@ import { type Choice, findImage, type Image } from "./image.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { Layer } from "./layer.ts";
 import type { Progress } from "./progress.ts";
-import { isTerminal } from "./progress.ts";
 import { readArchives } from "./read-archives.ts";
 import { readFolder } from "./read-folder.ts";
 import { FolderStore, TarStore } from "./store.ts";

@@ -1,7 +1,6 @@
 // The bar on a terminal while a bundle is made: how much has been read, how fast, and how much of the whole that is.
 
 import { addressOf, systemCall } from "../execute/libc.ts";
-import { flags } from "../linux/flags.ts";
 import { checkSignals, type Watch } from "./watch.ts";
 
 const STDERR = 2;
@@ -15,8 +14,6 @@ export type Progress = Watch & {
   /** Takes the bar away. */
   end(): void;
 };
-
-export const isTerminal = (fd: number): boolean => systemCall("ioctl", fd, flags.IOCTL.TCGETS, addressOf(new Uint8Array(64))) === 0;
 
 export const quietProgress: Progress = { check: checkSignals, passed() {}, begin() {}, end() {} };
 

@@ -17,10 +17,24 @@ export function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): Planned
   const kept = readKept(key);
   if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image);
-  if (!kept.config.includes('"hooks":')) return startOf(kept, key, explain);
+  return startOfConfig(kept, key, explain);
+}
+
+/** With the hooks of the configuration. `more`: what else is called, given what the configuration asks for as poststop. */
+export function startOfConfig(
+  kept: Kept,
+  key: KeptKey,
+  explain: Program["explain"],
+  more?: (poststop: Between["poststop"]) => Between,
+): PlannedRun {
+  if (!kept.config.includes('"hooks":') && more === undefined) return startOf(kept, key, explain);
   const warnings: unknown[] = [];
   const container = { spec: JSON.parse(kept.config) as Spec };
-  const between = hooksAround({ container, plugins: undefined, stateRoot: key.stateRoot }, warnings, undefined);
+  const around = hooksAround({ container, plugins: undefined, stateRoot: key.stateRoot }, warnings, undefined);
+  const between = (written: Written): Between => {
+    const own = around(written);
+    return { ...own, ...more?.(own.poststop) };
+  };
   return { ...startOf(kept, key, explain, between), warnings };
 }
 

@@ -6,12 +6,14 @@ import type { Stdio } from "../config/stdio-choice.ts";
 import { checkSupported } from "../config/unsupported.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { hostReader, readText } from "../execute/files.ts";
+import type { KeptKey } from "../execute/kept-program.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { HostReader } from "../host/read-facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
 import type { Container } from "../plan/plan-container.ts";
+import type { PluginUse } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, labelsAsked, type Seen, watchingReader } from "./host-facts.ts";
@@ -23,6 +25,7 @@ import { parseJson } from "./parse-json.ts";
 import type { WithPlugins } from "./plugin-hooks.ts";
 import type { Named } from "./plugin-requests.ts";
 import type { Reference } from "./resolve-namespace.ts";
+import type { Use } from "./watched-module.ts";
 import { withinReach } from "./within-reach.ts";
 
 export type Loaded = {
@@ -71,7 +74,12 @@ const sourceFrom = (known: KnownConfig | undefined): Source | undefined =>
     : { spec: JSON.parse(known.plugins.given) as Spec, hostRoot: false, plugins: [], config: known.text };
 
 /** As far as the configuration, which plugins have the last word on. */
-export async function configureContainer(parsed: Parsed, globals: Globals, idNeeded: boolean, known?: KnownConfig): Promise<Configured> {
+export async function configureContainer(
+  parsed: Parsed,
+  globals: Globals,
+  idNeeded: boolean,
+  { known, use }: { readonly known?: KnownConfig | undefined; readonly use?: Use | undefined } = {},
+): Promise<Configured> {
   const command = parsed.separated ? parsed.rest : parsed.rest.slice(1);
   const { file, seccomp } = parsed.values;
   if (file !== undefined || seccomp !== undefined) (await import("./read-once.ts")).beginForOnce([file ?? [], seccomp ?? []].flat());
@@ -91,10 +99,24 @@ export async function configureContainer(parsed: Parsed, globals: Globals, idNee
   const logs = parsed.values["log-driver"] !== undefined || parsed.lists["log-opt"] !== undefined;
   const log = logs ? (await import("./log-request.ts")).logRequest(parsed) : undefined;
   const named: Named = { fromHost: isHostConfigured(), bundle: source.plugins, annotations: changed.annotations, flags, log };
-  const { container, plugins, stdio } = await withPlugins(before, named, { ...loading, known: known?.plugins });
+  const { container, plugins, stdio } = await withPlugins(before, named, { ...loading, known: known?.plugins, use });
   // After plugins, which may have box begin anew, and not by the second of two boxes that start one container.
   if (flagged.ignored !== undefined && parsed.values["report-fd"] === undefined)
     await (await import("./leniency.ts")).warnOfIgnored(flagged.ignored);
+  const locate = locator(source, container.spec, parsed, references, plugins);
+  return { source, container, plugins, stdio, stateRoot, references, locate };
+}
+
+/** The same where all is as another start has found it: nothing is looked at again, and plugins are asked. */
+export async function configureSame(key: KeptKey, parsed: Parsed, known: KnownPlugins, uses: readonly PluginUse[]): Promise<Configured> {
+  const { id, bundle, stateRoot, config } = key;
+  const spec = JSON.parse(known.given) as Spec;
+  const source: Source = { spec, hostRoot: false, plugins: [], config };
+  const references: Reference[] = [];
+  const { configureBy } = await pluginHooks();
+  const before: Container = { id, bundle, spec, hostRoot: false };
+  const requests = uses.map((use) => ({ ...use, folder: bundle }));
+  const { container, plugins, stdio } = await configureBy(requests, before, { stateRoot, references, known, areSame: true });
   const locate = locator(source, container.spec, parsed, references, plugins);
   return { source, container, plugins, stdio, stateRoot, references, locate };
 }
@@ -213,7 +235,11 @@ export async function neededFor({ process, linux }: Spec, reader: HostReader): P
 
 export const pluginHooks = late(() => import("./plugin-hooks.ts"));
 
-async function withPlugins(container: Container, named: Named, loading: Loading & Pick<LoadOptions, "known">): Promise<WithPlugins> {
+async function withPlugins(
+  container: Container,
+  named: Named,
+  loading: Loading & Pick<LoadOptions, "known" | "use">,
+): Promise<WithPlugins> {
   const { fromHost, bundle, annotations, flags, log } = named;
   if (!fromHost && bundle.length === 0 && flags.length === 0 && annotations?.[pluginAnnotation] === undefined && log === undefined)
     return { container, plugins: undefined, stdio: undefined };

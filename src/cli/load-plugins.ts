@@ -12,11 +12,12 @@ import { hostReader, readText } from "../execute/files.ts";
 import { currentLog } from "../log.ts";
 import type { PluginUse } from "../state/state.ts";
 import { type Module, moduleOf, type Script, scriptOf } from "./plugin-code.ts";
-import { isPath, mayImport, pluginFile, type ReachOf, type Trust } from "./plugin-file.ts";
+import { isPath, type Led, mayImport, pluginFile, type ReachOf, type Trust } from "./plugin-file.ts";
 import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { followSpec, type SpecOrigins } from "./spec-origins.ts";
+import type { Use } from "./watched-module.ts";
 
 export type PluginRequest = {
   /** How messages call it: `plugins[0] ./fail.ts`. */
@@ -47,6 +48,10 @@ export type Plugins = {
   readonly notes: readonly string[];
   /** Which parts of the Spec are theirs; undefined once that is no question any more. */
   readonly origins: SpecOrigins | undefined;
+  /** The files among them, where all of them ran as scripts. */
+  readonly scripts: readonly Script[] | undefined;
+  /** undefined where nobody has looked, or others than the command line name them. */
+  readonly same: SamePlugins | undefined;
 };
 
 /** First-party plugins, each loaded when it is named. */
@@ -74,6 +79,10 @@ export type LoadOptions = {
   readonly reachOf?: ReachOf;
   /** What another start has found. */
   readonly known?: KnownPlugins | undefined;
+  /** Whether the files are known to be those that the other start has found, and may still be trusted. */
+  readonly areSame?: boolean;
+  /** Is told when plugins use what may be another the next time. */
+  readonly use?: Use | undefined;
   /** Takes the failure of one plugin, so that the others are loaded all the same; without it the first one is thrown. */
   readonly tolerate?: (error: BoxError) => void | Promise<void>;
 };
@@ -85,6 +94,18 @@ export type KnownPlugins = {
   /** What taps made of it, and was found to be right. */
   readonly checked: readonly string[];
   readonly scripts: readonly Script[];
+  readonly same: SamePlugins | undefined;
+};
+
+/** What says that plugins of a further start are the same, and whether they need be asked at all. */
+export type SamePlugins = {
+  /** How the command line names them, and from where; null where they are named by whole paths. */
+  readonly flags: readonly string[];
+  readonly folder: string | null;
+  /** What told that their files may be trusted. */
+  readonly led: readonly Led[];
+  /** What they make of a configuration depends on nothing else. */
+  readonly pure: boolean;
 };
 
 export async function loadPlugins(requests: readonly PluginRequest[], options: LoadOptions): Promise<Plugins> {
@@ -92,10 +113,10 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
   // Before any of their code runs, since that is to run once. What is loaded after a container has run is loaded here.
   if (codes === undefined) beginPlainly();
   stayForGood();
-  const hooks = newHooks();
-  const taps: Taps = { plugin: undefined, made: [] };
+  const { hooks, taps, context } = takeHooks();
   const origins = options.spec === undefined ? undefined : followSpec(options.spec);
-  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, origins, options.known), warn });
+  context.origins = origins;
+  context.known = options.known;
   const loaded: LoadedPlugin[] = [];
   for (const request of requests) {
     try {
@@ -105,36 +126,71 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
       await options.tolerate(error);
     }
   }
-  return { loaded, hooks, notes: notesOf(hooks), origins };
+  return {
+    loaded,
+    hooks,
+    notes: notesOf(hooks),
+    origins,
+    scripts: codes && [...codes.values()].map(({ script }) => script),
+    same: undefined,
+  };
 }
 
-type Code = { readonly name: string; readonly load: () => unknown };
+/** What is known where a tap's answer is looked at. */
+type Context = { origins: SpecOrigins | undefined; known: KnownPlugins | undefined };
+type Untapped = { readonly hooks: Hooks; readonly taps: Taps; readonly context: Context };
+let prepared: Untapped | undefined;
+
+function makeHooks(): Untapped {
+  const hooks = newHooks();
+  const taps: Taps = { plugin: undefined, made: [] };
+  const context: Context = { origins: undefined, known: undefined };
+  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, context), warn });
+  return { hooks, taps, context };
+}
+
+/** For a process that goes on from a kept start, which then need not make them. */
+export function prepareHooks(): void {
+  prepared = makeHooks();
+}
+
+function takeHooks(): Untapped {
+  const taken = prepared ?? makeHooks();
+  prepared = undefined;
+  return taken;
+}
+
+type Code = { readonly name: string; readonly script: Script; readonly load: () => unknown };
 
 /**
  * The code of the files that are named, if all of it can run in a process that goes on from a kept start; box's own plugins can.
  * undefined also where something is wrong with one, for a plain start to tell.
  */
-async function codesOf(requests: readonly PluginRequest[], { reachOf, known }: LoadOptions): Promise<Map<PluginRequest, Code> | undefined> {
+async function codesOf(requests: readonly PluginRequest[], options: LoadOptions): Promise<Map<PluginRequest, Code> | undefined> {
   // What a failure says of its places in a file, the engine knows of a file that it has loaded itself.
   if (currentLog().level === "debug") return undefined;
   const codes = new Map<PluginRequest, Code>();
   try {
     for (const request of requests) {
       if (!isPath(request.name)) continue;
-      // What imports other files by their paths is not taken.
-      const name = fileNamed(request, reachOf);
-      const text = readText(name);
-      if (typeof text !== "string") return undefined;
-      const kept = known?.scripts.find((one) => one.path === name && one.text === text);
-      const script = kept ?? scriptOf(name, text);
-      const load = script === undefined ? undefined : moduleOf(script);
-      if (load === undefined) return undefined;
-      codes.set(request, { name, load: () => onceFor(name, load) });
+      const script = scriptNamed(request, options);
+      const load = script === undefined ? undefined : moduleOf(script, options.use);
+      if (script === undefined || load === undefined) return undefined;
+      codes.set(request, { name: script.path, script, load: () => onceFor(script.path, load) });
     }
   } catch {
     return undefined;
   }
   return codes;
+}
+
+function scriptNamed(request: PluginRequest, { reachOf, known, areSame }: LoadOptions): Script | undefined {
+  if (areSame === true) return known?.scripts.find(({ path }) => path === request.name);
+  // What imports other files by their paths is not taken.
+  const name = fileNamed(request, reachOf);
+  const text = readText(name);
+  if (typeof text !== "string") return undefined;
+  return known?.scripts.find((one) => one.path === name && one.text === text) ?? scriptOf(name, text);
 }
 
 const byPath = new Map<string, Module>();
@@ -155,11 +211,7 @@ export async function tappedBy(name: string): Promise<{ plugin: Plugin; hooks: H
 }
 
 /** As data, so that what a plugin keeps of it or hides in it does not matter. */
-async function checkChanged(
-  [hook, value, label]: Parameters<Policy["check"]>,
-  origins: SpecOrigins | undefined,
-  known: KnownPlugins | undefined,
-): Promise<unknown> {
+async function checkChanged([hook, value, label]: Parameters<Policy["check"]>, { origins, known }: Context): Promise<unknown> {
   const text = JSON.stringify(value);
   const data: unknown = JSON.parse(text);
   if (hook === "config" && known?.checked.includes(text) === true) {
@@ -231,23 +283,34 @@ async function fileOf(request: PluginRequest, reachOf: ReachOf | undefined): Pro
   return file;
 }
 
-function fileNamed(request: PluginRequest, reachOf: ReachOf | undefined): string {
-  const { label, name, folder } = request;
-  const path = name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
-  return pluginFile(label, path, trustOf(request, reachOf));
-}
+const fileNamed = (request: PluginRequest, reachOf: ReachOf | undefined): string =>
+  pluginFile(request.label, pathOf(request), trustOf(request, reachOf));
+
+/** Where a plugin's file or folder is said to be. */
+export const pathOf = ({ name, folder }: PluginRequest): string =>
+  name.startsWith("/") ? name : `${folder}/${name.startsWith("./") ? name.slice(2) : name}`;
 
 const trustOf = ({ ofHost }: PluginRequest, reachOf: ReachOf | undefined): Trust => ({ reachOf, ofHost: ofHost === true });
 
-const hostOf = (label: string, { stateRoot, references }: LoadOptions): PluginHost => ({
+const hostOf = (label: string, { stateRoot, references, use = { used: false } }: LoadOptions): PluginHost => ({
   resolveNamespace(reference, key) {
+    use.used = true;
     const found = resolveNamespace(stateRoot, reference, namespaceKeys[key]);
     references?.push(found);
     return { type: found.type, path: found.path };
   },
-  machine: async () => (await import("./machine-facts.ts")).readMachineFacts(hostReader),
-  warn: async (message) => await warn(new BoxError({ origin: label, what: message })),
-  lock: async (path, work) => await (await import("../execute/lock-file.ts")).lockFile(path, work),
+  async machine() {
+    use.used = true;
+    return (await import("./machine-facts.ts")).readMachineFacts(hostReader);
+  },
+  async warn(message) {
+    use.used = true;
+    await warn(new BoxError({ origin: label, what: message }));
+  },
+  async lock(path, work) {
+    use.used = true;
+    return await (await import("../execute/lock-file.ts")).lockFile(path, work);
+  },
 });
 
 async function importBuiltIn(label: string, name: string): Promise<unknown> {

@@ -3,7 +3,9 @@
 // they import a few, of the engine's globals they name those that are the same in every process. All others are for the
 // engine itself to load, in a plain start; so a word too many that is refused here costs time, and nothing else.
 
+import { isTerminal } from "../execute/is-terminal.ts";
 import { mayImport } from "./plugin-file.ts";
+import { type Use, watched } from "./watched-module.ts";
 
 /** What the engine's import gives. */
 export type Module = { default?: unknown };
@@ -13,6 +15,12 @@ export const modules = ["fs", "fs/promises", "path", "child_process"];
 /** Of `process`, what box puts right or the kernel says; of the environment, what is read, or handed on as a whole. */
 const ownProcess =
   /(?<![\w$]|(?<!\.\.)\.)process\.(?:pid|cwd\(\)|gete?[ug]id\(\)|env\.[A-Z_][A-Z0-9_]*(?![\w$]|\s*(?:=(?!=)|[-+*/%&|^?<>]{1,3}=|\+\+|--)))|\.\.\.process\.env(?=\s*[,})])/g;
+
+/** What writes the same in every process, if not to a terminal: there it has colors. */
+const plainConsole = /(?<![\w$]|(?<!\.\.)\.)console\.(?:log|info|debug|warn|error)(?![\w$])/g;
+
+/** What may have an error to print, which is printed with its places in the file: the engine knows those of a file that it has loaded. */
+const printsErrors = (code: string): boolean => code.includes("console.") && /\b(?:catch|\w*Error|allSettled)\b/.test(code);
 
 /** Members that go by what is settled, whosever they are; and words of modules that are no plain script when the imports are taken out. */
 const settledWords =
@@ -41,13 +49,21 @@ const harmless = (): string[] => [
   ...["queueMicrotask", "setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "clearImmediate", "crypto"],
 ];
 
-/** All others of the engine's globals, by their names: not as `.name`, as the key in `{ name: …`, or as a part of a path, `/proc/self`. */
+/** Code that names one of them: not as `.name`, as the key in `{ name: …`, or as a part of a path, `/proc/self`. */
+const naming = (names: readonly string[]): RegExp =>
+  new RegExp(`(?<![\\w$/]|(?<!\\.\\.)\\.)(?:${names.join("|")})(?![\\w$])(?!(?<=[{,]\\s*\\w+):)`);
+
+/** All others of the engine's globals. */
 const settledGlobals = (): RegExp => {
   const allowed = harmless();
-  const names = Object.getOwnPropertyNames(globalThis).filter((name) => /^\w+$/.test(name) && !allowed.includes(name));
-  return new RegExp(`(?<![\\w$/]|(?<!\\.\\.)\\.)(?:${names.join("|")})(?![\\w$])(?!(?<=[{,]\\s*\\w+):)`);
+  return naming(Object.getOwnPropertyNames(globalThis).filter((name) => /^\w+$/.test(name) && !allowed.includes(name)));
 };
 let globals: RegExp | undefined;
+
+/** Of what is harmless, what gives something else each time; and what makes code of a text. */
+const changing = ["Date", "crypto", "process", "Buffer", "queueMicrotask", "set(?:Timeout|Interval|Immediate)"];
+const toCode = /[.["'`]\s*constructor\b/;
+let differing: RegExp | undefined;
 
 /** A file's text, and the same as a script, which takes the modules that it imports by their numbers. */
 export type Script = {
@@ -55,6 +71,8 @@ export type Script = {
   readonly text: string;
   readonly body: string;
   readonly imports: readonly string[];
+  /** What it does and gives depends on what it is given alone, as long as it uses nothing that it imports, and writes nothing. */
+  readonly pure: boolean;
 };
 
 /** undefined when the file is for the engine to load, be it only to say what is wrong with it. */
@@ -76,24 +94,40 @@ export function scriptOf(path: string, text: string): Script | undefined {
   });
   // Of an export by another form, or a second one, nothing is known.
   if (body === code || /\bexport\b/.test(body)) return undefined;
-  return { path, text, body: `"use strict";${declarations}${body}${named}`, imports };
+  differing ??= naming(changing);
+  const pure = !differing.test(code) && !toCode.test(code);
+  return standsAlone({ path, text, body: `"use strict";${declarations}${body}${named}`, imports, pure });
 }
 
-/** What the engine's import would give, when it is called; undefined where the engine has to do that after all. */
-export function moduleOf({ body, imports }: Script): (() => Module) | undefined {
+/** In a function `await` is a name like any other, and there nothing may return. */
+function standsAlone(script: Script): Script | undefined {
+  try {
+    new Function(`class Module { static { ${script.body}\n} }`);
+    return script;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What the engine's import would give, when it is called; undefined where the engine has to do that after all. `use` is told when
+ * something of a module that it imports is used, or something written.
+ */
+export function moduleOf({ body, imports }: Script, use?: Use): (() => Module) | undefined {
   // The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise.
   if (process.env.TZ !== undefined) return undefined;
+  if (body.includes("console.") && writesInColor()) return undefined;
   try {
-    // In a function `await` is a name like any other, and there nothing may return.
-    new Function(`class Module { static { ${body}\n} }`);
-    const run = new Function("__exports", "__imports", body) as (exports: Module, imports: readonly unknown[]) => void;
+    const run = new Function("__exports", "__imports", "console", body) as (...given: [Module, readonly unknown[], Console]) => void;
+    const given = <Value>(value: Value): Value => (use === undefined ? value : watched(value, use));
     return () => {
       const exports: Module = {};
       // The engine resolves paths by the folder that it has settled.
       if (imports.length > 0) process.chdir(".");
       run(
         exports,
-        imports.map((name) => process.getBuiltinModule(name)),
+        imports.map((name) => given(process.getBuiltinModule(name))),
+        given(console),
       );
       return exports;
     };
@@ -101,6 +135,8 @@ export function moduleOf({ body, imports }: Script): (() => Module) | undefined 
     return undefined;
   }
 }
+
+const writesInColor = (): boolean => isTerminal(1) || isTerminal(2) || process.env.FORCE_COLOR !== undefined;
 
 /** `this` of the module itself is undefined, and transpiled to something else. */
 const countThis = (code: string): number => code.match(/\bthis\b/g)?.length ?? 0;
@@ -140,6 +176,6 @@ function namesIn(names: string, module: Record<string, unknown> | undefined): st
 
 function namesWhatIsSettled(code: string): boolean {
   globals ??= settledGlobals();
-  const rest = code.replaceAll(ownProcess, "0");
-  return settledWords.test(rest) || globals.test(rest);
+  const rest = code.replaceAll(ownProcess, "0").replaceAll(plainConsole, "0");
+  return settledWords.test(rest) || globals.test(rest) || printsErrors(code);
 }

@@ -78,6 +78,34 @@ function refuseUntrusted(label: string, file: RealFile, shown: string, { reachOf
   if (ofHost) refuseUnlessRoots(label, file.path);
 }
 
+/** Whose a path was, where links on the way to it led, and what it was. A real one has none on the way, so who looks at those above knows. */
+export type Led = readonly [path: string, uid: number, mode: number, real?: string];
+
+/** What `pluginFile` found of a file, and of the folders that a container may write: if it is the same, so is what follows from it. */
+export function ledTo(named: string, real: string, folders: readonly string[]): Led[] | undefined {
+  const led: Led[] = [real, ...foldersAbove(real).map(({ path }) => path)].flatMap((path): Led[] => {
+    const file = ownerAt(path);
+    return typeof file === "number" ? [] : [[path, file.uid, file.mode]];
+  });
+  for (const path of named === real ? folders : [named, ...folders]) {
+    const file = realFile(path);
+    if (typeof file === "number" || (path === named && file.path !== real)) return undefined;
+    led.push([path, file.uid, file.mode, file.path]);
+  }
+  return led;
+}
+
+/** Whether all still lead there. */
+export function leadThere(led: readonly Led[]): boolean {
+  for (let index = 0; index < led.length; index++) {
+    const [path, uid, mode, real] = led[index] as Led;
+    const file = real === undefined ? ownerAt(path) : realFile(path);
+    if (typeof file === "number" || file.uid !== uid || file.mode !== mode) return false;
+    if (real !== undefined && (file as RealFile).path !== real) return false;
+  }
+  return true;
+}
+
 /** Throws a BoxError unless the file at `path` and all folders above it are root's, and nobody else may write them. */
 export function refuseUnlessRoots(label: string, path: string): void {
   const file = found(label, path);

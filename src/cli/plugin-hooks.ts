@@ -12,11 +12,21 @@ import type { Plan } from "../plan/plan.ts";
 import type { Container } from "../plan/plan-container.ts";
 import type { State } from "../state/state.ts";
 import { isHostConfigured } from "./invocation.ts";
-import { type KnownPlugins, type LoadOptions, loadPlugins, type PluginRequest, type Plugins, warn } from "./load-plugins.ts";
+import {
+  type KnownPlugins,
+  type LoadedPlugin,
+  type LoadOptions,
+  loadPlugins,
+  type PluginRequest,
+  type Plugins,
+  type SamePlugins,
+  warn,
+} from "./load-plugins.ts";
 import { type Script, scriptOf } from "./plugin-code.ts";
 import { isPath } from "./plugin-file.ts";
 import { type Named, pluginRequests } from "./plugin-requests.ts";
 import { callTaps, tapsOf } from "./plugin-taps.ts";
+import { writtenBy } from "./within-reach.ts";
 
 export type WithPlugins = {
   readonly container: Container;
@@ -29,6 +39,19 @@ export type WithPlugins = {
 export async function configure(container: Container, named: Named, options: LoadOptions): Promise<WithPlugins> {
   const requests = await pluginRequests(named);
   if (requests.length === 0) return { container, plugins: undefined, stdio: undefined };
+  const { use } = options;
+  const { plugins, ...configured } = await configureBy(requests, container, options);
+  // Before any other hook is called, which is not asked what it uses.
+  const same = use && (await import("./same-plugins.ts")).sameOf(named, requests, plugins, use, writtenBy(container));
+  return { ...configured, plugins: { ...plugins, same } };
+}
+
+/** The same for plugins that are known by name. */
+export async function configureBy(
+  requests: readonly PluginRequest[],
+  container: Container,
+  options: LoadOptions,
+): Promise<WithPlugins & { readonly plugins: Plugins }> {
   const plugins = await loadPlugins(requests, { ...options, spec: container.spec });
   const spec = await callConfig(plugins, container.spec, container.id, container.bundle);
   const stdio = await callStdio(plugins, container.id, spec);
@@ -55,28 +78,32 @@ type Kinds = {
   readonly versions: number;
   /** Two texts each: the file's, and the script's. */
   readonly scripts: readonly Omit<Script, "text" | "body">[];
+  readonly same?: SamePlugins | undefined;
 };
 
 /** What a further start with the same plugins need not find out, as it is kept. */
-export function keptOf({ loaded, origins }: Plugins): KeptPlugins {
+export function keptOf({ loaded, origins, scripts: ran, same }: Plugins): KeptPlugins {
   const versions = origins?.texts() ?? [];
-  const scripts = loaded.flatMap(({ name }): Script[] => {
-    const text = isPath(name) ? readText(name) : undefined;
-    const script = typeof text === "string" && !text.includes("\0") ? scriptOf(name, text) : undefined;
-    return script === undefined ? [] : [script];
-  });
-  const kinds: Kinds = { versions: versions.length, scripts: scripts.map(({ text: _, body: __, ...kind }) => kind) };
+  const scripts = (ran ?? loaded.flatMap(readScript)).filter(({ text }) => !text.includes("\0"));
+  const kinds: Kinds = { versions: versions.length, scripts: scripts.map(({ text: _, body: __, ...kind }) => kind), same };
   return { kinds, texts: [...versions, ...scripts.flatMap(({ text, body }) => [text, body])] };
 }
 
+/** Where the engine has loaded the file. */
+function readScript({ name }: LoadedPlugin): Script[] {
+  const text = isPath(name) ? readText(name) : undefined;
+  const script = typeof text === "string" ? scriptOf(name, text) : undefined;
+  return script === undefined ? [] : [script];
+}
+
 export function knownOf({ kinds, texts }: KeptPlugins): KnownPlugins {
-  const { versions, scripts } = kinds as Kinds;
+  const { versions, scripts, same } = kinds as Kinds;
   const [given = "", ...checked] = texts.slice(0, versions);
   const textsOf = (index: number): Pick<Script, "text" | "body"> => {
     const [text = "", body = ""] = texts.slice(versions + 2 * index);
     return { text, body };
   };
-  return { given, checked, scripts: scripts.map((kind, index) => ({ ...kind, ...textsOf(index) })) };
+  return { given, checked, scripts: scripts.map((kind, index) => ({ ...kind, ...textsOf(index) })), same };
 }
 
 /** What a start calls. When it fails after prestart had begun, poststop undoes what prestart may have done. */

@@ -4,24 +4,28 @@ import { defaultSpec } from "../config/default-spec.ts";
 import { BoxError } from "../errors.ts";
 import { makeFile } from "../execute/make-file.ts";
 import { pluginHooks } from "./load-container.ts";
-import { builtIn } from "./load-plugins.ts";
+import { builtIn, prepareHooks } from "./load-plugins.ts";
 import { modules } from "./plugin-code.ts";
 import { configure, keptOf, knownOf } from "./plugin-hooks.ts";
 import { withPlugins } from "./run.ts";
 import { withinReach } from "./within-reach.ts";
 
-const plugin = `import { existsSync } from "node:fs";
+/** One that has to be asked each time, and one that has not. */
+export const pluginKinds = ["looking", "pure"] as const;
+type Kind = (typeof pluginKinds)[number];
+
+const textOf = (kind: Kind): string => `import { existsSync } from "node:fs";
 const plugin = { name: "rehearsal", options: { type: "object", properties: { word: { type: "string", default: "none" } } }, apply };
 function apply(hooks: { config: { tap(name: string, call: (spec: object) => object): void } }, options: { word: string }): void {
-  hooks.config.tap(plugin.name, (spec) => (existsSync("/") ? { ...spec, annotations: { word: options.word } } : spec));
+  hooks.config.tap(plugin.name, (spec) => (${kind === "pure" || 'existsSync("/")'} ? { ...spec, annotations: { word: options.word } } : spec));
 }
 export default plugin;
 `;
 
 /** The path of its file, in a folder that is root's alone. */
-export function makePlugin(folder: string): string {
-  const path = `${folder}/plugin.ts`;
-  makeFile(path, plugin);
+export function makePlugin(folder: string, kind: Kind): string {
+  const path = `${folder}/${kind}.ts`;
+  makeFile(path, textOf(kind));
   return path;
 }
 
@@ -32,7 +36,7 @@ export async function rehearsePlugins(stateRoot: string, folder: string): Promis
   await import("./host-plugins.ts");
   await withPlugins();
   await pluginHooks();
-  const path = makePlugin(stateRoot);
+  const path = makePlugin(stateRoot, "looking");
   const container = { id: "rehearsal", bundle: folder, spec: { ...defaultSpec(), root: { path: "/nowhere" } }, hostRoot: false };
   const reachOf = (path: string): string | undefined => withinReach(path, container);
   const named = { fromHost: false, bundle: [], annotations: undefined, flags: [`${path}:word=some`], log: undefined };
@@ -43,4 +47,5 @@ export async function rehearsePlugins(stateRoot: string, folder: string): Promis
     // Where others may write to a folder above, files of plugins are refused.
     if (!(error instanceof BoxError)) throw error;
   }
+  prepareHooks();
 }

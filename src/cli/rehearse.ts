@@ -6,21 +6,22 @@ import { defaultSpec } from "../config/default-spec.ts";
 import { BoxError } from "../errors.ts";
 import { readText } from "../execute/files.ts";
 import { forget } from "../execute/kept-place.ts";
+import type { KeptKey } from "../execute/kept-program.ts";
 import { cString, freshMemory, systemCall } from "../execute/libc.ts";
 import { makeFile } from "../execute/make-file.ts";
 import { ownArguments } from "../execute/wait-to-be-kept.ts";
 import { answerFifo, keptConfig, stateFile, waitFifo } from "../plan/state-files.ts";
 import { type State, startTimeOf } from "../state/state.ts";
-import { parseFlags } from "./arguments.ts";
+import { type Parsed, parseFlags } from "./arguments.ts";
 import { type Globals, globalFlags } from "./commands.ts";
 import { dispatch } from "./dispatch.ts";
 import { flags as execFlags, programOf, readExec } from "./exec.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
 import { isHostConfigured } from "./invocation.ts";
 import { keptRun } from "./kept-run.ts";
-import { planRun } from "./plan-run.ts";
+import { type PlannedRun, planRun } from "./plan-run.ts";
 import { lookAnew } from "./plugin-file.ts";
-import { makePlugin, rehearsePlugins } from "./rehearse-plugins.ts";
+import { makePlugin, pluginKinds, rehearsePlugins } from "./rehearse-plugins.ts";
 import { keyOf, flags as runFlags, withPlugins } from "./run.ts";
 import { staysKept } from "./stays-kept.ts";
 
@@ -59,7 +60,10 @@ function makeContainer(folder: string, state: State): void {
   systemCall("mkdirat", AT_FDCWD, cString(folder).address, 0o700);
   for (const fifo of [waitFifo, answerFifo]) systemCall("mknodat", AT_FDCWD, cString(`${folder}/${fifo}`).address, S_IFIFO_OWN, 0);
   const { process, ...spec } = defaultSpec();
-  makeFile(`${folder}/${keptConfig}`, JSON.stringify({ ...spec, process: { ...process, terminal: false }, root: { path: "/" } }));
+  makeFile(
+    `${folder}/${keptConfig}`,
+    JSON.stringify({ ...spec, process: { ...process, terminal: false }, root: { path: "/", readonly: true } }),
+  );
   makeFile(`${folder}/${stateFile}`, JSON.stringify(state));
 }
 
@@ -82,7 +86,8 @@ async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
     await allowRefusal(() => planForeground(["--", "true"], globals));
     await allowRefusal(() => planExec([ID, "true"], globals));
     await allowRefusal(() => runKept(["--bundle", bundle, "kept"], globals));
-    await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(stateRoot), "plugged"], globals));
+    for (const kind of pluginKinds)
+      await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(stateRoot, kind), `plugged-${kind}`], globals));
   }
 }
 
@@ -113,12 +118,18 @@ async function runKept(argv: readonly string[], globals: Globals): Promise<void>
   const parsed = parseFlags(argv, runFlags, "run");
   const key = keyOf(parsed, globals);
   if (key === undefined) return;
-  const planned = await planRun(parsed, globals, "foreground");
-  for (const _ of ["leaves a mark", "keeps"]) planned.keep(key);
-  const run = key.plugins ? await (await withPlugins()).runWithPlugins(key, parsed, globals) : keptRun(key, parsed, globals);
-  // The process that is kept maps no file that is gone by then.
-  if (run !== undefined) forget(run.program.compiled.child.image);
+  for (const _ of ["leaves a mark", "keeps"]) (await planKept(key, parsed, globals)).keep(key);
+  for (let done = 0; done < TIMES; done++) {
+    // The process that is kept maps no file that is gone by then.
+    forget((await planKept(key, parsed, globals)).program.compiled.child.image);
+    freshMemory();
+  }
 }
+
+const planKept = async (key: KeptKey, parsed: Parsed, globals: Globals): Promise<PlannedRun> =>
+  key.plugins
+    ? await (await withPlugins()).runWithPlugins(key, parsed, globals)
+    : (keptRun(key, parsed, globals) ?? (await planRun(parsed, globals, "foreground")));
 
 async function planExec(argv: readonly string[], globals: Globals): Promise<void> {
   const asked = await readExec(parseFlags(argv, execFlags, "exec"), globals);

@@ -12,6 +12,8 @@ const STATX_BYTES = 256;
 const ENAMETOOLONG = 36;
 const EIO = 5;
 const pathBytes = new Uint8Array(4096);
+const statx = new Uint8Array(STATX_BYTES);
+const words = new Uint16Array(statx.buffer);
 const decoder = new TextDecoder();
 
 export type Owned = {
@@ -40,10 +42,7 @@ export function realFile(path: string): RealFile | number {
 
 /** Whose a real path is; the negative errno when there is nothing. */
 export function ownerAt(path: string): Owned | number {
-  const statx = new Uint8Array(STATX_BYTES);
   const name = cString(path);
   const failed = systemCall("statx", AT_FDCWD, name.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, addressOf(statx));
-  if (failed < 0) return failed;
-  const status = new Uint16Array(statx.buffer);
-  return { uid: ownerOf(status), mode: modeOf(status) };
+  return failed < 0 ? failed : { uid: ownerOf(words), mode: modeOf(words) };
 }

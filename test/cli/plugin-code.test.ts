@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { isatty } from "node:tty";
 import { moduleOf, scriptOf } from "../../src/cli/plugin-code.ts";
 
 const plugin = (apply: string): string => `export default { name: "p", apply(hooks, options) { ${apply} } };`;
@@ -65,13 +66,24 @@ describe("is taken, since it asks for nothing that is settled", () => {
     "return crypto.randomUUID() + process.cwd() + process.getuid()",
     "return '/proc/self/fd'",
     "return hooks.fetch?.navigator.Bun",
+    "console.log('%s', options, 1); console.error(); console.warn(hooks)",
   ])
     test(apply, () => expect(isTaken(plugin(apply))).toBe(true));
 });
 
 describe("is left to the engine", () => {
   for (const apply of [
-    ...["Math.random()", "fetch('x')", "Bun.env.A", "console.log(1)", "performance.now()", "new Worker('x')", "globalThis.a", "eval('1')"],
+    ...[
+      "Math.random()",
+      "fetch('x')",
+      "Bun.env.A",
+      "console.table([])",
+      "const { log } = console",
+      "performance.now()",
+      "new Worker('x')",
+      "globalThis.a",
+      "eval('1')",
+    ],
     ...["process.argv", "process.env", "process.env.A = 1", "process.env.A ??= 1", "process.env['a']", "process.uptime()", "process?.pid"],
     ...[
       "const { process } = options",
@@ -99,6 +111,9 @@ describe("is left to the engine", () => {
       "__dirname",
       "structuredClone(self)",
       "return new Error().stack",
+      "try { hooks.a() } catch (error) { console.error(error) }",
+      "console.error(new TypeError('no'))",
+      "hooks.a().catch((error) => console.warn(error))",
       'return `begin\\nimport fs from "fs";\\nend`',
     ],
   ])
@@ -131,6 +146,57 @@ describe("is left to the engine", () => {
     });
   test("a file of another kind", () =>
     expect(["/p.cjs", "/p.cts", "/p.tsx"].map((path) => isTaken(plugin(""), path))).toEqual([false, false, false]));
+});
+
+describe("what it gives depends on what it is given alone", () => {
+  const isPure = (apply: string): boolean | undefined => scriptOf("/p.ts", plugin(apply))?.pure;
+
+  for (const apply of [
+    "hooks.config.tap('p', (spec) => ({ ...spec, process: { ...spec.process, env: ['A=1'] } }))",
+    "return [new Map([[1, options.process.Date]]), JSON.stringify(options), structuredClone(options)]",
+    "hooks.config.tapPromise('p', async (spec) => await Promise.resolve(spec))",
+  ])
+    test(apply, () => expect(isPure(apply)).toBe(true));
+
+  for (const apply of [
+    "return Date.now()",
+    "return new Date()",
+    "return process.env.A",
+    "return process.cwd()",
+    "return crypto.randomUUID()",
+  ])
+    test(`not: ${apply}`, () => expect(isPure(apply)).toBe(false));
+  for (const apply of ["setTimeout(() => {})", "return Buffer.alloc(1)", "return [].at.constructor('return 1')()"])
+    test(`not: ${apply}`, () => expect(isPure(apply)).toBe(false));
+
+  test("as long as it uses nothing that it imports, and writes nothing", () => {
+    const use = (apply: string): boolean => {
+      const imports = 'import { existsSync } from "node:fs"; import { join } from "path";';
+      const script = scriptOf("/p.ts", `${imports} export default { apply() { ${apply} } };`);
+      const used = { used: false };
+      const load = script === undefined ? undefined : moduleOf(script, used);
+      if (load === undefined) throw new Error("it was not taken");
+      (load().default as { apply(): void }).apply();
+      return used.used;
+    };
+    expect([use("return () => existsSync('/')"), use("return join('a', 'b')"), use("existsSync('/')")]).toEqual([false, false, true]);
+    expect([use("return () => console.log(1)"), use("console.debug()")]).toEqual([false, true]);
+  });
+});
+
+describe("to a terminal", () => {
+  test("nothing is written by a script that might have to give it colors", () => {
+    const script = scriptOf("/p.ts", plugin("console.log({})"));
+    if (script === undefined) throw new Error("it was not taken");
+    const before = process.env.FORCE_COLOR;
+    delete process.env.FORCE_COLOR;
+    const without = moduleOf(script);
+    process.env.FORCE_COLOR = "1";
+    const forced = moduleOf(script);
+    if (before === undefined) delete process.env.FORCE_COLOR;
+    else process.env.FORCE_COLOR = before;
+    expect([typeof without, forced]).toEqual([isatty(1) || isatty(2) ? "undefined" : "function", undefined]);
+  });
 });
 
 describe("the local time", () => {

@@ -2,7 +2,7 @@
 // or Docker runs unmodified. Its writable places are tmpfs and its cgroups lie below one folder, so that what a client or
 // a broken runtime leaves behind goes with it. Which scenarios run in it, and against which runtime, is scenarios.ts's.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { type Dirent, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { type CgroupLayout, linesOf, type Outcome, Running, until } from "../integration/harness.ts";
 
 /** How long a client's command may take before it is killed; the slowest of them take three seconds on an idle machine. */
@@ -275,9 +275,20 @@ const leafScript = (at: string): string[] => [
 ];
 
 /** A folder and all below it, the deepest first. */
+/** Itself too, unless it is gone: containers that end take theirs with them at any time. */
 function foldersBelow(folder: string): string[] {
-  const entries = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  const entries = entriesOf(folder);
+  if (entries === undefined) return [];
   return [...entries.filter((entry) => entry.isDirectory()).flatMap(({ name }) => foldersBelow(`${folder}/${name}`)), folder];
+}
+
+function entriesOf(folder: string): Dirent[] | undefined {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function isRemoved(group: string): boolean {

@@ -287,6 +287,123 @@ describe("with plugins", () => {
   });
 });
 
+/** Another body of the same file as it is kept: whoever asks the plugin again can be told. */
+function turnScript(bundle: Bundle, from: string, to: string): void {
+  const bytes = readFileSync(keptFile(bundle));
+  const body = bytes.lastIndexOf(from);
+  expect(body).toBeGreaterThan(0);
+  bytes.write(to, body);
+  writeFileSync(keptFile(bundle), bytes);
+}
+
+describe("plugins that would say the same again", () => {
+  const sets = "hooks.config.tap('own', (spec: any) => ({ ...spec, process: { ...spec.process, args: ['echo', word, 'says-so'] } }));";
+
+  /** A bundle that has run until it is known of its plugins that they depend on nothing else, or that they do. One start in a hundred cannot tell. */
+  async function known(body: string, isPure: boolean): Promise<Bundle> {
+    const bundle = new Bundle((spec) => {
+      spec.process.args = ["true"];
+      spec.root = { ...spec.root, readonly: false };
+    });
+    try {
+      writeFileSync(`${bundle.rootfs}/tool`, '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+      mkdirSync(`${bundle.folder}/there`);
+      writePlugin(bundle, body.replaceAll("FOLDER", bundle.folder));
+      const isKnown = (): boolean => readFileSync(keptFile(bundle), "latin1").includes(`"pure":${isPure}}`);
+      for (let times = 0; times < 2 || (!isKnown() && times < 8); times++) expect((await plugged(bundle)).stderr).toBe("");
+      expect(isKnown()).toBe(true);
+      return bundle;
+    } catch (error) {
+      bundle[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  test("are not asked", async () => {
+    using bundle = await known(sets, true);
+    turnScript(bundle, "says-so", "changed");
+    const written = writtenAt(bundle);
+    expect(await plugged(bundle)).toEqual({ exitCode: 0, stdout: "usual says-so\n", stderr: "" });
+    expect(writtenAt(bundle)).toBe(written);
+  });
+
+  test("are asked when they look at more", async () => {
+    for (const looks of ["called();", "process.env.SAYS;", "Date.now();"]) {
+      using bundle = await known(sets.replace("({ ...spec", `{ ${looks} return ({ ...spec`).replace("} }));", "} }); });"), false);
+      turnScript(bundle, "says-so", "changed");
+      expect((await plugged(bundle)).stdout).toBe("usual changed\n");
+    }
+  });
+
+  test("are asked when they ask box", async () => {
+    using bundle = new Bundle();
+    writeFileSync(
+      `${bundle.folder}/own.ts`,
+      `export default { name: "own", apply(hooks: any, _: object, host: any) {
+        hooks.config.tapPromise("own", async () => { await host.warn("look"); }); } };\n`,
+    );
+    for (const _ of [1, 2, 3, 4]) expect((await plugged(bundle)).stderr).toBe("box: warning: --plugin ./own.ts: look\n");
+  });
+
+  test("are asked for hooks that are called while the container is made", async () => {
+    using bundle = await known(`${sets} hooks.poststart.tap('own', () => called());`, true);
+    const before = calls(bundle);
+    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
+    expect(calls(bundle)).toBe(before + 1);
+  });
+
+  test("and their poststop is called in the end, and after a start that fails", async () => {
+    const calls = "hooks.poststop.tap('own', ({ exitCode }: any) => appendFileSync('FOLDER/log', exitCode + ' '));";
+    using bundle = await known(`${sets.replace("'echo'", "'/tool'")} ${calls}`, true);
+    rmSync(`${bundle.folder}/log`);
+    expect((await plugged(bundle)).exitCode).toBe(0);
+    rmSync(`${bundle.rootfs}/tool`);
+    const failed = await plugged(bundle);
+    expect([failed.exitCode, readFileSync(`${bundle.folder}/log`, "utf8")]).toEqual([127, "0 undefined "]);
+    rmSync(kept(bundle), { recursive: true });
+    expect(await plugged(bundle)).toEqual(failed);
+  });
+
+  test("and are named by an error in what they have made", async () => {
+    const mount = "{ destination: '/srv', source: 'FOLDER/there', options: ['bind', 'ro'] }";
+    using bundle = await known(`hooks.config.tap('own', (spec: any) => ({ ...spec, mounts: [...spec.mounts, ${mount}] }));`, true);
+    rmSync(`${bundle.folder}/there`, { recursive: true });
+    const failed = await plugged(bundle);
+    expect(failed.stderr).toStartWith("box: --plugin ./own.ts: mounts[");
+    rmSync(kept(bundle), { recursive: true });
+    expect(await plugged(bundle)).toEqual(failed);
+  });
+
+  test("are asked when anything about them is another", async () => {
+    using bundle = await known(sets, true);
+    expect((await plugged(bundle, ":word=other")).stdout).toBe("other says-so\n");
+    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
+    writePlugin(bundle, sets.replace("says-so", "says-no"));
+    expect((await plugged(bundle)).stdout).toBe("usual says-no\n");
+  });
+
+  for (const [title, change, said] of [
+    ["a file that anyone may change", (bundle: Bundle) => chmodSync(`${bundle.folder}/own.ts`, 0o666), "anyone may change"],
+    ["a folder that anyone may change", (bundle: Bundle) => chmodSync(bundle.folder, 0o777), "anyone may replace"],
+    ["a file that the container may change", (bundle: Bundle) => moveInto(bundle), "the container could change"],
+  ] as const)
+    test(`are refused in ${title} by now`, async () => {
+      using bundle = await known(sets, true);
+      change(bundle);
+      const { exitCode, stdout, stderr } = await plugged(bundle);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 125, stdout: "" });
+      expect(stderr).toContain(said);
+    });
+
+  /** The root is another folder now, by a link, and the file is in it. */
+  function moveInto(bundle: Bundle): void {
+    renameSync(bundle.rootfs, `${bundle.folder}/old`);
+    renameSync(`${bundle.folder}/own.ts`, `${bundle.folder}/old/own.ts`);
+    symlinkSync("old", bundle.rootfs);
+    symlinkSync("old/own.ts", `${bundle.folder}/own.ts`);
+  }
+});
+
 describe("a kept program is not run", () => {
   /** Runs again after `spoil`; it must do as the configuration says, and keep a program of its own where it may. */
   async function spoilt(spoil: (bundle: Bundle, other: string) => void): Promise<void> {
