@@ -3,6 +3,7 @@
 
 import { type HookName, type Hooks, newHooks } from "../../hooks/hooks.ts";
 import type { ObjectSchema, Plugin, PluginHost } from "../../hooks/plugin.ts";
+import type { Parts } from "../config/check-changed.ts";
 import { nearest } from "../config/faults.ts";
 import type { Spec } from "../config/spec.ts";
 import { namespaceKeys } from "../config/yaml-rules.ts";
@@ -11,7 +12,9 @@ import { beginPlainly, goesOnFromKept, stayForGood } from "../execute/begin-plai
 import { hostReader, readText } from "../execute/files.ts";
 import { currentLog } from "../log.ts";
 import type { PluginUse } from "../state/state.ts";
-import { type Module, moduleOf, type Script, scriptOf } from "./plugin-code.ts";
+import { keptScriptOf } from "./kept-scripts.ts";
+import { late } from "./late.ts";
+import { type Module, moduleOf, type Script } from "./plugin-code.ts";
 import { isPath, type Led, mayImport, pluginFile, type ReachOf, type Trust } from "./plugin-file.ts";
 import { checkAsked, checkOptions, readOptions, withDefaults } from "./plugin-options.ts";
 import { type Policy, type Taps, tapsOf, timed, watchTaps } from "./plugin-taps.ts";
@@ -126,6 +129,8 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
       await options.tolerate(error);
     }
   }
+  if (options.spec !== undefined && options.known === undefined && tapsOf(hooks, "config").length > 0)
+    context.parts = (await changes()).partsOf(options.spec);
   return {
     loaded,
     hooks,
@@ -137,15 +142,20 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
 }
 
 /** What is known where a tap's answer is looked at. */
-type Context = { origins: SpecOrigins | undefined; known: KnownPlugins | undefined };
+type Context = {
+  origins: SpecOrigins | undefined;
+  known: KnownPlugins | undefined;
+  /** Of the Spec that the next tap is given. */
+  parts: Parts | undefined;
+};
 type Untapped = { readonly hooks: Hooks; readonly taps: Taps; readonly context: Context };
 let prepared: Untapped | undefined;
 
 function makeHooks(): Untapped {
   const hooks = newHooks();
   const taps: Taps = { plugin: undefined, made: [] };
-  const context: Context = { origins: undefined, known: undefined };
-  watchTaps(hooks, taps, { check: (...tapped) => checkChanged(tapped, context), warn });
+  const context: Context = { origins: undefined, known: undefined, parts: undefined };
+  watchTaps(hooks, taps, { check: (...tapped) => checkAnswer(tapped, context), warn });
   return { hooks, taps, context };
 }
 
@@ -184,13 +194,13 @@ async function codesOf(requests: readonly PluginRequest[], options: LoadOptions)
   return codes;
 }
 
-function scriptNamed(request: PluginRequest, { reachOf, known, areSame }: LoadOptions): Script | undefined {
+function scriptNamed(request: PluginRequest, { stateRoot, reachOf, known, areSame }: LoadOptions): Script | undefined {
   if (areSame === true) return known?.scripts.find(({ path }) => path === request.name);
   // What imports other files by their paths is not taken.
   const name = fileNamed(request, reachOf);
   const text = readText(name);
   if (typeof text !== "string") return undefined;
-  return known?.scripts.find((one) => one.path === name && one.text === text) ?? scriptOf(name, text);
+  return known?.scripts.find((one) => one.path === name && one.text === text) ?? keptScriptOf(stateRoot, name, text);
 }
 
 const byPath = new Map<string, Module>();
@@ -210,8 +220,11 @@ export async function tappedBy(name: string): Promise<{ plugin: Plugin; hooks: H
   return { plugin, hooks: (Object.keys(hooks) as HookName[]).filter((hook) => hooks[hook].taps.length > 0) };
 }
 
+const changes = late(() => import("../config/check-changed.ts"));
+
 /** As data, so that what a plugin keeps of it or hides in it does not matter. */
-async function checkChanged([hook, value, label]: Parameters<Policy["check"]>, { origins, known }: Context): Promise<unknown> {
+async function checkAnswer([hook, value, label]: Parameters<Policy["check"]>, context: Context): Promise<unknown> {
+  const { origins, known, parts } = context;
   const text = JSON.stringify(value);
   const data: unknown = JSON.parse(text);
   if (hook === "config" && known?.checked.includes(text) === true) {
@@ -219,9 +232,10 @@ async function checkChanged([hook, value, label]: Parameters<Policy["check"]>, {
     return data;
   }
   if (hook === "stdio") return (await import("./stdio-answer.ts")).checkStdioAnswer(data);
-  const { checkProcess, checkSpec } = await import("../config/check-spec.ts");
-  if (hook !== "config") return checkProcess(data);
-  const spec = checkSpec(data);
+  if (hook !== "config") return (await import("../config/check-spec.ts")).checkProcess(data);
+  const { checkChanged, partsOf } = await changes();
+  const spec = checkChanged(data, parts);
+  context.parts = partsOf(spec);
   origins?.note(text, label);
   return spec;
 }

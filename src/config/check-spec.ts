@@ -12,10 +12,11 @@ import { sysctlPath } from "./sysctl-path.ts";
 /**
  * Checks the value of a config.json. The value becomes the Spec: fields that are null or empty strings are removed, as are
  * keys that begin with `x-`, and relative mount destinations get their slash, in place. Throws a BoxError with all faults.
+ * `unsure`: the part of it that is not known to be right by itself.
  */
-export function checkSpec(value: unknown): Spec {
+export function checkSpec(value: unknown, unsure: unknown = value): Spec {
   const faults: Faults = [];
-  checkDocument(specRule, value, faults);
+  checkDocument(specRule, unsure, faults);
   if (isObject(value)) checkAcross(value, faults);
   refuse(faults);
   return value as Spec;
