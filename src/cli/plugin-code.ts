@@ -113,10 +113,9 @@ function standsAlone(script: Script): Script | undefined {
  * What the engine's import would give, when it is called; undefined where the engine has to do that after all. `use` is told when
  * something of a module that it imports is used, or something written.
  */
-export function moduleOf({ body, imports }: Script, use?: Use): (() => Module) | undefined {
-  // The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise.
-  if (process.env.TZ !== undefined) return undefined;
-  if (body.includes("console.") && writesInColor()) return undefined;
+export function moduleOf(script: Script, use?: Use): (() => Module) | undefined {
+  if (!mayRunHere(script)) return undefined;
+  const { body, imports } = script;
   try {
     const run = new Function("__exports", "__imports", "console", body) as (...given: [Module, readonly unknown[], Console]) => void;
     const given = <Value>(value: Value): Value => (use === undefined ? value : watched(value, use));
@@ -135,6 +134,9 @@ export function moduleOf({ body, imports }: Script, use?: Use): (() => Module) |
     return undefined;
   }
 }
+
+/** The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise. */
+export const mayRunHere = ({ body }: Script): boolean => process.env.TZ === undefined && !(body.includes("console.") && writesInColor());
 
 const writesInColor = (): boolean => isTerminal(1) || isTerminal(2) || process.env.FORCE_COLOR !== undefined;
 

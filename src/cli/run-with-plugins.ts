@@ -10,9 +10,10 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { hooksAround, useOf } from "./hooks-around.ts";
 import { isStillSuchAHost, startOf, startOfConfig } from "./kept-run.ts";
-import { type Configured, configureContainer, configureSame, isToldByConfig, pluginHooks } from "./load-container.ts";
-import type { KnownPlugins } from "./load-plugins.ts";
+import { type Configured, configureContainer, configureSame, isToldByConfig } from "./load-container.ts";
+import type { KnownPlugins, Plugins } from "./load-plugins.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import { mayRunHere } from "./plugin-code.ts";
 import { betweenOf, knownOf } from "./plugin-hooks.ts";
 import { areSame } from "./same-plugins.ts";
 
@@ -21,12 +22,12 @@ export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Glob
   const known = found?.plugins === undefined ? undefined : knownOf(found.plugins);
   // Here they may be looked at, and have not been yet: what is kept then says more.
   const kept = known?.same === undefined && goesOnFromKept() ? undefined : found;
-  const flags = parsed.lists.plugin ?? [];
-  const same = kept !== undefined && known !== undefined && areSame(known, flags);
-  if (same && mayBeSkipped(kept, known) && isStillSuchAHost(kept, key.stateRoot)) return startUnasked(kept, key, parsed, globals);
+  const same = kept !== undefined && known !== undefined && areSame(known, parsed.lists.plugin ?? []) ? known : undefined;
+  if (kept !== undefined && same?.same?.pure === true && mayWait(kept, same) && isStillSuchAHost(kept, key.stateRoot))
+    return startUnasked(kept, same, key, parsed, globals);
   const configured =
-    same && goesOnFromKept()
-      ? await configureSame(key, parsed, known, kept.state.box.plugins)
+    kept !== undefined && same !== undefined && goesOnFromKept()
+      ? await configureSame(key, parsed, same, kept.state.box.plugins)
       : await configureAnew(key, parsed, globals, kept === undefined ? undefined : known);
   if (kept === undefined || !makesTheSame(kept, configured, key.config) || !isStillSuchAHost(kept, key.stateRoot))
     return await (await import("./plan-run.ts")).planRun(parsed, globals, "foreground", { configured });
@@ -49,38 +50,55 @@ const makesTheSame = (kept: Kept, configured: Configured, text: string): boolean
   JSON.stringify(configured.container.spec) === kept.config &&
   JSON.stringify(configured.plugins?.loaded.map(useOf) ?? []) === JSON.stringify(kept.state.box.plugins);
 
-/** They would make the same of the configuration, and are not called before the container runs. */
-const mayBeSkipped = ({ state }: Kept, { same }: KnownPlugins): boolean =>
-  same?.pure === true && !isTapped(state, "prestart") && !isTapped(state, "poststart");
+/** Whether any of it is called before the container runs. */
+const isCalled = ({ state }: Kept): boolean => isTapped(state, "prestart") || isTapped(state, "poststart");
 
-/** Without any of their code, unless something fails. */
-function startUnasked(kept: Kept, key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun {
+/** Whether there is time to load plugins when they are called: nothing can keep these from being loaded then. */
+const mayWait = (kept: Kept, { scripts }: KnownPlugins): boolean =>
+  !isCalled(kept) || (goesOnFromKept() && scripts.every((script) => mayRunHere(script)));
+
+/**
+ * What they would make of the configuration is known. They are loaded for the hooks that are called while the container is made,
+ * which it does by itself meanwhile, or where something fails.
+ */
+function startUnasked(kept: Kept, known: KnownPlugins, key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun {
   stayForGood();
   let configured: Configured | undefined;
   const explain = async () => {
-    configured = await configureContainer(parsed, globals, true);
+    configured ??= await configureContainer(parsed, globals, true);
     return (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image, configured);
   };
-  const { stateRoot } = key;
-  const started = startOfConfig(
-    kept,
-    key,
-    explain,
-    isTapped(kept.state, "poststop") ? (first) => callingPoststop(first, stateRoot) : undefined,
-  );
+  const ask = async (): Promise<Plugins> => {
+    configured = await configureSame(key, parsed, known, kept.state.box.plugins);
+    return configured.plugins as Plugins;
+  };
+  const isNeeded = isCalled(kept) || isTapped(kept.state, "poststop");
+  const started = startOfConfig(kept, key, explain, isNeeded ? (poststop) => betweenOfLater(ask, isCalled(kept), poststop) : undefined);
   return { ...started, locate: (origin) => configured?.locate?.(origin) ?? origin };
 }
 
-/** As `betweenOf`, of plugins that are not loaded yet. */
-function callingPoststop(first: Between["poststop"], stateRoot: string): Between {
+/** As `betweenOf`, of plugins that are loaded by `ask`: before prestart, or only to undo what came after it. */
+function betweenOfLater(ask: () => Promise<Plugins>, isCalled: boolean, poststop: Between["poststop"]): Between {
   let begun: State | undefined;
+  let later: Between | undefined;
+  const between = async (): Promise<Between> => {
+    later ??= betweenOf(await ask(), poststop);
+    return later;
+  };
   return {
     async prestart(state) {
       begun = state;
+      if (isCalled) await (await between()).prestart?.(state);
+    },
+    async poststart(state) {
+      if (isCalled) await (await between()).poststart?.(state);
     },
     async poststop() {
-      await first?.();
-      if (begun !== undefined) await (await pluginHooks()).poststopFromState(begun, stateRoot);
+      if (begun === undefined) return await poststop?.();
+      const { prestart, poststop: undo } = await between();
+      // None of them taps it: it only tells how far the start had come.
+      if (!isCalled) await prestart?.(begun);
+      await undo?.();
     },
   };
 }

@@ -184,7 +184,7 @@ describe("a change is noticed", () => {
 function writePlugin(bundle: Bundle, body: string): void {
   writeFileSync(
     `${bundle.folder}/own.ts`,
-    `import { appendFileSync } from "node:fs";
+    `import { appendFileSync, existsSync } from "node:fs";
     const called = (): void => appendFileSync(${JSON.stringify(`${bundle.folder}/calls`)}, "x");
     export default { name: "own", options: { type: "object", properties: { word: { type: "string", default: "usual" } } },
       apply(hooks: any, { word }: { word: string }) { ${body} } };\n`,
@@ -288,6 +288,8 @@ describe("with plugins", () => {
   });
 });
 
+const withoutTimes = (text: string): string => text.replaceAll(/after \d+ ms/g, "after … ms");
+
 /** Another body of the same file as it is kept: whoever asks the plugin again can be told. */
 function turnScript(bundle: Bundle, from: string, to: string): void {
   const bytes = readFileSync(keptFile(bundle));
@@ -348,11 +350,35 @@ describe("plugins that would say the same again", () => {
     for (const _ of [1, 2, 3, 4]) expect((await plugged(bundle)).stderr).toBe("box: warning: --plugin ./own.ts: look\n");
   });
 
-  test("are asked for hooks that are called while the container is made", async () => {
-    using bundle = await known(`${sets} hooks.poststart.tap('own', () => called());`, true);
-    const before = calls(bundle);
-    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
-    expect(calls(bundle)).toBe(before + 1);
+  test("are called while the container is made, with all that they have seen", async () => {
+    const sees = "let seen: unknown; hooks.config.tap({ name: 'own', stage: 1 }, (spec: any) => { seen = [seen, spec.process.args[2]]; });";
+    const tells = (hook: string): string =>
+      `hooks.${hook}.tap('own', ({ status }: any) => appendFileSync('FOLDER/log', status + seen + ' '));`;
+    using bundle = await known(`${sets} ${sees} ${["prestart", "poststart", "poststop"].map(tells).join(" ")}`, true);
+    rmSync(`${bundle.folder}/log`);
+    expect(await plugged(bundle)).toEqual({ exitCode: 0, stdout: "usual says-so\n", stderr: "" });
+    // What ends the container is another box.
+    expect(readFileSync(`${bundle.folder}/log`, "utf8")).toBe("created,says-so running,says-so stoppedundefined ");
+  });
+
+  test("undo what they have begun when they fail, and are named", async () => {
+    const fails = "hooks.prestart.tap('own', () => { if (existsSync('FOLDER/fails')) throw new Error('no'); });";
+    const undoes = "hooks.poststop.tap('own', ({ exitCode }: any) => appendFileSync('FOLDER/log', exitCode + ' '));";
+    using bundle = await known(`${sets} ${fails} ${undoes}`, true);
+    rmSync(`${bundle.folder}/log`);
+    writeFileSync(`${bundle.folder}/fails`, "");
+    const before = machine(bundle);
+    const failed = await plugged(bundle);
+    expect([failed.exitCode, withoutTimes(failed.stderr)]).toEqual([125, "box: --plugin ./own.ts: prestart: no (after … ms)\n"]);
+    expect(readFileSync(`${bundle.folder}/log`, "utf8")).toBe("undefined ");
+    expect(machine(bundle)).toEqual(before);
+  });
+
+  test("are not loaded late where a plain start has to load them", async () => {
+    using bundle = await known(`${sets} hooks.prestart.tap('own', () => appendFileSync('FOLDER/log', String(new Array(1).length)));`, true);
+    rmSync(`${bundle.folder}/log`);
+    expect((await plugged(bundle, "", { TZ: "Asia/Tokyo" })).stdout).toBe("usual says-so\n");
+    expect(readFileSync(`${bundle.folder}/log`, "utf8")).toBe("1");
   });
 
   test("and their poststop is called in the end, and after a start that fails", async () => {
