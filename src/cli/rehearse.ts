@@ -118,7 +118,8 @@ async function runKept(argv: readonly string[], globals: Globals): Promise<void>
   const parsed = parseFlags(argv, runFlags, "run");
   const key = keyOf(parsed, globals);
   if (key === undefined) return;
-  for (const _ of ["leaves a mark", "keeps"]) (await planKept(key, parsed, globals)).keep(key);
+  const planned = await planKept(key, parsed, globals);
+  for (const _ of ["leaves a mark", "keeps"]) planned.keep(key);
   for (let done = 0; done < TIMES; done++) {
     // The process that is kept maps no file that is gone by then.
     forget((await planKept(key, parsed, globals)).program.compiled.child.image);
