@@ -8,12 +8,17 @@
 // and the second, which finds it, keeps the program. Only root keeps any.
 
 import type { Compiled } from "./compile.ts";
-import { isOwn, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
+import { isOwn, keptFolder, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
 import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { listFolder } from "./list-folder.ts";
+import { sizeAt } from "./real-path.ts";
 import { statusOf } from "./status.ts";
 
 /** Where, below which folder of all states, and for what. */
-export type Place = { readonly stateRoot: string; readonly name: string; readonly key: string };
+export type Place = { readonly stateRoot: string; readonly name: string; readonly key: string; readonly among?: Among };
+
+/** How many files there may be whose names begin so: where there is to be one more, others make room. */
+export type Among = { readonly prefix: string; readonly most: number };
 
 type Header<More> = {
   readonly more: More;
@@ -124,12 +129,28 @@ export function writePlace<More>(place: Place, more: More, compiled: Compiled, b
   write(place, bytes);
 }
 
-function write({ stateRoot, name }: Place, bytes: Uint8Array): void {
+function write({ stateRoot, name, among }: Place, bytes: Uint8Array): void {
   if (bytes.length > BYTES_MAX) return;
   const folder = makeKeptFolder(stateRoot);
   if (folder < 0) return;
+  if (among !== undefined && systemCall("faccessat2", folder, cString(name).address, 0, 0) < 0) makeRoom(folder, stateRoot, among);
   replaceKept(folder, name, bytes);
   systemCall("close", folder);
+}
+
+/** A quarter of them at once, since looking at all takes longer than the rest. Marks go first: most are of what is done once. */
+function makeRoom(folder: number, stateRoot: string, { prefix, most }: Among): void {
+  const entries = listFolder(keptFolder(stateRoot));
+  if (typeof entries === "number") return;
+  const files: { readonly name: string; readonly isMark: boolean; readonly written: number }[] = [];
+  for (const { name } of entries) {
+    const size = name.startsWith(prefix) ? sizeAt(`${keptFolder(stateRoot)}/${name}`) : undefined;
+    if (size !== undefined) files.push({ name, isMark: size.bytes < LENGTHS_BYTES, written: size.written });
+  }
+  if (files.length < most) return;
+  files.sort((one, other) => Number(other.isMark) - Number(one.isMark) || one.written - other.written);
+  for (const { name } of files.slice(0, files.length - most + Math.ceil(most / 4)))
+    systemCall("unlinkat", folder, cString(name).address, 0);
 }
 
 function readOwn(file: number): Uint8Array | undefined {

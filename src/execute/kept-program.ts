@@ -46,7 +46,9 @@ export type Kept = Made & { readonly compiled: Compiled; readonly plugins?: Kept
 
 type InHeader = Omit<Made, "facts" | "config"> & { readonly kinds?: unknown };
 
-const PLACES = 64;
+const most = 64;
+/** More than anybody counts, so that two are hardly ever at one place. */
+const PLACES = 2 ** 32;
 
 /** The program that was kept for `key`, if there is one and nothing tells against it. */
 export function readKept(key: KeptKey): Kept | undefined {
@@ -70,9 +72,10 @@ export function keepProgram(key: KeptKey, kept: () => { made: Kept; box: Uint8Ar
   writePlace(place, header, compiled, box, [facts, config, ...(plugins?.texts ?? [])]);
 }
 
-/** One of the places, by bundle and id; what is there may be another's, which its key then says. */
+/** By bundle and id; what is there may be another's, which its key then says. */
 const placeOf = ({ id, bundle, stateRoot, config, plugins }: KeptKey): Place => ({
   stateRoot,
   name: `place-${placeFor(`${bundle}\0${id}`, PLACES)}`,
   key: [ownPart(), id, bundle, stateRoot, plugins ? "with plugins" : "", config].join("\0"),
+  among: { prefix: "place-", most },
 });

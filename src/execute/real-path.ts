@@ -14,6 +14,7 @@ const EIO = 5;
 const pathBytes = new Uint8Array(4096);
 const statx = new Uint8Array(STATX_BYTES);
 const words = new Uint16Array(statx.buffer);
+const numbers = new DataView(statx.buffer);
 const decoder = new TextDecoder();
 
 export type Owned = {
@@ -38,6 +39,15 @@ export function realFile(path: string): RealFile | number {
   if (length === pathBytes.length) return -ENAMETOOLONG;
   if (status === undefined) return -EIO;
   return { path: decoder.decode(pathBytes.subarray(0, length)), uid: ownerOf(status), mode: modeOf(status) };
+}
+
+/** How large a file is, below 4 GiB, and when it was written, in seconds; undefined when there is none. */
+export function sizeAt(path: string): { readonly bytes: number; readonly written: number } | undefined {
+  const name = cString(path);
+  const failed = systemCall("statx", AT_FDCWD, name.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, addressOf(statx));
+  if (failed < 0) return undefined;
+  // stx_size at byte 40, stx_mtime's seconds at 112 and nanoseconds at 120.
+  return { bytes: numbers.getUint32(40, true), written: numbers.getUint32(112, true) + numbers.getUint32(120, true) / 1e9 };
 }
 
 /** Whose a real path is; the negative errno when there is nothing. */

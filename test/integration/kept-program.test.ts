@@ -537,9 +537,24 @@ testWith("setpriv", "user namespaces for users")("an ordinary user keeps none", 
   expect(existsSync(kept(bundle))).toBe(false);
 });
 
-test("however many containers there are, so many places and no more", async () => {
+test("however many containers there are, so many places and no more, and those that have started twice stay", async () => {
   using bundle = await ranTwice(["true"]);
-  mkdirSync(`${bundle.folder}/x`, { recursive: true });
-  for (let index = 0; index < 80; index++) expect((await bundle.box(["run", `${bundle.id}-${index}`])).exitCode).toBe(0);
-  expect(readdirSync(kept(bundle)).length).toBeLessThanOrEqual(64);
+  const [own] = readdirSync(kept(bundle));
+  const written = writtenAt(bundle);
+  for (let index = 0; index < 80; index++) {
+    expect((await bundle.box(["run", `${bundle.id}-${index}`])).exitCode).toBe(0);
+    expect(readdirSync(kept(bundle)).length).toBeLessThanOrEqual(64);
+  }
+  expect(statSync(`${kept(bundle)}/${own}`).ctimeMs).toBe(written);
+}, 30_000);
+
+test("two containers are not in each other's way", async () => {
+  using bundle = await ranTwice(["true"]);
+  const ids = Array.from({ length: 20 }, (_, index) => `${bundle.id}-${index}`);
+  const times = (): number[] => readdirSync(kept(bundle)).map((name) => statSync(`${kept(bundle)}/${name}`).ctimeMs);
+  for (const _ of [1, 2]) for (const id of ids) expect((await bundle.box(["run", id])).exitCode).toBe(0);
+  const before = times();
+  for (const id of ids) expect((await bundle.box(["run", id])).exitCode).toBe(0);
+  expect(before.length).toBe(21);
+  expect(times()).toEqual(before);
 }, 30_000);
