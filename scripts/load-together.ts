@@ -15,7 +15,7 @@ const groups: readonly (readonly string[])[] = [
   [
     ...["cli/invocation.ts", "execute/state-folder.ts", "execute/write-text.ts", "linux/errno-name.ts", "config/container-id.ts"],
     ...["plan/start-answer.ts", "plan/notify.ts", "execute/read-or-throw.ts", "plan/launch.ts", "front/layout.ts", "front/front-file.ts"],
-    ...["host/host-config.ts", "plan/state-files.ts", "execute/front-words.ts"],
+    ...["host/host-config.ts", "plan/state-files.ts", "execute/front-words.ts", "execute/list-folder.ts"],
   ],
   // A start, for box run with a kept program and for all that plan one.
   ["cli/run.ts"],

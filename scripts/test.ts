@@ -20,24 +20,34 @@ const packages = [
   "linux-libc-dev-armhf-cross",
 ];
 
-let running: Bun.Subprocess | undefined;
+const running = new Set<Bun.Subprocess>();
 let stoppedBy: NodeJS.Signals | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => {
     stoppedBy = signal;
-    running?.kill(signal);
+    for (const child of running) child.kill(signal);
   });
 
-/** Runs a command with this process's output and no input; true when it succeeds. After a signal nothing more runs. */
-async function succeeds(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
+type Options = {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A file for what it says; else that is for this process's own output. */
+  readonly output?: Bun.BunFile;
+};
+
+/** Runs a command without input; true when it succeeds. After a signal nothing more runs. */
+async function succeeds(argv: readonly string[], { env = {}, output }: Options = {}): Promise<boolean> {
   if (stoppedBy !== undefined) return false;
-  running = Bun.spawn([...argv], { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
-  return (await running.exited) === 0;
+  const to = output ?? "inherit";
+  const child = Bun.spawn([...argv], { cwd: root, stdio: ["ignore", to, to], env: { ...process.env, ...env } });
+  running.add(child);
+  const code = await child.exited;
+  running.delete(child);
+  return code === 0;
 }
 
 async function preparePackages(): Promise<void> {
   if (Bun.which("dpkg-query") === null) return console.log("SKIPPED: Debian packages: this machine lacks dpkg; tests say what they miss");
-  const missing = await installPackages(packages, succeeds);
+  const missing = await installPackages(packages, (argv, env) => succeeds(argv, env === undefined ? {} : { env }));
   if (missing.length > 0)
     console.log(`SKIPPED: tests with ${missing.join(", ")}: this machine lacks them (as root, npm test installs them)`);
   if (process.getuid?.() !== 0) console.log("SKIPPED: tests that need root: run npm test as root for everything");
@@ -57,18 +67,33 @@ async function check(argv: readonly string[]): Promise<Tally> {
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: [] };
 }
 
+/** Those of the executable beside all others: both mostly wait for processes. What the others say comes at the end. */
 async function bunTest(): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "box-test-"));
   try {
-    const report = join(folder, "report.xml");
-    const succeeded = await succeeds([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`]);
     const all = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })];
-    // Without a report Bun crashed or was stopped.
-    return existsSync(report) ? readReport(readFileSync(report, "utf8"), all, succeeded) : { passed: 0, failed: 1, skipped: [] };
+    const ofExecutable = all.filter((path) => path.startsWith("test/integration/"));
+    const others = all.filter((path) => !ofExecutable.includes(path));
+    const output = Bun.file(join(folder, "output"));
+    const tallies = await Promise.all([
+      testFiles(ofExecutable, join(folder, "executable.xml")),
+      testFiles(others, join(folder, "others.xml"), { output }),
+    ]);
+    process.stdout.write(await output.text());
+    return { passed: total(tallies, "passed"), failed: total(tallies, "failed"), skipped: tallies.flatMap(({ skipped }) => skipped) };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+async function testFiles(files: readonly string[], report: string, options?: Options): Promise<Tally> {
+  const paths = files.map((path) => `./${path}`);
+  const succeeded = await succeeds([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths], options);
+  // Without a report Bun crashed or was stopped.
+  return existsSync(report) ? readReport(readFileSync(report, "utf8"), files, succeeded) : { passed: 0, failed: 1, skipped: [] };
+}
+
+const total = (tallies: readonly Tally[], of: "passed" | "failed"): number => tallies.reduce((sum, tally) => sum + tally[of], 0);
 
 const steps: Readonly<Record<string, () => Promise<Tally>>> = {
   "types (tsc)": () => check(["tsc"]),
@@ -83,10 +108,9 @@ await preparePackages();
 const tallies: Tally[] = [];
 for (const [title, work] of Object.entries(steps)) if (stoppedBy === undefined) tallies.push(await step(title, work));
 
-const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0);
 const skipped = tallies.flatMap((tally) => tally.skipped);
-const failed = sum((tally) => tally.failed);
+const failed = total(tallies, "failed");
 console.log(`\n${skipped.length} skipped${skipped.length === 0 ? "" : `: ${skipped.join("; ")}`}`);
 if (stoppedBy !== undefined) console.log(`stopped by ${stoppedBy}`);
-console.log(`${sum((tally) => tally.passed)} passed, ${failed} failed`);
+console.log(`${total(tallies, "passed")} passed, ${failed} failed`);
 process.exitCode = stoppedBy !== undefined ? 130 : failed > 0 ? 1 : 0;
