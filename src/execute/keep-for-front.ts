@@ -22,6 +22,8 @@ import { findIdentity, identityOf, identityOfOpen } from "./identity.ts";
 import { readKeptConfig } from "./kept-config.ts";
 import { replaceKept } from "./kept-folder.ts";
 import { cString, stage, systemCall } from "./libc.ts";
+import { listFolder } from "./list-folder.ts";
+import { sizeAt } from "./real-path.ts";
 import { readFolder } from "./state-folder.ts";
 
 /** The words behind the id, or what the file of --process says. */
@@ -42,6 +44,8 @@ type Asked = {
 const COMMAND_BYTES_MAX = 16 * 1024;
 /** Of one program, usually 100 KiB: it lies in memory, below /run. */
 const PROGRAM_BYTES_MAX = 512 * 1024;
+/** In one container: of a further one the oldest makes room. */
+const PROGRAMS_MAX = 8;
 const PAGE = 4096;
 const AT_FDCWD = -100;
 
@@ -66,8 +70,20 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   // One that was killed may have left it.
   systemCall("unlinkat", there, cString(newExecProgram).address, 0);
   const place = execPlaces[conditions.command.bytes.length % execPlaces.length] as string;
+  makeRoom(there, programs, place);
   replaceKept(there, place, withHeader(image), newExecProgram);
   systemCall("close", there);
+}
+
+function makeRoom(there: number, programs: string, place: string): void {
+  const entries = listFolder(programs);
+  if (typeof entries === "number") return;
+  const others = entries
+    .filter(({ name }) => name !== place)
+    .map(({ name }) => ({ name, written: sizeAt(`${programs}/${name}`)?.written ?? 0 }));
+  others.sort((one, other) => one.written - other.written);
+  for (const { name } of others.slice(0, Math.max(0, others.length - PROGRAMS_MAX + 1)))
+    systemCall("unlinkat", there, cString(name).address, 0);
 }
 
 /** undefined where it would be too large. */

@@ -22,7 +22,7 @@ import {
 import { address, type Buffer, compute, newBuffer, newSlot, type Slot, type Step, slotIn, step, type Variables } from "../tape/step.ts";
 import { giveUp, isRoots, isText, mapTape, S_IFREG } from "./boot.ts";
 import { BOOT_ID_BYTES, CGROUPS_MAX, FRONT_MAGIC, frontFile, PATH_BYTES } from "./front-file.ts";
-import { askFor, go, origin, pollfd, refuse } from "./front-steps.ts";
+import { askFor, go, here, origin, pollfd, refuse } from "./front-steps.ts";
 import { RESTORE_ADDRESS, RESTORE_BYTES_MAX } from "./layout.ts";
 import { wordOf } from "./shared-words.ts";
 
@@ -371,14 +371,19 @@ function execSteps(shared: Shared): Step[] {
   ];
 }
 
-/** A program has its place by the length of what it was kept for: of the file of --process, or of the words behind the id. */
-function openProgram({ folder, file, program, about, variables, word }: Shared): Step[] {
-  const names = newBuffer(
+const NAME_BYTES = 8;
+
+const namesOfPlaces = (variables: Variables): Buffer =>
+  newBuffer(
     variables,
     "names of places",
-    8 * execPlaces.length,
-    new TextEncoder().encode(execPlaces.map((name) => name.padEnd(8, "\0")).join("")),
+    NAME_BYTES * execPlaces.length,
+    new TextEncoder().encode(execPlaces.map((name) => name.padEnd(NAME_BYTES, "\0")).join("")),
   );
+
+/** A program has its place by the length of what it was kept for: of the file of --process, or of the words behind the id. */
+function openProgram({ folder, file, program, about, variables, word }: Shared): Step[] {
+  const names = namesOfPlaces(variables);
   const length = newSlot(variables, "int", "length of the command");
   const name = newSlot(variables, "int", "its place");
   const size = slotIn("int", about, offsetOf("size"), "its bytes");
@@ -410,12 +415,21 @@ function endOfExec({ root, folder, pidfd, variables }: Shared): Step[] {
   ];
 }
 
-function removePrograms({ folder, file }: Shared): Step[] {
+function removePrograms({ folder, file, variables }: Shared): Step[] {
+  const names = namesOfPlaces(variables);
+  const name = newSlot(variables, "int", "name of a place");
+  const left = newSlot(variables, "int", "places that are left");
   return [
     step("openat", [folder, execFolder, ["O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"], 0], origin, "open the folder for programs", {
       out: file,
     }),
-    ...execPlaces.map((name) => step("unlinkat", [file, name, []], origin, "remove a program", { onError: [["ENOENT", []]] })),
+    compute([address(names), 0, 0, -1], origin, "the first place", { out: name }),
+    compute([execPlaces.length, 0, 0, -1], origin, "as many as there are", { out: left }),
+    step("unlinkat", [file, name, []], origin, "remove a program", { onError: [["ENOENT", []]], label: "program" }),
+    compute([name, NAME_BYTES, 0, -1], origin, "the next place", { out: name }),
+    compute([left, 0, 1, -1], origin, "is there one?", { out: left, equal: { value: 0, steps: [go("programs are removed")] } }),
+    go("program"),
+    here("programs are removed", "all places are empty"),
     ...close(file),
     step("unlinkat", [folder, execFolder, ["AT_REMOVEDIR"]], origin, "remove the folder for programs of exec"),
   ];

@@ -17,7 +17,7 @@ export const keptFilter = "filter";
 export const frontName = "front";
 /** A folder for programs of exec that the front runs by itself (exec-at-front.ts): each has a place by the length of its command. */
 export const execFolder = "exec";
-export const execPlaces = ["0", "1", "2", "3", "4", "5", "6", "7"] as const;
+export const execPlaces: readonly string[] = Array.from({ length: 32 }, (_, place) => String(place));
 /** What one is called before it is whole. */
 export const newExecProgram = "new";
 /** How init ended, as waitid(2) tells it. */

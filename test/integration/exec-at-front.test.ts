@@ -310,6 +310,26 @@ test("several commands in turn are kept side by side, and those of one place one
   expect(await probed.exec(["echo", "own"])).toEqual(said("own\n"));
 });
 
+strace("of many commands those that were kept last stay, until the front removes them with all the rest", async () => {
+  using probed = await new Probed().start();
+  const commands = Array.from({ length: 10 }, (_, index) => ["echo", "own".padEnd(3 + index, "-")]);
+  for (const command of commands) for (let times = 0; times < 2; times++) await probed.exec(command);
+  const kept = probed.files.map((file) => /own-*/.exec(readFileSync(file, "latin1"))?.[0].length ?? 0);
+  expect(kept.sort((one, other) => one - other)).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
+  const { id, states, folder } = probed.bundle;
+  const isAlive = (): boolean => existsSync(`/proc/${pid}/exe`);
+  const pid = probed.bundle.initPid;
+  expect(isAlive()).toBe(true);
+  expect(await probed.bundle.box(["kill", id, "KILL"])).toEqual(said(""));
+  // Of a process that nobody has waited for there is no program any more.
+  await until(() => !isAlive(), "it to end");
+  const calls = `${folder}/calls`;
+  const traced = { before: ["strace", "-qq", "-o", calls, "-e", "trace=openat,unlinkat"] };
+  expect(await probed.bundle.box(["delete", id], traced)).toEqual(said(""));
+  expect(readFileSync(calls, "utf8")).not.toContain("libc.so");
+  expect(readdirSync(states).filter((name) => !name.startsWith("."))).toEqual([]);
+});
+
 describe("a change is noticed", () => {
   test("of the arguments", async () => {
     using probed = await new Probed().start();
