@@ -8,7 +8,7 @@ import { printYaml } from "../config/yaml-print.ts";
 import { inOrder, shortenSpec } from "../config/yaml-shorten.ts";
 import { BoxError } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
-import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { readGivenOrThrow, readTextOrThrow } from "../execute/read-or-throw.ts";
 import { writeLine } from "../execute/write-line.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -23,7 +23,7 @@ import { reportWarning } from "./report-error.ts";
 export async function printExpanded(file: string, parsed: Parsed, globals: Globals): Promise<void> {
   const path = absolute(file);
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const source = { text: readTextOrThrow(path, "cannot read", "--from"), name: file, folder, lenient: isLenient(parsed) };
+  const source = { text: readGivenOrThrow(path, "--from"), name: file, folder, lenient: isLenient(parsed) };
   const loaded = loadYaml(source, checkContainerId(parsed.rest[0] ?? "box"), globals.root ?? rootOfStates());
   await warnOfIgnored(loaded.ignored);
   for (const what of lost(loaded)) reportWarning(new BoxError({ what }));

@@ -2,7 +2,7 @@
 
 import type { Capabilities, Process, Spec, User } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
-import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { readGivenOrThrow } from "../execute/read-or-throw.ts";
 import { capabilities } from "../linux/capabilities.ts";
 import type { Parsed } from "./arguments.ts";
 import { parseJson } from "./parse-json.ts";
@@ -38,7 +38,7 @@ export async function processOf(spec: Spec, parsed: Parsed, command: readonly st
 async function fromFile(path: string, parsed: Parsed, base: Process | undefined): Promise<AskedProcess> {
   const { apparmorProfile, selinuxLabel } = base ?? {};
   const labels = { ...(apparmorProfile === undefined ? {} : { apparmorProfile }), ...(selinuxLabel === undefined ? {} : { selinuxLabel }) };
-  const text = readTextOrThrow(path, "cannot read", "--process");
+  const text = readGivenOrThrow(path, "--process");
   return { process: { ...labels, ...(await checkedProcess(text, path, parsed)) }, text };
 }
 

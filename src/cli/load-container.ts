@@ -8,7 +8,7 @@ import { BoxError, type ConfigFault } from "../errors.ts";
 import { hostReader, readText } from "../execute/files.ts";
 import type { KeptKey } from "../execute/kept-program.ts";
 import { machine } from "../execute/libc.ts";
-import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { readGivenOrThrow, readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { HostReader } from "../host/read-facts.ts";
 import type { Join, SeccompFilter } from "../plan/builder.ts";
@@ -338,7 +338,7 @@ export type Description = {
 export function readDescription({ values }: Pick<Parsed, "values">, bundle: string): Description {
   const { file } = values;
   if (file !== undefined) {
-    const text = readTextOrThrow(absolute(file), "cannot read", "--file");
+    const text = readGivenOrThrow(absolute(file), "--file");
     return { format: file.endsWith(".json") ? "json" : "yaml", text, name: file };
   }
   const path = `${bundle}/${configName}`;

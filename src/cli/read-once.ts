@@ -19,7 +19,8 @@ export function beginForOnce(paths: readonly string[]): void {
   beginPlainly();
 }
 
-function isOnce(path: string): boolean {
+/** Whether it is a pipe, a terminal or the like. */
+export function isOnce(path: string): boolean {
   const file = realFile(path);
   return typeof file !== "number" && (file.mode & S_IFMT) !== S_IFREG;
 }

@@ -8,7 +8,7 @@ import type { Spec } from "../config/spec.ts";
 import { specRule } from "../config/spec-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { machine } from "../execute/libc.ts";
-import { readTextOrThrow } from "../execute/read-or-throw.ts";
+import { readGivenOrThrow } from "../execute/read-or-throw.ts";
 import type { Parsed } from "./arguments.ts";
 import { absolute } from "./invocation.ts";
 import { isLenient } from "./leniency.ts";
@@ -42,5 +42,5 @@ const inFlag = (origin: string): string => `--seccomp: ${origin}`;
 
 function readProfile(file: string): unknown {
   const path = absolute(file);
-  return parseJson(readTextOrThrow(path, "cannot read", "--seccomp"), path, exactly);
+  return parseJson(readGivenOrThrow(path, "--seccomp"), path, exactly);
 }

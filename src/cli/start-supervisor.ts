@@ -8,6 +8,7 @@ import { addressOf, systemCall } from "../execute/libc.ts";
 import { PLAIN_NAME } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import type { Parsed } from "./arguments.ts";
+import { isOnce } from "./read-once.ts";
 
 const O_CLOEXEC = 0o2000000;
 /** Where the other box finds its end of the pipe. */
@@ -17,6 +18,15 @@ const REPORT_FD = 3;
 export async function startSupervisor(argv: readonly string[], { values }: Parsed): Promise<number> {
   if (values["preserve-fds"] !== undefined || process.env.LISTEN_PID === String(process.pid))
     throw new BoxError({ origin: "--preserve-fds", what: "descriptors cannot be passed to a container whose output a supervisor reads" });
+  for (const flag of ["file", "seccomp"]) {
+    const path = values[flag];
+    if (path !== undefined && isOnce(path))
+      throw new BoxError({
+        origin: `--${flag}`,
+        what: `${path} is no file, and for a container in the background whose output a supervisor reads it would be read twice`,
+        hint: "write it to a file first",
+      });
+  }
   const [read, write] = pipe();
   const given = commandLine();
   const front = given.slice(0, given.length - argv.length);

@@ -4,7 +4,7 @@ import { checkResources } from "../config/check-spec.ts";
 import { checkContainerId } from "../config/container-id.ts";
 import type { IntelRdt, Resources } from "../config/spec.ts";
 import { BoxError } from "../errors.ts";
-import { readDescriptor, readText } from "../execute/files.ts";
+import { readGiven, readGivenDescriptor } from "../execute/files.ts";
 import { updateContainer } from "../execute/update-container.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
@@ -47,7 +47,7 @@ function schemaOf({ values }: Parsed): Pick<IntelRdt, "l3CacheSchema" | "memBwSc
 async function resourcesOf(parsed: Parsed): Promise<Resources> {
   const from = parsed.values.resources ?? "";
   if (from === "") return checkResources(resourcesFromFlags(parsed));
-  const text = from === "-" ? readDescriptor(0, 1024 * 1024) : readText(from, 1024 * 1024);
+  const text = from === "-" ? readGivenDescriptor(0, 1024 * 1024) : readGiven(from, 1024 * 1024);
   const name = from === "-" ? "stdin" : from;
   if (typeof text === "number") throw new BoxError({ origin: "--resources", what: "cannot read", object: name, errno: errnoName(-text) });
   try {

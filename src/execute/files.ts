@@ -3,6 +3,7 @@
 import type { HostReader } from "../host/read-facts.ts";
 import { danglingLinks } from "./dangling-links.ts";
 import { addressOf, cString, systemCall } from "./libc.ts";
+import { waitToRead } from "./poll.ts";
 
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
@@ -22,6 +23,12 @@ export function readText(path: string, maximum = MAXIMUM): string | number {
   return typeof bytes === "number" ? bytes : decoder.decode(bytes);
 }
 
+/** The same of a file that the caller has named: of a pipe all that is written to it, whenever that is. */
+export function readGiven(path: string, maximum = MAXIMUM): string | number {
+  const bytes = readWhole(path, maximum, waitToRead);
+  return typeof bytes === "number" ? bytes : decoder.decode(bytes);
+}
+
 /** A file's bytes, or the negative errno. */
 export function readBytes(path: string): Uint8Array | number {
   const bytes = readWhole(path, MAXIMUM);
@@ -29,11 +36,12 @@ export function readBytes(path: string): Uint8Array | number {
 }
 
 /** Good until the next read. */
-function readWhole(path: string, maximum: number): Uint8Array | number {
+function readWhole(path: string, maximum: number, wait?: (fd: number) => void): Uint8Array | number {
   const name = cString(path);
   const fd = systemCall("openat", AT_FDCWD, name.address, O_CLOEXEC | O_NONBLOCK, 0);
   if (fd < 0) return fd;
-  const bytes = bytesOf(fd, maximum);
+  wait?.(fd);
+  const bytes = bytesOf(fd, maximum, wait);
   systemCall("close", fd);
   return bytes;
 }
@@ -45,6 +53,13 @@ export function exists(path: string): boolean {
 }
 
 const EFBIG = 27;
+const EAGAIN = 11;
+
+/** Reads to the end of a descriptor of the caller's, as readGiven does. */
+export function readGivenDescriptor(fd: number, maximum: number): string | number {
+  const bytes = bytesOf(fd, maximum, waitToRead);
+  return typeof bytes === "number" ? bytes : decoder.decode(bytes);
+}
 
 /** Reads to the end of a descriptor. */
 export function readDescriptor(fd: number, maximum: number): string | number {
@@ -52,11 +67,15 @@ export function readDescriptor(fd: number, maximum: number): string | number {
   return typeof bytes === "number" ? bytes : decoder.decode(bytes);
 }
 
-function bytesOf(fd: number, maximum: number): Uint8Array | number {
+function bytesOf(fd: number, maximum: number, wait?: (fd: number) => void): Uint8Array | number {
   let buffer = firstRead;
   let length = 0;
   for (;;) {
     const got = systemCall("read", fd, addressOf(buffer) + length, buffer.length - length);
+    if (got === -EAGAIN && wait !== undefined) {
+      wait(fd);
+      continue;
+    }
     if (got < 0) return got;
     if (got === 0) return buffer.subarray(0, length);
     length += got;

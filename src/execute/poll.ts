@@ -15,6 +15,13 @@ const SIGSET_BYTES = 8;
 const timeout = new Uint32Array(4);
 const timeoutBytes = new Uint8Array(timeout.buffer);
 
+/** Until there is something to be read, or nothing to come; any signal ends it, whether the process holds signals back or not. */
+export function waitToRead(fd: number): void {
+  const pollfd = new Int32Array([fd, POLLIN]);
+  const noSignals = new Uint8Array(SIGSET_BYTES);
+  systemCall("ppoll", addressOf(new Uint8Array(pollfd.buffer)), 1, 0, addressOf(noSignals), SIGSET_BYTES);
+}
+
 /** What there is of each descriptor, in their order; all 0 when the time is over or a signal came. */
 export function waitFor(polls: readonly Poll[], timeoutMs: number): number[] {
   const milliseconds = Math.max(0, Math.ceil(timeoutMs));
