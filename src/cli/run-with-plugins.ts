@@ -4,8 +4,7 @@
 import { goesOnFromKept, stayForGood } from "../execute/begin-plainly.ts";
 import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
 import type { Between } from "../execute/run-container.ts";
-import type { State } from "../state/state.ts";
-import { isTapped } from "../state/state.ts";
+import { isTapped, type State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { hooksAround, useOf } from "./hooks-around.ts";
