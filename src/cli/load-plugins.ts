@@ -10,7 +10,6 @@ import { namespaceKeys } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
 import { beginPlainly, goesOnFromKept, stayForGood } from "../execute/begin-plainly.ts";
 import { hostReader, readText } from "../execute/files.ts";
-import { currentLog } from "../log.ts";
 import type { PluginUse } from "../state/state.ts";
 import { keptScriptOf } from "./kept-scripts.ts";
 import { late } from "./late.ts";
@@ -53,8 +52,8 @@ export type Plugins = {
   readonly origins: SpecOrigins | undefined;
   /** The files among them, where all of them ran as scripts. */
   readonly scripts: readonly Script[] | undefined;
-  /** undefined where nobody has looked, or others than the command line name them. */
-  readonly same: SamePlugins | undefined;
+  /** null where nobody can tell whether they are the same; undefined where nobody has looked. */
+  readonly same: SamePlugins | null | undefined;
 };
 
 /** First-party plugins, each loaded when it is named. */
@@ -97,7 +96,7 @@ export type KnownPlugins = {
   /** What taps made of it, and was found to be right. */
   readonly checked: readonly string[];
   readonly scripts: readonly Script[];
-  readonly same: SamePlugins | undefined;
+  readonly same: SamePlugins | null | undefined;
 };
 
 /** What says that plugins of a further start are the same, and whether they need be asked at all. */
@@ -177,8 +176,6 @@ type Code = { readonly name: string; readonly script: Script; readonly load: () 
  * undefined also where something is wrong with one, for a plain start to tell.
  */
 async function codesOf(requests: readonly PluginRequest[], options: LoadOptions): Promise<Map<PluginRequest, Code> | undefined> {
-  // What a failure says of its places in a file, the engine knows of a file that it has loaded itself.
-  if (currentLog().level === "debug") return undefined;
   const codes = new Map<PluginRequest, Code>();
   try {
     for (const request of requests) {

@@ -3,7 +3,9 @@
 // they import a few, of the engine's globals they name those that are the same in every process. All others are for the
 // engine itself to load, in a plain start; so a word too many that is refused here costs time, and nothing else.
 
+import { currentFolder } from "../execute/folders.ts";
 import { isTerminal } from "../execute/is-terminal.ts";
+import { currentLog } from "../log.ts";
 import { mayImport } from "./plugin-file.ts";
 import { type Use, watched } from "./watched-module.ts";
 
@@ -118,7 +120,8 @@ export function moduleOf(script: Script, use?: Use): (() => Module) | undefined 
   const { body, imports } = script;
   try {
     const run = new Function("__exports", "__imports", "console", body) as (...given: [Module, readonly unknown[], Console]) => void;
-    const given = <Value>(value: Value): Value => (use === undefined ? value : watched(value, use));
+    const known = new WeakMap<object, object>();
+    const given = <Value>(value: Value): Value => (use === undefined ? value : watched(value, use, known));
     return () => {
       const exports: Module = {};
       // The engine resolves paths by the folder that it has settled.
@@ -135,8 +138,15 @@ export function moduleOf(script: Script, use?: Use): (() => Module) | undefined 
   }
 }
 
-/** The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise. */
-export const mayRunHere = ({ body }: Script): boolean => process.env.TZ === undefined && !(body.includes("console.") && writesInColor());
+/**
+ * The engine's time zone is that of the process that was kept: the host's, where no variable says otherwise. Its modules look for a
+ * folder that is gone elsewhere. And what a failure says of its places in a file, it knows of a file that it has loaded itself.
+ */
+export const mayRunHere = ({ body, imports }: Script): boolean =>
+  process.env.TZ === undefined &&
+  !(body.includes("console.") && writesInColor()) &&
+  (imports.length === 0 || currentFolder() !== undefined) &&
+  currentLog().level !== "debug";
 
 const writesInColor = (): boolean => isTerminal(1) || isTerminal(2) || process.env.FORCE_COLOR !== undefined;
 

@@ -78,7 +78,7 @@ type Kinds = {
   readonly versions: number;
   /** Two texts each: the file's, and the script's. */
   readonly scripts: readonly Omit<Script, "text" | "body">[];
-  readonly same?: SamePlugins | undefined;
+  readonly same?: SamePlugins | null | undefined;
 };
 
 /** What a further start with the same plugins need not find out, as it is kept. */

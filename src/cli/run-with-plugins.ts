@@ -2,7 +2,7 @@
 // is the plan. They are asked each time, but for those that would say the same again.
 
 import { goesOnFromKept, stayForGood } from "../execute/begin-plainly.ts";
-import { type Kept, type KeptKey, readKept } from "../execute/kept-program.ts";
+import { type Kept, type KeptKey, keepAgain, readKept } from "../execute/kept-program.ts";
 import type { Between } from "../execute/run-container.ts";
 import { isTapped, type State } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
@@ -13,33 +13,35 @@ import { type Configured, configureContainer, configureSame, isToldByConfig } fr
 import type { KnownPlugins, Plugins } from "./load-plugins.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { mayRunHere } from "./plugin-code.ts";
-import { betweenOf, knownOf } from "./plugin-hooks.ts";
+import { betweenOf, keptOf, knownOf } from "./plugin-hooks.ts";
 import { areSame } from "./same-plugins.ts";
 
 export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Globals): Promise<PlannedRun> {
-  const found = readKept(key);
-  const known = found?.plugins === undefined ? undefined : knownOf(found.plugins);
-  // Here they may be looked at, and have not been yet: what is kept then says more.
-  const kept = known?.same === undefined && goesOnFromKept() ? undefined : found;
-  const same = kept !== undefined && known !== undefined && areSame(known, parsed.lists.plugin ?? []) ? known : undefined;
+  const kept = readKept(key);
+  const known = kept?.plugins === undefined ? undefined : knownOf(kept.plugins);
+  const same = known !== undefined && areSame(known, parsed.lists.plugin ?? []) ? known : undefined;
   if (kept !== undefined && same?.same?.pure === true && mayWait(kept, same) && isStillSuchAHost(kept, key.stateRoot))
     return startUnasked(kept, same, key, parsed, globals);
   const configured =
     kept !== undefined && same !== undefined && goesOnFromKept()
       ? await configureSame(key, parsed, same, kept.state.box.plugins)
-      : await configureAnew(key, parsed, globals, kept === undefined ? undefined : known);
+      : await configureAnew(key, parsed, globals, known);
   if (kept === undefined || !makesTheSame(kept, configured, key.config) || !isStillSuchAHost(kept, key.stateRoot))
     return await (await import("./plan-run.ts")).planRun(parsed, globals, "foreground", { configured });
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image, configured);
   const warnings: unknown[] = [];
   const started = startOf(kept, key, explain, hooksAround(configured, warnings, betweenOf));
-  return { ...started, locate: configured.locate, warnings };
+  return { ...started, locate: configured.locate, warnings, keep: (key) => keepWhatIsFound(key, kept, configured) };
 }
 
-/** `plugins`: what is known of them. Where that is nothing, it is found out. */
+/** `plugins`: what is known of them. What is not, or is no longer so, is found out. */
 function configureAnew(key: KeptKey, parsed: Parsed, globals: Globals, plugins: KnownPlugins | undefined): Promise<Configured> {
   const known = { text: key.config, plugins };
-  return configureContainer(parsed, globals, true, { known, use: plugins === undefined ? { used: false } : undefined });
+  return configureContainer(parsed, globals, true, { known, use: plugins?.same === null ? undefined : { used: false } });
+}
+
+function keepWhatIsFound(key: KeptKey, kept: Kept, { plugins }: Configured): void {
+  if (plugins !== undefined && plugins.same !== undefined) keepAgain(key, { ...kept, plugins: keptOf(plugins) });
 }
 
 /** Also where the host's file names no plugins, and the config.json is not as it was read first. */
@@ -54,7 +56,7 @@ const isCalled = ({ state }: Kept): boolean => isTapped(state, "prestart") || is
 
 /** Whether there is time to load plugins when they are called: nothing can keep these from being loaded then. */
 const mayWait = (kept: Kept, { scripts }: KnownPlugins): boolean =>
-  !isCalled(kept) || (goesOnFromKept() && scripts.every((script) => mayRunHere(script)));
+  goesOnFromKept() ? scripts.every((script) => mayRunHere(script)) : !isCalled(kept);
 
 /**
  * What they would make of the configuration is known. They are loaded for the hooks that are called while the container is made,
@@ -78,26 +80,27 @@ function startUnasked(kept: Kept, known: KnownPlugins, key: KeptKey, parsed: Par
 
 /** As `betweenOf`, of plugins that are loaded by `ask`: before prestart, or only to undo what came after it. */
 function betweenOfLater(ask: () => Promise<Plugins>, isCalled: boolean, poststop: Between["poststop"]): Between {
-  let begun: State | undefined;
   let later: Between | undefined;
-  const between = async (): Promise<Between> => {
-    later ??= betweenOf(await ask(), poststop);
-    return later;
+  let begun: State | undefined;
+  const begin = async (state: State): Promise<void> => {
+    later = betweenOf(await ask(), poststop);
+    await later.prestart?.(state);
   };
   return {
     async prestart(state) {
       begun = state;
-      if (isCalled) await (await between()).prestart?.(state);
+      if (isCalled) await begin(state);
     },
     async poststart(state) {
-      if (isCalled) await (await between()).poststart?.(state);
+      await later?.poststart?.(state);
     },
     async poststop() {
-      if (begun === undefined) return await poststop?.();
-      const { prestart, poststop: undo } = await between();
-      // None of them taps it: it only tells how far the start had come.
-      if (!isCalled) await prestart?.(begun);
-      await undo?.();
+      try {
+        // None of them taps prestart: it only tells how far the start had come.
+        if (!isCalled && begun !== undefined) await begin(begun);
+      } finally {
+        await (later === undefined ? poststop?.() : later.poststop?.());
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
-// A module of node's, or the console, that tells when something of it is used: so it is found out whether what a plugin gives depends on more than
-// what it is given.
+// A module of node's, or the console, that tells when something of it is used: so it is found out whether what a plugin gives
+// depends on more than what it is given.
 
 /** Whether anything was used. */
 export type Use = { used: boolean };
@@ -10,33 +10,49 @@ function isPure(called: object): boolean {
   return ([join, dirname, basename, extname, isAbsolute, normalize, parse, format] as object[]).includes(called);
 }
 
-/** The same to whoever uses it, but for who it is. */
-export function watched<Value>(value: Value, use: Use): Value {
+type Known = WeakMap<object, object>;
+type Constructor = new (...all: unknown[]) => object;
+
+/** The same to whoever uses it, but for who it is; of two that are one, it makes one. */
+export function watched<Value>(value: Value, use: Use, known: Known = new WeakMap()): Value {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return value;
+  const made = known.get(value) ?? newProxy(value, use, known);
+  known.set(value, made);
+  return made as Value;
+}
+
+function newProxy(value: object, use: Use, known: Known): object {
   const note = (target: object): void => {
     if (!isPure(target)) use.used = true;
   };
-  const watching: ProxyHandler<object> = {
+  const noted =
+    <Given extends readonly unknown[], Answer>(reflect: (...given: Given) => Answer) =>
+    (...given: Given): Answer => {
+      use.used = true;
+      return reflect(...given);
+    };
+  const proxy: object = new Proxy(value, {
     get(target, key) {
       const found: unknown = Reflect.get(target, key);
       const { configurable, writable } = Reflect.getOwnPropertyDescriptor(target, key) ?? {};
-      if (configurable !== false || writable !== false) return watched(found, use);
-      // A proxy has to give what stays as it is.
-      if (typeof found === "object" || typeof found === "function") note(target);
+      // A proxy has to give what stays as it is; and what a class hands on, its subclasses are to have as it is.
+      const stays = (configurable === false && writable === false) || key === "prototype";
+      if (!stays) return watched(found, use, known);
+      if (typeof found === "object" || typeof found === "function") use.used = true;
       return found;
     },
     apply(target, self, given) {
       note(target);
       return Reflect.apply(target as (...all: unknown[]) => unknown, self, given);
     },
-    construct(target, given) {
-      note(target);
-      return Reflect.construct(target as new (...all: unknown[]) => object, given) as object;
+    construct(target, given, made) {
+      use.used = true;
+      return Reflect.construct(target as Constructor, given, made === proxy ? (target as Constructor) : made) as object;
     },
-    set(target, key, to) {
-      note(target);
-      return Reflect.set(target, key, to);
-    },
-  };
-  return new Proxy(value, watching) as Value;
+    set: (target, key, to) => noted(Reflect.set)(target, key, to),
+    getOwnPropertyDescriptor: noted(Reflect.getOwnPropertyDescriptor),
+    defineProperty: noted(Reflect.defineProperty),
+    deleteProperty: noted(Reflect.deleteProperty),
+  });
+  return proxy;
 }

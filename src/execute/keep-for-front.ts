@@ -44,7 +44,7 @@ type Asked = {
 const COMMAND_BYTES_MAX = 16 * 1024;
 /** Of one program, usually 100 KiB: it lies in memory, below /run. */
 const PROGRAM_BYTES_MAX = 512 * 1024;
-/** In one container: of a further one the oldest makes room. */
+/** In one container: for a further one that makes room which was used longest ago. */
 const PROGRAMS_MAX = 8;
 const PAGE = 4096;
 const AT_FDCWD = -100;
@@ -78,10 +78,8 @@ export function keepForFront(exec: Exec, asked: Asked): void {
 function makeRoom(there: number, programs: string, place: string): void {
   const entries = listFolder(programs);
   if (typeof entries === "number") return;
-  const others = entries
-    .filter(({ name }) => name !== place)
-    .map(({ name }) => ({ name, written: sizeAt(`${programs}/${name}`)?.written ?? 0 }));
-  others.sort((one, other) => one.written - other.written);
+  const others = entries.filter(({ name }) => name !== place).map(({ name }) => ({ name, used: sizeAt(`${programs}/${name}`)?.used ?? 0 }));
+  others.sort((one, other) => one.used - other.used);
   for (const { name } of others.slice(0, Math.max(0, others.length - PROGRAMS_MAX + 1)))
     systemCall("unlinkat", there, cString(name).address, 0);
 }

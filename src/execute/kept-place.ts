@@ -142,13 +142,13 @@ function write({ stateRoot, name, among }: Place, bytes: Uint8Array): void {
 function makeRoom(folder: number, stateRoot: string, { prefix, most }: Among): void {
   const entries = listFolder(keptFolder(stateRoot));
   if (typeof entries === "number") return;
-  const files: { readonly name: string; readonly isMark: boolean; readonly written: number }[] = [];
+  const files: { readonly name: string; readonly isMark: boolean; readonly used: number }[] = [];
   for (const { name } of entries) {
     const size = name.startsWith(prefix) ? sizeAt(`${keptFolder(stateRoot)}/${name}`) : undefined;
-    if (size !== undefined) files.push({ name, isMark: size.bytes < LENGTHS_BYTES, written: size.written });
+    if (size !== undefined) files.push({ name, isMark: size.bytes < LENGTHS_BYTES, used: size.used });
   }
   if (files.length < most) return;
-  files.sort((one, other) => Number(other.isMark) - Number(one.isMark) || one.written - other.written);
+  files.sort((one, other) => Number(other.isMark) - Number(one.isMark) || one.used - other.used);
   for (const { name } of files.slice(0, files.length - most + Math.ceil(most / 4)))
     systemCall("unlinkat", folder, cString(name).address, 0);
 }

@@ -67,7 +67,13 @@ export function keepProgram(key: KeptKey, kept: () => { made: Kept; box: Uint8Ar
   const place = placeOf(key);
   if (readPlace(place) !== "marked") return markPlace(place);
   const { made, box } = kept();
-  const { compiled, facts, config, plugins, ...more } = made;
+  write(place, made, box);
+}
+
+/** Keeps one that was kept already, of which more is known by now. Best effort. */
+export const keepAgain = (key: KeptKey, kept: Kept): void => write(placeOf(key), kept, kept.compiled.box.image);
+
+function write(place: Place, { compiled, facts, config, plugins, ...more }: Kept, box: Uint8Array): void {
   const header: InHeader = plugins === undefined ? more : { ...more, kinds: plugins.kinds };
   writePlace(place, header, compiled, box, [facts, config, ...(plugins?.texts ?? [])]);
 }

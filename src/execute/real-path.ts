@@ -41,13 +41,13 @@ export function realFile(path: string): RealFile | number {
   return { path: decoder.decode(pathBytes.subarray(0, length)), uid: ownerOf(status), mode: modeOf(status) };
 }
 
-/** How large a file is, below 4 GiB, and when it was written, in seconds; undefined when there is none. */
-export function sizeAt(path: string): { readonly bytes: number; readonly written: number } | undefined {
+/** How large a file is, below 4 GiB, and when it was written or read (to a day), in seconds; undefined when there is none. */
+export function sizeAt(path: string): { readonly bytes: number; readonly used: number } | undefined {
   const name = cString(path);
   const failed = systemCall("statx", AT_FDCWD, name.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, addressOf(statx));
   if (failed < 0) return undefined;
-  // stx_size at byte 40, stx_mtime's seconds at 112 and nanoseconds at 120.
-  return { bytes: numbers.getUint32(40, true), written: numbers.getUint32(112, true) + numbers.getUint32(120, true) / 1e9 };
+  // stx_size at byte 40, stx_atime's seconds at 64 and nanoseconds at 72.
+  return { bytes: numbers.getUint32(40, true), used: numbers.getUint32(64, true) + numbers.getUint32(72, true) / 1e9 };
 }
 
 /** Whose a real path is; the negative errno when there is nothing. */

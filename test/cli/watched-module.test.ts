@@ -40,6 +40,40 @@ test("so is what makes an object, and what changes the module", () => {
   expect(own.a).toBe(2);
 });
 
+test("a subclass has its own methods, and those that it is handed on", () => {
+  const own = {
+    Base: class {
+      #hidden = 1;
+      get seen(): number {
+        return this.#hidden;
+      }
+      base(): string {
+        return "base";
+      }
+    },
+  };
+  const [made, used] = usedBy(own, ({ Base }) => {
+    class Mine extends Base {
+      mine(): string {
+        return `${this.base()} mine ${this.seen}`;
+      }
+    }
+    return new Mine();
+  });
+  expect([made.mine(), made instanceof own.Base, used]).toEqual(["base mine 1", true, true]);
+});
+
+test("what is one stays one", () => {
+  expect(usedBy(fs, (all) => new Set([all, all].map(({ promises }) => promises)).size)[0]).toBe(1);
+});
+
+test("what is taken out by another way counts as used", () => {
+  expect(usedBy(fs, (all) => Object.getOwnPropertyDescriptor(all, "existsSync")?.value("/"))).toEqual([true, true]);
+  const own: { a?: number } = { a: 1 };
+  expect(usedBy(own, (all) => delete all.a)).toEqual([true, true]);
+  expect(usedBy(own, (all) => Object.defineProperty(all, "b", { value: 1, configurable: true }) !== undefined)).toEqual([true, true]);
+});
+
 test("functions of paths use nothing, but for those that go by the current folder", () => {
   expect(usedBy(path, ({ join, dirname }) => join(dirname("/a/b"), "c"))).toEqual(["/a/c", false]);
   expect(usedBy(path, (all) => all.resolve("x"))).toEqual([path.resolve("x"), true]);

@@ -340,6 +340,50 @@ describe("plugins that would say the same again", () => {
     }
   });
 
+  test("are looked at again when they have changed, and say the same", async () => {
+    using bundle = await known(sets, true);
+    writePlugin(bundle, `${sets} /* more */`);
+    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
+    const isKnown = (): boolean => readFileSync(keptFile(bundle), "latin1").includes("/* more */");
+    // One start in a hundred is a plain one, which cannot tell.
+    if (!isKnown()) await plugged(bundle);
+    expect(isKnown()).toBe(true);
+    turnScript(bundle, "says-so", "changed");
+    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
+  });
+
+  test("with a NUL in their text are asked each time", async () => {
+    using bundle = new Bundle();
+    const write = (word: string): void =>
+      writePlugin(bundle, `/* \0 */ hooks.config.tap('own', (spec: any) => { spec.process.args = ['echo', '${word}']; return spec; });`);
+    write("one");
+    for (const _ of [1, 2, 3, 4]) expect((await plugged(bundle)).stdout).toBe("one\n");
+    write("two");
+    for (const _ of [1, 2]) expect((await plugged(bundle)).stdout).toBe("two\n");
+  });
+
+  test("in a folder of their own have a program that stays", async () => {
+    using bundle = new Bundle();
+    mkdirSync(`${bundle.folder}/own`);
+    writeFileSync(`${bundle.folder}/own/package.json`, '{ "main": "own.ts" }');
+    writePlugin(bundle, sets);
+    renameSync(`${bundle.folder}/own.ts`, `${bundle.folder}/own/own.ts`);
+    const run = () => bundle.box(["run", "--plugin", "./own", bundle.id]);
+    for (const _ of [1, 2, 3]) expect((await run()).stdout).toBe("usual says-so\n");
+    const written = writtenAt(bundle);
+    for (const _ of [1, 2]) expect((await run()).stdout).toBe("usual says-so\n");
+    expect(writtenAt(bundle)).toBe(written);
+  });
+
+  test("that would be loaded late are not where their folder is gone: nothing is made", async () => {
+    using bundle = await known(`${sets} hooks.prestart.tap('own', () => called());`, true);
+    const elsewhere = { before: ["sh", "-c", 'mkdir gone; cd gone; rmdir ../gone; exec "$0" "$@"'] };
+    const before = [machine(bundle), calls(bundle)];
+    const { exitCode } = await bundle.box(["run", "--plugin", `${bundle.folder}/own.ts`, "--bundle", bundle.folder, bundle.id], elsewhere);
+    expect(exitCode).toBe(125);
+    expect([machine(bundle), calls(bundle)]).toEqual(before);
+  });
+
   test("are asked when they ask box", async () => {
     using bundle = new Bundle();
     writeFileSync(
