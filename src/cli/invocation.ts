@@ -27,8 +27,15 @@ export const pluginAnnotation = "box.plugins";
 const AT_FDCWD = -100;
 const ENOENT = 2;
 
+/** While the process is made that is to be kept (rehearse.ts), what the host names is not for it: that is others' code. */
+let isOverlooked = false;
+export function overlookHost(overlooked: boolean): void {
+  isOverlooked = overlooked;
+}
+
 /** Whether the host names any. What is there and cannot be looked at is for its reader to complain of. */
 export function isHostConfigured(): boolean {
+  if (isOverlooked) return false;
   const name = cString(hostConfig);
   return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) !== -ENOENT;
 }

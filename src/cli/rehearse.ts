@@ -17,7 +17,7 @@ import { type Globals, globalFlags } from "./commands.ts";
 import { dispatch } from "./dispatch.ts";
 import { flags as execFlags, programOf, readExec } from "./exec.ts";
 import { readGlobals, withWholeRoot } from "./globals.ts";
-import { isHostConfigured } from "./invocation.ts";
+import { overlookHost } from "./invocation.ts";
 import { keptRun } from "./kept-run.ts";
 import { type PlannedRun, planRun } from "./plan-run.ts";
 import { lookAnew } from "./plugin-file.ts";
@@ -41,8 +41,10 @@ export async function rehearse(stateRoot: string): Promise<void> {
   makeContainer(folder, state);
   // As a created container's init, which has it open until it is started.
   const waiting = systemCall("openat", AT_FDCWD, cString(`${folder}/${waitFifo}`).address, O_READ_NONBLOCK_CLOEXEC, 0);
+  overlookHost(true);
   await rehearseLife(stateRoot, folder);
   await rehearsePlugins(stateRoot, folder);
+  overlookHost(false);
   // Another process that has the same pid now: the container has ended.
   const ended = { ...state, box: { ...state.box, startTime: state.box.startTime + 1 } };
   makeContainer(folder, ended);
@@ -77,18 +79,15 @@ async function rehearseLife(stateRoot: string, bundle: string): Promise<void> {
   await rehearseCommand(["--root", stateRoot, "kill", ID, "SIGURG"]);
   await rehearseCommand(["--root", stateRoot, "list"]);
   await rehearseCommand(["--root", stateRoot, "start", ID]);
-  // Not with the plugins of this host: they are others' code, and there is no container.
-  if (!isHostConfigured()) {
-    const globals = await globalsOf(stateRoot);
-    // There is a container of that id already, which the tape sees before it makes anything.
-    await rehearseCommand(["--root", stateRoot, "run", "--bundle", bundle, ID], 1);
-    await rehearseCommand(["--root", stateRoot, "create", "--bundle", bundle, ID], 1);
-    await allowRefusal(() => planForeground(["--", "true"], globals));
-    await allowRefusal(() => planExec([ID, "true"], globals));
-    await allowRefusal(() => runKept(["--bundle", bundle, "kept"], globals));
-    for (const kind of pluginKinds)
-      await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(stateRoot, kind), `plugged-${kind}`], globals));
-  }
+  const globals = await globalsOf(stateRoot);
+  // There is a container of that id already, which the tape sees before it makes anything.
+  await rehearseCommand(["--root", stateRoot, "run", "--bundle", bundle, ID], 1);
+  await rehearseCommand(["--root", stateRoot, "create", "--bundle", bundle, ID], 1);
+  await allowRefusal(() => planForeground(["--", "true"], globals));
+  await allowRefusal(() => planExec([ID, "true"], globals));
+  await allowRefusal(() => runKept(["--bundle", bundle, "kept"], globals));
+  for (const kind of pluginKinds)
+    await allowRefusal(() => runKept(["--bundle", bundle, "--plugin", makePlugin(stateRoot, kind), `plugged-${kind}`], globals));
 }
 
 /** As a process that goes on does it, from its command line on. A refusal is as good as an answer. */

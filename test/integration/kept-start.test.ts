@@ -426,7 +426,7 @@ test("where the kept start cannot be removed, the command begins again only once
   expect(linesOf(stdout)).toEqual(["kept", "1", "1", "1", "2"]);
 });
 
-test("plugins of the host are not loaded to keep a start", async () => {
+test("plugins of the host are not loaded to keep a start, which has seen plans all the same", async () => {
   using bundle = new Bundle(nothing);
   const plugin = `import { appendFileSync } from "node:fs";
     appendFileSync("/run/loaded", "loaded for " + process.argv.includes("run") + "\\\\n");
@@ -438,11 +438,11 @@ test("plugins of the host are not loaded to keep a start", async () => {
     mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
     printf '%b' '${plugin.replaceAll("\n", "\\n")}' >/etc/box/p.ts; echo 'plugins: [./p.ts]' >/etc/box/config.yaml
     run() { "$BOX" --root "$STATES" run --bundle "$BUNDLE" "$ID"; }
-    run; run; cat /run/loaded; names; cut -d ' ' -f 1 $MARK; list`,
+    run; run; cat /run/loaded; names; cut -d ' ' -f 1 $MARK; list; grep -q plugged-pure $START && echo planned`,
     { fresh: true },
   );
   expect(stderr).toBe("");
-  expect(linesOf(stdout)).toEqual(["loaded for true", "loaded for true", "kept", "kept"]);
+  expect(linesOf(stdout)).toEqual(["loaded for true", "loaded for true", "kept", "kept", "planned"]);
 });
 
 test("a folder that outlives the boot: a start is kept again", async () => {
