@@ -23,7 +23,11 @@ const rule: YamlRule = { expected: "a map with plugins and allow", object: { fie
 /** Throws a BoxError when it is not root's alone, or is not right. `strict`: also what costs too much to see in every start. */
 export async function readHostPlugins(strict = false): Promise<HostPlugins> {
   refuseUnlessRoots("the host's plugins", hostConfig);
-  const text = readTextOrThrow(hostConfig, "cannot read", "the host's plugins");
+  return await pluginsIn(readTextOrThrow(hostConfig, "cannot read", "the host's plugins"), strict);
+}
+
+/** Those that a file with this text names. */
+export async function pluginsIn(text: string, strict = false): Promise<HostPlugins> {
   const quick = readQuickly(text);
   // A file of comments alone is right too, and the strict parser has no value for it.
   const isRead = quick !== undefined && (!strict || quick === empty);

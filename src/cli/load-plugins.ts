@@ -54,6 +54,8 @@ export type Plugins = {
   readonly scripts: readonly Script[] | undefined;
   /** null where nobody can tell whether they are the same; undefined where nobody has looked. */
   readonly same: SamePlugins | null | undefined;
+  /** undefined where nobody looks. */
+  readonly use: Use | undefined;
 };
 
 /** First-party plugins, each loaded when it is named. */
@@ -137,6 +139,7 @@ export async function loadPlugins(requests: readonly PluginRequest[], options: L
     origins,
     scripts: codes && [...codes.values()].map(({ script }) => script),
     same: undefined,
+    use: options.use,
   };
 }
 

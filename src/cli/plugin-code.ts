@@ -22,11 +22,12 @@ const ownProcess =
 const plainConsole = /(?<![\w$]|(?<!\.\.)\.)console\.(?:log|info|debug|warn|error)(?![\w$])/g;
 
 /** What may have an error to print, which is printed with its places in the file: the engine knows those of a file that it has loaded. */
-const printsErrors = (code: string): boolean => code.includes("console.") && /\b(?:catch|\w*Error|allSettled)\b/.test(code);
+const printsErrors = (code: string): boolean => code.includes("console.") && mayHaveErrors.test(code);
+const mayHaveErrors = /(?<!console\.)\b(?:catch|then|\w*Error|allSettled|err|error)\b/;
 
 /** Members that go by what is settled, whosever they are; and words of modules that are no plain script when the imports are taken out. */
 const settledWords =
-  /\b(?:random|toLocale\w*|localeCompare|import|require|module|exports|arguments|new\.target|stack|captureStackTrace|__\w+)\b/;
+  /\bRegExp\s*[.[]|\.(?:line|column|sourceURL)\b|\b(?:random|toLocale\w*|localeCompare|import|require|module|exports|arguments|new\.target|stack|captureStackTrace|__\w+)\b/;
 
 const importLine = /^import (?:([\w$]+)|\{([^{}]*)\}) from "(?:node:)?([\w/]+)";$/;
 const exportLine = /^export (?:default (?!(?:async |abstract )*(?:function|class)\b)|\{ ([\w$]+) as default \};$)/m;
@@ -81,17 +82,20 @@ export type Script = {
 export function scriptOf(path: string, text: string): Script | undefined {
   // What transpiling makes something else of than the engine does; and other files, which are to be looked at first.
   if (/\b(?:NODE_ENV|BUN_ENV)\b/.test(text) || mayImport(text)) return undefined;
+  // Of bytes that are no UTF-8 the engine makes something else.
+  if (text.includes("\uFFFD")) return undefined;
   const javascript = withoutTypes(path, text);
   if (javascript === undefined || countThis(javascript) < countThis(withoutComments(text))) return undefined;
   const imports: string[] = [];
   const lines = javascript.split("\n");
-  const declarations = takeImports(lines, imports);
+  const wholes: string[] = [];
+  const declarations = takeImports(lines, imports, wholes);
   const code = lines.join("\n");
-  if (declarations === undefined || namesWhatIsSettled(code)) return undefined;
+  if (declarations === undefined || namesWhatIsSettled(code) || wholes.some((name) => changes(name, code))) return undefined;
   let named = "";
   const body = code.replace(exportLine, (_, name?: string) => {
-    // A name is what it is at the end, an expression what it is there.
-    if (name !== undefined) named = `\n__exports.default = ${name};`;
+    // A name is what it is whenever somebody asks, an expression what it is there.
+    if (name !== undefined) named = `\nObject.defineProperty(__exports, "default", { get: () => ${name} });`;
     return name === undefined ? "__exports.default = " : "";
   });
   // Of an export by another form, or a second one, nothing is known.
@@ -166,7 +170,7 @@ function withoutTypes(path: string, text: string): string | undefined {
 }
 
 /** Takes the imports from the head of the lines. As declarations; undefined when one is of something else than those few modules. */
-function takeImports(lines: string[], imports: string[]): string | undefined {
+function takeImports(lines: string[], imports: string[], wholes: string[]): string | undefined {
   let declarations = "";
   for (;;) {
     const [line, whole, names, module = ""] = importLine.exec(lines[0] ?? "") ?? [];
@@ -174,10 +178,17 @@ function takeImports(lines: string[], imports: string[]): string | undefined {
     const found = modules.includes(module) ? (process.getBuiltinModule(module) as unknown as Record<string, unknown>) : undefined;
     const wanted = names === undefined ? whole : namesIn(names, found);
     if (found === undefined || wanted === undefined) return undefined;
+    if (whole !== undefined) wholes.push(whole);
     declarations += `const ${wanted} = __imports[${imports.push(module) - 1}];`;
     lines.shift();
   }
 }
+
+/** Whether a module may be another for other plugins afterwards: their imports by name are not to see that. */
+const changes = (name: string, code: string): boolean =>
+  new RegExp(
+    `(?<![\\w$.])${name.replaceAll("$", "\\$")}(?![\\w$])(?!(?:\\.\\w+)+(?![\\w.]|\\s*(?:=(?!=)|[-+*/%&|^?<>]{1,3}=|\\+\\+|--)))`,
+  ).test(code);
 
 /** `a, b as c` as `{ a, b: c }`; undefined when the module has no such thing. */
 function namesIn(names: string, module: Record<string, unknown> | undefined): string | undefined {

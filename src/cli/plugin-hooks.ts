@@ -82,9 +82,12 @@ type Kinds = {
 };
 
 /** What a further start with the same plugins need not find out, as it is kept. */
-export function keptOf({ loaded, origins, scripts: ran, same }: Plugins): KeptPlugins {
+export function keptOf({ loaded, hooks, origins, scripts: ran, same: found, use }: Plugins): KeptPlugins {
   const versions = origins?.texts() ?? [];
   const scripts = (ran ?? loaded.flatMap(readScript)).filter(({ text }) => !text.includes("\0"));
+  const isCalled = tapsOf(hooks, "prestart").length > 0 || tapsOf(hooks, "poststart").length > 0;
+  // What nobody waited for may have come since. Those that are called are loaded each time, and do it then.
+  const same = found && { ...found, pure: found.pure && (isCalled || use?.used !== true) };
   const kinds: Kinds = { versions: versions.length, scripts: scripts.map(({ text: _, body: __, ...kind }) => kind), same };
   return { kinds, texts: [...versions, ...scripts.flatMap(({ text, body }) => [text, body])] };
 }

@@ -6,6 +6,7 @@ import { BoxError } from "../errors.ts";
 import { hostConfig } from "../host/host-config.ts";
 import type { HostPlugins } from "./host-plugins.ts";
 import { absolute, pluginAnnotation } from "./invocation.ts";
+import { late } from "./late.ts";
 import type { PluginRequest } from "./load-plugins.ts";
 
 export type Named = {
@@ -18,8 +19,10 @@ export type Named = {
   readonly log: PluginRequest | undefined;
 };
 
+export const hostPlugins = late(() => import("./host-plugins.ts"));
+
 export async function pluginRequests({ fromHost, bundle, annotations, flags, log }: Named): Promise<PluginRequest[]> {
-  const host = fromHost ? await (await import("./host-plugins.ts")).readHostPlugins() : { plugins: [], allow: [] };
+  const host = fromHost ? await (await hostPlugins()).readHostPlugins() : { plugins: [], allow: [] };
   const annotated = annotations?.[pluginAnnotation];
   return [
     ...host.plugins,

@@ -6,9 +6,13 @@ import { makeFile } from "../execute/make-file.ts";
 import { pluginHooks } from "./load-container.ts";
 import { builtIn, prepareHooks } from "./load-plugins.ts";
 import { modules } from "./plugin-code.ts";
+import { lookAnew, refuseUnlessRoots } from "./plugin-file.ts";
 import { configure, keptOf, knownOf } from "./plugin-hooks.ts";
+import { hostPlugins } from "./plugin-requests.ts";
 import { withPlugins } from "./run.ts";
 import { withinReach } from "./within-reach.ts";
+
+const TIMES = 3;
 
 /** One that has to be asked each time, and one that has not. */
 export const pluginKinds = ["looking", "pure"] as const;
@@ -33,10 +37,15 @@ export function makePlugin(folder: string, kind: Kind): string {
 export async function rehearsePlugins(stateRoot: string, folder: string): Promise<void> {
   for (const name of modules) process.getBuiltinModule(name);
   for (const name in builtIn) await builtIn[name]?.();
-  await import("./host-plugins.ts");
   await withPlugins();
   await pluginHooks();
   const path = makePlugin(stateRoot, "looking");
+  const { pluginsIn } = await hostPlugins();
+  for (let done = 0; done < TIMES; done++) {
+    lookAnew();
+    refuseUnlessRoots("the rehearsal's plugin", path);
+    await pluginsIn("plugins:\n  - ./own.ts: { word: some }\n  - logging\nallow: [./more.ts]\n");
+  }
   const container = { id: "rehearsal", bundle: folder, spec: { ...defaultSpec(), root: { path: "/nowhere" } }, hostRoot: false };
   const reachOf = (path: string): string | undefined => withinReach(path, container);
   const named = { fromHost: false, bundle: [], annotations: undefined, flags: [`${path}:word=some`], log: undefined };

@@ -15,10 +15,17 @@ type Constructor = new (...all: unknown[]) => object;
 
 /** The same to whoever uses it, but for who it is; of two that are one, it makes one. */
 export function watched<Value>(value: Value, use: Use, known: Known = new WeakMap()): Value {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null) return value;
+  if ((typeof value !== "object" && typeof value !== "function") || value === null || isTable(value)) return value;
   const made = known.get(value) ?? newProxy(value, use, known);
   known.set(value, made);
   return made as Value;
+}
+
+/** Of numbers and texts, such as fs.constants: there is nothing in it to be used, and a proxy of it is no data. */
+function isTable(value: object): boolean {
+  if (typeof value === "function") return false;
+  for (const one of Object.values(value)) if (typeof one !== "number" && typeof one !== "string") return false;
+  return Object.keys(value).length > 0;
 }
 
 function newProxy(value: object, use: Use, known: Known): object {

@@ -17,6 +17,19 @@ function exported(text: string): unknown {
 
 describe("a script", () => {
   test("has no types", () => expect(exported("type A = number; const a: A = 1 as A; export default a satisfies A;")).toBe(1));
+  test("exports what a name is by then", () => {
+    const script = scriptOf(
+      "/p.ts",
+      "let own = 1; export const more = (own = 2); export { own as default };".replace("export const", "const"),
+    );
+    const set = scriptOf("/p.ts", "let own = { set() { own = 3; } }; export { own as default };");
+    const load = set && moduleOf(set);
+    const module = load?.();
+    (module?.default as { set(): void } | undefined)?.set();
+    expect([script && moduleOf(script)?.().default, module?.default]).toEqual([2, 3]);
+  });
+  test("uses what is in a module", () =>
+    expect(exported('import p from "path"; export default [p.join("a"), p.posix.sep == p.sep];')).toEqual(["a", true]));
   test("exports by another form", () => expect(exported("const a = 1; export { a as default };")).toBe(1));
   test("is strict", () => expect(exported("export default (function () { return this === undefined; })();")).toBe(true));
   test("imports types alone", () => expect(exported('import type { A } from "./a.ts"; const a: A = 2; export default a;')).toBe(2));
@@ -114,6 +127,11 @@ describe("is left to the engine", () => {
       "try { hooks.a() } catch (error) { console.error(error) }",
       "console.error(new TypeError('no'))",
       "hooks.a().catch((error) => console.warn(error))",
+      "hooks.a().then(() => {}, (reason) => console.warn(reason))",
+      "hooks.a((err) => console.warn(err))",
+      "console.log(hooks.a().error)",
+      "return [/a/.exec('a'), RegExp.$1]",
+      "try { hooks.a() } catch (e) { return e.line }",
       'return `begin\\nimport fs from "fs";\\nend`',
     ],
   ])
@@ -135,6 +153,9 @@ describe("is left to the engine", () => {
     ["a class", "export default class A {}"],
     ["the module's this", "// Look at this.\nexport default this;"],
     ["a fault", "export default {"],
+    ["bytes that are no UTF-8", 'export default "\uFFFD";'],
+    ["a module that it changes", 'import fs from "fs"; fs.existsSync = () => true; export default 1;'],
+    ["a module that it hands on", 'import fs from "fs"; export default Object.assign(fs, {});'],
     ["a module of the other kind", "module.exports = 1;"],
   ] as const)
     test(title, () => expect(isTaken(text)).toBe(false));

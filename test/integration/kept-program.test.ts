@@ -340,6 +340,12 @@ describe("plugins that would say the same again", () => {
     }
   });
 
+  test("are not counted as such when they do more than anybody waits for", async () => {
+    const later = "(async () => { for (let turn = 0; turn < 30; turn++) await 0; called(); })();";
+    using bundle = await known(sets.replace("({ ...spec", `{ ${later} return ({ ...spec`).replace("} }));", "} }); });"), false);
+    expect((await plugged(bundle)).stdout).toBe("usual says-so\n");
+  });
+
   test("are looked at again when they have changed, and say the same", async () => {
     using bundle = await known(sets, true);
     writePlugin(bundle, `${sets} /* more */`);
