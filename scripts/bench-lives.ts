@@ -11,7 +11,7 @@ type Group = readonly (readonly string[])[];
 const reap: Group = [["reap"]];
 
 /** Milliseconds of each group but `reap`. */
-async function timeEach(workshop: Workshop, entrant: Entrant, groups: readonly Group[]): Promise<number[]> {
+export async function timeEach(workshop: Workshop, entrant: Entrant, groups: readonly Group[]): Promise<number[]> {
   const words = groups.flatMap((group) => [...group.flatMap((command) => ["&", ...command]).slice(1), ";"]);
   const argv = [...inLayout(entrant.layout), await buildHelper(workshop, "time-each", []), ...words];
   const text = await runChild(argv, workshop.optionsFor(entrant));

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { runChild } from "./bench-child.ts";
 import { buildHelper } from "./bench-entrants.ts";
-import { timeExec, timeHundred, timeLife, timeList } from "./bench-lives.ts";
+import { timeEach, timeExec, timeHundred, timeLife, timeList } from "./bench-lives.ts";
 import { takeDetachedPss, takeExecPss, takeHeldPss } from "./bench-memory.ts";
 import { everythingText, podmanText, timePlans } from "./bench-plan.ts";
 import { missingProfile } from "./bench-podman.ts";
@@ -75,7 +75,7 @@ export const measures: Readonly<Record<MeasureName, Measure | Part>> = {
     title: "three plugin files, added to that run",
     unit: "ms",
     mostRounds: always,
-    tool: hyperfine,
+    tool: cc,
     boxAlone: true,
     take: timePlugins,
   },
@@ -110,23 +110,28 @@ function timeRun(workshop: Workshop, entrant: Entrant, runs: number): Promise<nu
   return timeWords(workshop, entrant, workshop.runWords(entrant, "true"), runs);
 }
 
-/** What the same container costs more with three plugins, each a file that changes what it is given. */
+/** What the same container costs more with three plugins, each a file that changes what it is given: in turns, since it is little. */
 async function timePlugins(workshop: Workshop, entrant: Entrant, runs: number): Promise<number[]> {
-  const [command = "", ...words] = workshop.runWords(entrant, "true");
+  const bare = workshop.runWords(entrant, "true");
   const named = [1, 2, 3].flatMap((number) => {
     const path = `${workshop.folder}/plugin-${number}.ts`;
     writeFileSync(path, pluginText(number), { mode: 0o644 });
     return ["--plugin", path];
   });
-  const bare = [command, ...words];
   // A container of its own, since each has one place where its program is kept.
-  const plugged = [command, ...words.slice(0, -1), ...named, workshop.containerId(entrant, "plugged")];
-  for (const _ of ["leaves a mark", "keeps a program"])
-    await runChild([...inLayout(entrant.layout), ...plugged], workshop.optionsFor(entrant));
-  const without = await timeWords(workshop, entrant, bare, runs);
-  const withThem = await timeWords(workshop, entrant, plugged, runs);
-  return withThem.map((time, index) => time - (without[index] ?? Number.NaN));
+  const plugged = [...bare.slice(0, -1), ...named, workshop.containerId(entrant, "plugged")];
+  const turns = TURNS_BEFORE + PLUGIN_TURNS * runs;
+  const times = await timeEach(workshop, entrant, Array.from({ length: turns }, () => [[bare], [plugged]]).flat());
+  return Array.from({ length: PLUGIN_TURNS * runs }, (_, index) => {
+    const at = 2 * (TURNS_BEFORE + index);
+    return (times[at + 1] ?? Number.NaN) - (times[at] ?? Number.NaN);
+  });
 }
+
+/** Enough for both to have kept what they keep. */
+const TURNS_BEFORE = 3;
+/** For each run of another measure. */
+const PLUGIN_TURNS = 4;
 
 const pluginText = (number: number): string => `const name: string = "plugin-${number}";
 export default {
