@@ -67,17 +67,17 @@ async function check(argv: readonly string[]): Promise<Tally> {
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: [] };
 }
 
-/** Those of the executable beside all others: both mostly wait for processes. What the others say comes at the end. */
+/** Those that run containers, and mostly wait for them, beside all others. What the others say comes at the end. */
 async function bunTest(): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "box-test-"));
   try {
     const all = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })];
-    const ofExecutable = all.filter((path) => path.startsWith("test/integration/"));
-    const others = all.filter((path) => !ofExecutable.includes(path));
+    const ofContainers = all.filter((path) => path.startsWith("test/integration/") || path.startsWith("test/clients/"));
+    const others = all.filter((path) => !ofContainers.includes(path));
     const said = join(folder, "output");
     const output = openSync(said, "ax");
     const tallies = await Promise.all([
-      testFiles(ofExecutable, join(folder, "executable.xml")),
+      testFiles(ofContainers, join(folder, "containers.xml")),
       testFiles(others, join(folder, "others.xml"), { output }),
     ]);
     process.stdout.write(readFileSync(said));

@@ -168,8 +168,15 @@ describe("the caller's terminal", () => {
 
 describe("without a terminal of the caller's", () => {
   test("input ends with ^D, and output has no carriage returns", async () => {
-    using bundle = bundleFor("stty -echo; cat; echo end");
-    expect(await bundle.box(["run", bundle.id], { stdin: "one\ntwo\n" })).toEqual({ exitCode: 0, stdout: "one\ntwo\nend\n", stderr: "" });
+    using bundle = bundleFor("stty -echo; echo >/quiet; cat; echo end");
+    bundle.change((spec) => (spec.root.readonly = false));
+    // What is typed before is echoed.
+    const typing = `{ until test -e ${bundle.rootfs}/quiet; do sleep 0.01; done; printf 'one\\ntwo\\n'; } | "$@"`;
+    expect(await bundle.box(["run", bundle.id], { before: ["sh", "-c", typing, "sh"] })).toEqual({
+      exitCode: 0,
+      stdout: "one\ntwo\nend\n",
+      stderr: "",
+    });
   });
 
   test("a megabyte of output arrives whole, also what is written just before the end", async () => {
