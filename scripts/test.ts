@@ -72,7 +72,7 @@ async function bunTest(): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "box-test-"));
   try {
     const all = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })];
-    const ofContainers = all.filter((path) => path.startsWith("test/integration/") || path.startsWith("test/clients/"));
+    const ofContainers = all.filter((path) => /^test\/(?:integration|clients|docs)\//.test(path));
     const others = all.filter((path) => !ofContainers.includes(path));
     const said = join(folder, "output");
     const output = openSync(said, "ax");
