@@ -22,8 +22,7 @@ import { findIdentity, identityOf, identityOfOpen } from "./identity.ts";
 import { readKeptConfig } from "./kept-config.ts";
 import { replaceKept } from "./kept-folder.ts";
 import { cString, stage, systemCall } from "./libc.ts";
-import { listFolder } from "./list-folder.ts";
-import { sizeAt } from "./real-path.ts";
+import { makeRoom } from "./make-room.ts";
 import { readFolder } from "./state-folder.ts";
 
 /** The words behind the id, or what the file of --process says. */
@@ -70,18 +69,9 @@ export function keepForFront(exec: Exec, asked: Asked): void {
   // One that was killed may have left it.
   systemCall("unlinkat", there, cString(newExecProgram).address, 0);
   const place = execPlaces[conditions.command.bytes.length % execPlaces.length] as string;
-  makeRoom(there, programs, place);
+  makeRoom(there, programs, place, { prefix: "", most: PROGRAMS_MAX, atOnce: 1 });
   replaceKept(there, place, withHeader(image), newExecProgram);
   systemCall("close", there);
-}
-
-function makeRoom(there: number, programs: string, place: string): void {
-  const entries = listFolder(programs);
-  if (typeof entries === "number") return;
-  const others = entries.filter(({ name }) => name !== place).map(({ name }) => ({ name, used: sizeAt(`${programs}/${name}`)?.used ?? 0 }));
-  others.sort((one, other) => one.used - other.used);
-  for (const { name } of others.slice(0, Math.max(0, others.length - PROGRAMS_MAX + 1)))
-    systemCall("unlinkat", there, cString(name).address, 0);
 }
 
 /** undefined where it would be too large. */

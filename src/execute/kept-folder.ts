@@ -8,6 +8,7 @@ const NAME = ".kept";
 const AT_FDCWD = -100;
 const O_FOLDER = { x64: 0o200000 | 0o400000 | 0o2000000, arm64: 0o40000 | 0o100000 | 0o2000000 };
 const O_MAKE = { x64: 0o1 | 0o100 | 0o200 | 0o400000 | 0o2000000, arm64: 0o1 | 0o100 | 0o200 | 0o100000 | 0o2000000 };
+const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
@@ -23,7 +24,17 @@ export function openKeptFolder(stateRoot: string): number {
   return -1;
 }
 
-/** The same, made if it is missing. */
+/** A file in it, whoever's that is, to be read; else a negative number. */
+export function openKept(stateRoot: string, name: string): number {
+  const folder = openKeptFolder(stateRoot);
+  if (folder < 0) return folder;
+  const path = cString(name);
+  const file = systemCall("openat", folder, path.address, O_READ[machine], 0);
+  systemCall("close", folder);
+  return file;
+}
+
+/** The folder, made if it is missing. */
 export function makeKeptFolder(stateRoot: string): number {
   const path = cString(keptFolder(stateRoot));
   systemCall("mkdirat", AT_FDCWD, path.address, 0o700);

@@ -8,16 +8,15 @@
 // and the second, which finds it, keeps the program. Only root keeps any.
 
 import type { Compiled } from "./compile.ts";
-import { isOwn, keptFolder, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
-import { addressOf, cString, machine, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
-import { listFolder } from "./list-folder.ts";
-import { sizeAt } from "./real-path.ts";
+import { isOwn, keptFolder, makeKeptFolder, openKept, replaceKept } from "./kept-folder.ts";
+import { addressOf, cString, mappedBytes, systemCall, tapeMemory } from "./libc.ts";
+import { makeRoom } from "./make-room.ts";
 import { statusOf } from "./status.ts";
 
 /** Where, below which folder of all states, and for what. */
 export type Place = { readonly stateRoot: string; readonly name: string; readonly key: string; readonly among?: Among };
 
-/** How many files there may be whose names begin so: where there is to be one more, others make room. */
+/** How many files there may be whose names begin so. */
 export type Among = { readonly prefix: string; readonly most: number };
 
 type Header<More> = {
@@ -34,7 +33,6 @@ export type InPlace<More> = { readonly compiled: Compiled; readonly more: More; 
 
 const LENGTHS_BYTES = 24;
 const AT_FDCWD = -100;
-const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
 const S_IFREG = 0o100000;
 /** Longer than any tape that is worth keeping. */
 const BYTES_MAX = 4 * 1024 * 1024;
@@ -44,11 +42,7 @@ const MAP_PRIVATE_POPULATE = 0x8002;
 
 /** The program that is kept there for the key, "marked" where the key has been here once, or undefined. */
 export function readPlace<More>({ stateRoot, name, key }: Place): InPlace<More> | "marked" | undefined {
-  const folder = openKeptFolder(stateRoot);
-  if (folder < 0) return undefined;
-  const path = cString(name);
-  const file = systemCall("openat", folder, path.address, O_READ[machine], 0);
-  systemCall("close", folder);
+  const file = openKept(stateRoot, name);
   if (file < 0) return undefined;
   const bytes = readOwn(file);
   systemCall("close", file);
@@ -133,24 +127,11 @@ function write({ stateRoot, name, among }: Place, bytes: Uint8Array): void {
   if (bytes.length > BYTES_MAX) return;
   const folder = makeKeptFolder(stateRoot);
   if (folder < 0) return;
-  if (among !== undefined && systemCall("faccessat2", folder, cString(name).address, 0, 0) < 0) makeRoom(folder, stateRoot, among);
+  // Marks go first: most are of what is done once.
+  if (among !== undefined)
+    makeRoom(folder, keptFolder(stateRoot), name, { ...among, atOnce: Math.ceil(among.most / 4), small: LENGTHS_BYTES });
   replaceKept(folder, name, bytes);
   systemCall("close", folder);
-}
-
-/** A quarter of them at once, since looking at all takes longer than the rest. Marks go first: most are of what is done once. */
-function makeRoom(folder: number, stateRoot: string, { prefix, most }: Among): void {
-  const entries = listFolder(keptFolder(stateRoot));
-  if (typeof entries === "number") return;
-  const files: { readonly name: string; readonly isMark: boolean; readonly used: number }[] = [];
-  for (const { name } of entries) {
-    const size = name.startsWith(prefix) ? sizeAt(`${keptFolder(stateRoot)}/${name}`) : undefined;
-    if (size !== undefined) files.push({ name, isMark: size.bytes < LENGTHS_BYTES, used: size.used });
-  }
-  if (files.length < most) return;
-  files.sort((one, other) => Number(other.isMark) - Number(one.isMark) || one.used - other.used);
-  for (const { name } of files.slice(0, files.length - most + Math.ceil(most / 4)))
-    systemCall("unlinkat", folder, cString(name).address, 0);
 }
 
 function readOwn(file: number): Uint8Array | undefined {

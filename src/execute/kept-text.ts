@@ -2,12 +2,11 @@
 // folder of root's alone (kept-folder.ts).
 
 import { readDescriptor } from "./files.ts";
-import { isOwn, makeKeptFolder, openKeptFolder, replaceKept } from "./kept-folder.ts";
+import { isOwn, makeKeptFolder, openKept, replaceKept } from "./kept-folder.ts";
 import { ownPart } from "./kept-place.ts";
-import { cString, machine, systemCall } from "./libc.ts";
+import { systemCall } from "./libc.ts";
 import { statusOf } from "./status.ts";
 
-const O_READ = { x64: 0o4000 | 0o400000 | 0o2000000, arm64: 0o4000 | 0o100000 | 0o2000000 };
 const S_IFREG = 0o100000;
 const BYTES_MAX = 128 * 1024;
 
@@ -34,11 +33,7 @@ function parsed<Value>(json: string): Value | undefined {
 
 /** undefined where there is none, or one that others could have written. */
 function readKept(stateRoot: string, name: string): string | undefined {
-  const folder = openKeptFolder(stateRoot);
-  if (folder < 0) return undefined;
-  const path = cString(name);
-  const file = systemCall("openat", folder, path.address, O_READ[machine], 0);
-  systemCall("close", folder);
+  const file = openKept(stateRoot, name);
   if (file < 0) return undefined;
   const text = isOwn(statusOf(file), S_IFREG) ? readDescriptor(file, BYTES_MAX) : undefined;
   systemCall("close", file);
