@@ -15,7 +15,7 @@ const S_IFDIR = 0o040000;
 export const keptFolder = (stateRoot: string): string => `${stateRoot}/${NAME}`;
 
 /** The folder, if it is root's alone; else a negative number. */
-export function openKeptFolder(stateRoot: string): number {
+function openKeptFolder(stateRoot: string): number {
   const path = cString(keptFolder(stateRoot));
   const folder = systemCall("openat", AT_FDCWD, path.address, O_FOLDER[machine], 0);
   if (folder < 0) return folder;

@@ -17,7 +17,7 @@ import { statusOf } from "./status.ts";
 export type Place = { readonly stateRoot: string; readonly name: string; readonly key: string; readonly among?: Among };
 
 /** How many files there may be whose names begin so. */
-export type Among = { readonly prefix: string; readonly most: number };
+type Among = { readonly prefix: string; readonly most: number };
 
 type Header<More> = {
   readonly more: More;

@@ -4,7 +4,7 @@ import { cString, systemCall } from "./libc.ts";
 import { listFolder } from "./list-folder.ts";
 import { sizeAt } from "./real-path.ts";
 
-export type Room = {
+type Room = {
   /** How the names of those that count begin. */
   readonly prefix: string;
   readonly most: number;
