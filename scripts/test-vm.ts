@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { installPackages } from "./debian-packages.ts";
-import { readReport, type Tally } from "./junit-report.ts";
+import { printTally, readReport, type Tally } from "./junit-report.ts";
 import { machinePackages, prepareKernel, runInMachine, testPackages } from "./virtual-machine.ts";
 
 const root = resolve(import.meta.dir, "..");
@@ -94,10 +94,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const own = [...new Bun.Glob("test/vm/*.vm.ts").scanSync({ cwd: root })].sort();
   const files = argv.length > 0 ? argv.map((path) => relative(root, resolve(path))) : [...own, ...alsoThere];
-  const { passed, failed, skipped } = await test(files, kernel);
-  console.log(`\n${skipped.length} skipped${skipped.length === 0 ? "" : `: ${skipped.join("; ")}`}`);
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed > 0 ? 1 : 0;
+  const tally = await test(files, kernel);
+  printTally(tally);
+  return tally.failures.length > 0 ? 1 : 0;
 }
 
 process.exitCode = await main(process.argv.slice(2));

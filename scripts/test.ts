@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { installPackages } from "./debian-packages.ts";
-import { readReport, type Tally } from "./junit-report.ts";
+import { printTally, readReport, type Tally } from "./junit-report.ts";
 
 const root = resolve(import.meta.dir, "..");
 
@@ -58,13 +58,13 @@ async function step(title: string, work: () => Promise<Tally>): Promise<Tally> {
   console.log(`\n== ${title}`);
   const began = performance.now();
   const tally = await work();
-  console.log(`== ${title}: ${tally.failed === 0 ? "passed" : "FAILED"} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  console.log(`== ${title}: ${tally.failures.length === 0 ? "passed" : "FAILED"} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   return tally;
 }
 
 async function check(argv: readonly string[]): Promise<Tally> {
   const passed = await succeeds(argv);
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: [] };
+  return { passed: passed ? 1 : 0, failures: passed ? [] : [argv.join(" ")], skipped: [] };
 }
 
 /** Those that run containers, and mostly wait for them, beside all others. What the others say comes at the end. */
@@ -81,7 +81,7 @@ async function bunTest(): Promise<Tally> {
       testFiles(others, join(folder, "others.xml"), { output }),
     ]);
     process.stdout.write(readFileSync(said));
-    return { passed: total(tallies, "passed"), failed: total(tallies, "failed"), skipped: tallies.flatMap(({ skipped }) => skipped) };
+    return total(tallies);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -90,11 +90,15 @@ async function bunTest(): Promise<Tally> {
 async function testFiles(files: readonly string[], report: string, options?: Options): Promise<Tally> {
   const paths = files.map((path) => `./${path}`);
   const succeeded = await succeeds([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths], options);
-  // Without a report Bun crashed or was stopped.
-  return existsSync(report) ? readReport(readFileSync(report, "utf8"), files, succeeded) : { passed: 0, failed: 1, skipped: [] };
+  if (existsSync(report)) return readReport(readFileSync(report, "utf8"), files, succeeded);
+  return { passed: 0, failures: [`bun test, of ${files.length} files: it crashed or was stopped`], skipped: [] };
 }
 
-const total = (tallies: readonly Tally[], of: "passed" | "failed"): number => tallies.reduce((sum, tally) => sum + tally[of], 0);
+const total = (tallies: readonly Tally[]): Tally => ({
+  passed: tallies.reduce((sum, { passed }) => sum + passed, 0),
+  failures: tallies.flatMap(({ failures }) => failures),
+  skipped: tallies.flatMap(({ skipped }) => skipped),
+});
 
 const steps: Readonly<Record<string, () => Promise<Tally>>> = {
   "types (tsc)": () => check(["tsc"]),
@@ -109,9 +113,6 @@ await preparePackages();
 const tallies: Tally[] = [];
 for (const [title, work] of Object.entries(steps)) if (stoppedBy === undefined) tallies.push(await step(title, work));
 
-const skipped = tallies.flatMap((tally) => tally.skipped);
-const failed = total(tallies, "failed");
-console.log(`\n${skipped.length} skipped${skipped.length === 0 ? "" : `: ${skipped.join("; ")}`}`);
-if (stoppedBy !== undefined) console.log(`stopped by ${stoppedBy}`);
-console.log(`${total(tallies, "passed")} passed, ${failed} failed`);
-process.exitCode = stoppedBy !== undefined ? 130 : failed > 0 ? 1 : 0;
+const all = total(tallies);
+printTally(all, stoppedBy === undefined ? undefined : `stopped by ${stoppedBy}`);
+process.exitCode = stoppedBy !== undefined ? 130 : all.failures.length > 0 ? 1 : 0;

@@ -24,6 +24,7 @@ class Probed implements AsyncDisposable {
     if (this.#running === undefined) return;
     process.kill(this.bundle.initPid, "SIGKILL");
     await this.#running.outcome();
+    this.#running[Symbol.dispose]();
     this.#running = undefined;
   }
 
