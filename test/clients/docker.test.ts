@@ -210,8 +210,14 @@ const limits: Scenarios = {
     expect(await docker.sh(["--memory=16m", "--memory-swap=16m"], script)).toEqual(["16777216", "137", "oom_kill 1"]);
   },
   "--memory: Docker knows why its container ended": async (docker) => {
-    const name = await docker.start(["--memory=16m", "--memory-swap=16m"], "exec tail /dev/zero");
-    expect(await docker.ok(["wait", name])).toBe("137");
+    // Docker believes so of an end that it hears of after the kernel's choice. So it is not the last process that is chosen.
+    const script = "until test -e /go; do sleep 0.05; done; tail /dev/zero; until test -e /end; do sleep 0.05; done; exit 3";
+    const name = await docker.start(["--memory=16m", "--memory-swap=16m"], script);
+    await docker.ok(["exec", name, "touch", "/go"]);
+    const heard = ["events", "--since=0", "--until=0s", "--filter=event=oom", `--filter=container=${name}`];
+    await untilAsync(async () => (await docker.ok(heard)) !== "", "Docker to hear that memory ran out");
+    await docker.ok(["exec", name, "touch", "/end"]);
+    expect(await docker.ok(["wait", name])).toBe("3");
     expect(await docker.inspect(name, ".State.OOMKilled")).toBe("true");
   },
   "--pids-limit: the next fork fails": async (docker) => {

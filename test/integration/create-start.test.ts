@@ -308,23 +308,35 @@ describe("start is killed", () => {
     });
   }
 
-  test("at any moment: the container either waits or runs", async () => {
-    using bundle = new Bundle(script("echo started; exec sleep 1000"));
-    const seen = new Set<string>();
-    for (let delayMs = 0; delayMs < 40; delayMs += 2) {
-      using creating = await create(bundle);
-      using starting = bundle.start(["start", bundle.id]);
-      await Bun.sleep(delayMs);
-      starting.child.kill("SIGKILL");
-      await starting.child.exited;
-      const status = await statusOf(bundle);
-      seen.add(status);
-      if (status === "created") expect(await start(bundle)).toEqual(quiet);
-      await until(() => creating.stdout === "started\n", `the program's output, after ${delayMs} ms`);
+  strace(
+    "by the front, at any call: the container either waits or runs",
+    async () => {
+      using bundle = new Bundle(script("echo started; exec sleep 1000"));
+      const trace = `${bundle.folder}/trace`;
+      using whole = await create(bundle);
+      expect(await bundle.box(["start", bundle.id], { before: ["strace", "-qq", "-o", trace] })).toEqual(quiet);
+      await until(() => whole.stdout === "started\n", "the program's output");
       expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
-    }
-    expect([...seen].toSorted()).toEqual(["created", "running"]);
-  }, 60_000);
+      const calls = linesOf(readFileSync(trace, "utf8")).map((line) => /^\w+/.exec(line)?.[0] as string);
+      const seen: string[] = [];
+      for (const [at, call] of calls.entries()) {
+        if (call === "execve" || call === "exit_group") continue;
+        const when = calls.slice(0, at + 1).filter((one) => one === call).length;
+        using creating = await create(bundle);
+        const before = ["strace", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", `inject=${call}:signal=SIGKILL:when=${when}`];
+        expect([call, when, (await bundle.box(["start", bundle.id], { before })).exitCode]).toEqual([call, when, 137]);
+        const status = await statusOf(bundle);
+        seen.push(status);
+        if (status === "created") expect(await start(bundle)).toEqual(quiet);
+        await until(() => creating.stdout === "started\n", `the program's output, after ${call} ${when}`);
+        expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+      }
+      const turn = seen.indexOf("running");
+      expect(turn).toBeGreaterThan(10);
+      expect(seen).toEqual(seen.map((_, at) => (at < turn ? "created" : "running")));
+    },
+    60_000,
+  );
 });
 
 describe("delete", () => {
