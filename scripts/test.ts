@@ -97,10 +97,13 @@ async function bunTest(): Promise<Tally> {
  */
 const apart = ["unshare", "--mount", "sh", "-c", 'mkdir -m 711 -p /run/box && mount -t tmpfs -o mode=711 box /run/box && exec "$@"', "sh"];
 
+/** How long a test may take that says nothing of it: so long that it hangs, on a busy machine too. */
+const HANGS_MS = 30_000;
+
 async function testFiles(files: readonly string[], report: string, options?: Options): Promise<Tally> {
   const paths = files.map((path) => `./${path}`);
   const words = process.getuid?.() === 0 ? apart : [];
-  const argv = [...words, process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths];
+  const argv = [...words, process.execPath, "test", `--timeout=${HANGS_MS}`, "--reporter=junit", `--reporter-outfile=${report}`, ...paths];
   const succeeded = await succeeds(argv, options);
   if (existsSync(report)) return readReport(readFileSync(report, "utf8"), files, succeeded);
   return { passed: 0, failures: [`bun test, of ${files.length} files: it crashed or was stopped`], skipped: [] };

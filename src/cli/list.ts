@@ -4,7 +4,7 @@
 import { problemOfId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
 import { listFolder } from "../execute/list-folder.ts";
-import { checkStateRoot, readFolder } from "../execute/state-folder.ts";
+import { checkStateRoot, type Found, readFolder, settled, somePatience } from "../execute/state-folder.ts";
 import { writeLine } from "../execute/write-line.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
@@ -47,20 +47,24 @@ async function readStates(given: string | undefined): Promise<ShownState[]> {
   if (typeof entries === "number")
     throw new BoxError({ origin: "--root", what: "cannot list", object: stateRoot, errno: errnoName(-entries) });
   const states: ShownState[] = [];
+  const patience = somePatience();
   for (const { name, isFolder } of entries) {
     // What box keeps besides begins with a dot, which no id does.
     if (!isFolder || name.startsWith(".")) continue;
-    const shown = problemOfId(name) === undefined ? await readOne(`${stateRoot}/${name}`, name) : undefined;
-    if (shown !== undefined) states.push(shown);
-    else await warnOf(`${stateRoot}/${name}`, name);
+    const folder = `${stateRoot}/${name}`;
+    const { state } = settled(() => findIn(folder, name), patience) ?? {};
+    if (state !== undefined) states.push(await shownState(folder, state));
+    else await warnOf(folder, name);
   }
   return states;
 }
 
-/** undefined when the folder holds no state of that name. */
-async function readOne(folder: string, id: string): Promise<ShownState | undefined> {
-  const { state } = readFolder(folder);
-  return state === undefined || state.id !== id ? undefined : await shownState(folder, state);
+/** undefined when the folder cannot hold a container, or has been removed; without a state when it holds none of that name. */
+function findIn(folder: string, id: string): Found | undefined {
+  if (problemOfId(id) !== undefined) return undefined;
+  const found = readFolder(folder);
+  if (found.state === undefined) return typeof listFolder(folder) === "number" ? undefined : found;
+  return found.state.id === id ? found : undefined;
 }
 
 /** Nothing is wrong with a folder that was removed since it was listed. */

@@ -3,21 +3,15 @@
 
 import { checkContainerId } from "../config/container-id.ts";
 import { BoxError } from "../errors.ts";
-import { type Found, findContainer } from "../execute/state-folder.ts";
+import { type Found, findContainer, settled, somePatience } from "../execute/state-folder.ts";
 import type { State } from "../state/state.ts";
-
-const TRIES = 20;
 
 export type Named = Found & { readonly state: State };
 
 /** Throws a BoxError when there is no such container, or only a folder without a state. */
 export function namedContainer(stateRoot: string, id: string): Named {
-  let found = findContainer(stateRoot, checkContainerId(id));
-  // Between a state's removal and its folder's there is a moment.
-  for (let tries = 0; tries < TRIES && found !== undefined && found.state === undefined; tries++) {
-    Bun.sleepSync(1);
-    found = findContainer(stateRoot, id);
-  }
+  checkContainerId(id);
+  const found = settled(() => findContainer(stateRoot, id), somePatience());
   if (found === undefined) throw new BoxError({ what: `the container ${id} does not exist`, origin: "id" });
   const { folder, state } = found;
   if (state === undefined) throw noState(folder, id);

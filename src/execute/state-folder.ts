@@ -43,6 +43,20 @@ export function findContainer(stateRoot: string, id: string): Found | undefined 
   return systemCall("faccessat2", AT_FDCWD, name.address, 0, 0) < 0 ? undefined : readFolder(folder);
 }
 
+/** How often a look at folders without a state is repeated, a millisecond apart, before they are what they seem to be. */
+export type Patience = { looks: number };
+export const somePatience = (): Patience => ({ looks: 20 });
+
+/** What a look finds when it is over: there is a moment without a state before the first, and one between its removal and its folder's. */
+export function settled(look: () => Found | undefined, patience: Patience): Found | undefined {
+  let found = look();
+  while (found !== undefined && found.state === undefined && patience.looks-- > 0) {
+    Bun.sleepSync(1);
+    found = look();
+  }
+  return found;
+}
+
 /** A state folder that is known to be there and to be the caller's. */
 export function readFolder(folder: string): Found {
   const text = readText(`${folder}/${stateFile}`);

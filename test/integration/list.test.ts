@@ -1,11 +1,12 @@
 // box list: every container, whatever else lies in the folder of all states.
 
 import { expect } from "bun:test";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import type { State } from "../../src/state/state.ts";
-import { Bundle, execute, linesOf, testWith } from "./harness.ts";
+import { Bundle, execute, linesOf, testWith, until } from "./harness.ts";
 
 const test = testWith();
+const strace = testWith("strace");
 
 /** A state folder with a state as box writes it, of a container that ended long ago. */
 function plant(bundle: Bundle, id: string, change: Partial<State> = {}): void {
@@ -71,6 +72,21 @@ test("what is no container stops none: one warning each, and none for what box k
     ),
   );
   expect(await bundle.box(["--log-level", "error", "list", "--quiet"])).toEqual({ exitCode: 0, stdout: "good\n", stderr: "" });
+});
+
+strace("a container that is being made is one, and no warning, once its state is there", async () => {
+  using bundle = new Bundle();
+  plant(bundle, "a");
+  mkdirSync(`${bundle.states}/half`);
+  const calls = `${bundle.folder}/calls`;
+  const stopping = ["-P", `${bundle.states}/half/state.json`, "-e", "trace=openat", "-e", "inject=openat:signal=SIGSTOP:when=1"];
+  using running = bundle.start(["list", "--quiet"], { before: ["strace", "-f", "-o", calls, ...stopping] });
+  const stopped = (): RegExpExecArray | null =>
+    /^(\d+) +--- stopped by SIGSTOP/m.exec(existsSync(calls) ? readFileSync(calls, "utf8") : "");
+  await until(() => stopped() !== null, "the first look");
+  plant(bundle, "half");
+  process.kill(Number(stopped()?.[1]), "SIGCONT");
+  expect(await running.outcome()).toEqual({ exitCode: 0, stdout: "a\nhalf\n", stderr: "" });
 });
 
 test("none", async () => {
