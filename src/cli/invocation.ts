@@ -51,6 +51,17 @@ export function absolute(given: string): string {
   return `${here === "/" ? "" : here}/${path}`;
 }
 
+/** A file of any name makes its folder the bundle. */
+export function folderOf(file: string, { values }: Pick<Parsed, "values">): string {
+  if (values.bundle !== undefined)
+    throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
+  const path = absolute(file);
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+/** What a description is, by its file's name. */
+export const formatOf = (file: string): "json" | "yaml" => (file.endsWith(".json") ? "json" : "yaml");
+
 /** Flags that say how the container is started; what else it takes to start it so is in launch-flags.ts. */
 const launches = [
   "console-socket",

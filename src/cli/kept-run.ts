@@ -10,14 +10,27 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { hooksAround } from "./hooks-around.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
+import type { Loaded } from "./load-container.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import { isAnsweredSo } from "./yaml-answers.ts";
 
 /** Of a container without plugins. */
 export function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
   const kept = readKept(key);
-  if (kept === undefined || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
+  if (kept === undefined || !isAnsweredSo(kept.answered) || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image);
-  return startOfConfig(kept, key, explain);
+  const started = startOfConfig(kept, key, explain);
+  return key.format === "json" ? started : { ...started, locate: () => locateAgain(parsed, globals) };
+}
+
+/** undefined where the file is no longer what it was: then its lines are not those either. */
+async function locateAgain(parsed: Parsed, globals: Globals): Promise<Loaded["locate"]> {
+  const { configureContainer } = await import("./load-container.ts");
+  try {
+    return (await configureContainer(parsed, globals, true)).locate;
+  } catch {
+    return undefined;
+  }
 }
 
 /** With the hooks of the configuration. `more`: what else is called, given what the configuration asks for as poststop. */
@@ -50,7 +63,7 @@ export function startOf(kept: Kept, key: KeptKey, explain: Program["explain"], b
   const hooks = between?.(written) ?? {};
   const start = (): Promise<Started> => startContainer(program, written, `${stateRoot}/${id}`, hooks);
   const { cgroups } = state.box;
-  return { id, stateRoot, cgroups, program, start, keep: () => {}, locate: undefined, warnings: [], needsSupervisor: false };
+  return { id, stateRoot, cgroups, program, start, keep: () => {}, locate: async () => undefined, warnings: [], needsSupervisor: false };
 }
 
 /** The facts are the same when all that they were made from is; else they are made and compared. */

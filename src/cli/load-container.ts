@@ -17,7 +17,7 @@ import type { PluginUse } from "../state/state.ts";
 import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { type FactsAsked, factsAsked, factsFor, labelsAsked, type Seen, watchingReader } from "./host-facts.ts";
-import { absolute, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
+import { absolute, folderOf, formatOf, isHostConfigured, needsChanges, pluginAnnotation, rootOfStates } from "./invocation.ts";
 import { late } from "./late.ts";
 import type { KnownPlugins, LoadOptions, PluginRequest, Plugins } from "./load-plugins.ts";
 import { locating } from "./located.ts";
@@ -27,6 +27,7 @@ import type { Named } from "./plugin-requests.ts";
 import type { Reference } from "./resolve-namespace.ts";
 import type { Use } from "./watched-module.ts";
 import { withinReach } from "./within-reach.ts";
+import type { Answered } from "./yaml-answers.ts";
 
 export type Loaded = {
   readonly container: Container;
@@ -42,9 +43,11 @@ export type Loaded = {
   readonly notes: readonly string[];
   /** Where the file that a person wrote has what an error's origin names in the Spec. */
   readonly locate: ((origin: string) => string) | undefined;
-  /** The text of config.json, when that is where it all came from, and all of it was taken. */
-  readonly config: string | undefined;
+  readonly told: Told | undefined;
 };
+
+/** What a description is made from, when that is all, and all of it was taken. */
+export type Told = { readonly text: string; readonly answered: readonly Answered[] };
 
 /** The container as its description, the flags and its plugins want it. */
 export type Configured = {
@@ -149,7 +152,7 @@ export async function finishLoading(configured: Configured, parsed: Parsed, glob
     stdio,
     notes: source.notes ?? [],
     locate,
-    config: source.config,
+    told: source.told ?? (source.config === undefined ? undefined : { text: source.config, answered: [] }),
   };
 }
 
@@ -269,6 +272,8 @@ type Source = {
   readonly ignored?: readonly ConfigFault[];
   /** The text of config.json. */
   readonly config?: string;
+  /** Of a box.yaml. */
+  readonly told?: Told;
 };
 
 async function embeddedSource(id: string, stateRoot: string, parsed: Parsed): Promise<Source> {
@@ -307,14 +312,6 @@ async function applyFlags(
   return { spec: overrideSpec(spec, parsed, command, root, resolve), ...(ignored === undefined ? {} : { ignored }) };
 }
 
-/** A file of any name makes its folder the bundle. */
-export function folderOf(file: string, { values }: Pick<Parsed, "values">): string {
-  if (values.bundle !== undefined)
-    throw new BoxError({ origin: "--file", what: "goes without --bundle: the file's own folder is the bundle" });
-  const path = absolute(file);
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
 const ENOENT = 2;
 
 /** undefined when there is none. One that cannot be read is one that somebody meant. */
@@ -339,7 +336,7 @@ export function readDescription({ values }: Pick<Parsed, "values">, bundle: stri
   const { file } = values;
   if (file !== undefined) {
     const text = readGivenOrThrow(absolute(file), "--file");
-    return { format: file.endsWith(".json") ? "json" : "yaml", text, name: file };
+    return { format: formatOf(file), text, name: file };
   }
   const path = `${bundle}/${configName}`;
   const yaml = readBoxYaml(`${bundle}/box.yaml`);
@@ -354,7 +351,10 @@ async function bundleSource(parsed: Parsed, bundle: string, id: string, { stateR
   const { format, text, name } = readDescription(parsed, bundle);
   if (format === "yaml") {
     const lenient = (await import("./leniency.ts")).isLenient(parsed);
-    return (await import("./load-yaml.ts")).loadRunnableYaml({ text, name, folder: bundle, lenient }, id, stateRoot, references);
+    const { loadRunnableYaml } = await import("./load-yaml.ts");
+    const loaded = loadRunnableYaml({ text, name, folder: bundle, lenient }, id, stateRoot, references);
+    const { plugins, ignored, answered } = loaded;
+    return plugins.length + ignored.length > 0 || answered === undefined ? loaded : { ...loaded, told: { text, answered } };
   }
   const { checkSpec } = await import("../config/check-spec.ts");
   try {

@@ -9,8 +9,6 @@ import { expandYaml, type HostDevice, type YamlContext } from "../config/yaml-ex
 import { readYaml } from "../config/yaml-read.ts";
 import { type BoxYaml, boxYamlRule } from "../config/yaml-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
-import { exists } from "../execute/files.ts";
-import { readInRoot } from "../execute/folders.ts";
 import { machine } from "../execute/libc.ts";
 import { readTextOrThrow } from "../execute/read-or-throw.ts";
 import type { PluginRequest } from "./load-plugins.ts";
@@ -18,6 +16,7 @@ import { locating } from "./located.ts";
 import { exactly, parseJson } from "./parse-json.ts";
 import { type Reference, resolveNamespace } from "./resolve-namespace.ts";
 import { lookUpUser } from "./user-names.ts";
+import { type Answered, Questions } from "./yaml-answers.ts";
 
 export type YamlSource = {
   readonly text: string;
@@ -39,6 +38,8 @@ export type LoadedYaml = {
   readonly ignored: readonly ConfigFault[];
   /** `mounts[7]` of the Spec → `box.yaml:3:5: mounts[0]`, for errors that come later. */
   readonly locate: (origin: string) => string;
+  /** What it depends on besides its text; undefined when that is more. */
+  readonly answered: readonly Answered[] | undefined;
 };
 
 type PlaceOf = (path: string) => string;
@@ -54,12 +55,13 @@ export function loadYaml(
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
-  const context = contextFor(
-    hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`,
-    { id, root, folder, lenient },
-    stateRoot,
-    references,
-  );
+  const questions = new Questions();
+  const usersRoot = hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`;
+  const context = contextFor(usersRoot, { id, root, folder, lenient }, questions, (reference, type) => {
+    const found = resolveNamespace(stateRoot, reference, type);
+    references.push(found);
+    return found.path;
+  });
   const inFile = (path: string): string => `${placeOf(path)}: ${path}`;
   const { spec, notes, dropped, originOf } = locating(inFile, () => expandYaml(yaml, context));
   const plugins = (yaml.plugins ?? []).flatMap((one, index) => pluginRequests(one, index, folder, placeOf));
@@ -74,6 +76,7 @@ export function loadYaml(
     notes: notes.map((note) => `${placeOf(note.slice(0, note.indexOf(" ")))}: ${note}`),
     ignored: [...ignored, ...dropped.map((fault) => ({ ...fault, path: inFile(fault.path) }))],
     locate,
+    answered: questions.answered,
   };
 }
 
@@ -88,25 +91,29 @@ export function loadRunnableYaml(source: YamlSource, id: string, stateRoot: stri
 function contextFor(
   usersRoot: string,
   given: Pick<YamlContext, "id" | "root" | "folder" | "lenient">,
-  stateRoot: string,
-  references: Reference[],
+  questions: Questions,
+  resolveNamespace: YamlContext["resolveNamespace"],
 ): YamlContext {
-  const read = (path: string): string => readInRoot(usersRoot, path) ?? "";
+  const ofUsers = (file: "passwd" | "group"): string => questions.ask(file, usersRoot) ?? "";
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const unnoted =
+    <Args extends readonly unknown[], Answer>(answer: (...args: Args) => Answer) =>
+    (...args: Args): Answer => {
+      questions.askMore();
+      return answer(...args);
+    };
   return {
     ...given,
     machine,
-    term: process.env.TERM,
-    rootless: uid === 0 ? undefined : { uid, gid },
-    lookUpUser: (user) => lookUpUser(user, read("etc/passwd"), read("etc/group"), "user"),
-    resolveNamespace: (reference, type) => {
-      const found = resolveNamespace(stateRoot, reference, type);
-      references.push(found);
-      return found.path;
+    get term() {
+      return questions.ask("TERM", "") ?? undefined;
     },
-    exists,
-    deviceAt,
-    readJson: (path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path, exactly),
+    rootless: uid === 0 ? undefined : { uid, gid },
+    lookUpUser: (user) => lookUpUser(user, ofUsers("passwd"), ofUsers("group"), "user"),
+    exists: (path) => questions.ask("exists", path),
+    resolveNamespace: unnoted(resolveNamespace),
+    deviceAt: unnoted(deviceAt),
+    readJson: unnoted((path) => parseJson(readTextOrThrow(path, "cannot read", "seccomp"), path, exactly)),
   };
 }
 

@@ -28,7 +28,8 @@ export type PlannedRun = {
   readonly start: () => Promise<Started>;
   /** Keeps the program for the next start. */
   readonly keep: (key: KeptKey) => void;
-  readonly locate: Loaded["locate"];
+  /** Where an error is told, after `program` has explained it. */
+  readonly locate: () => Promise<Loaded["locate"]>;
   /** What failed in a start without keeping it from going on. */
   readonly warnings: readonly unknown[];
   /** It is to run by itself, but under a supervisor: then another process must start it (start-supervisor.ts). */
@@ -49,7 +50,7 @@ export async function planRun(
   { tracer, configured }: More = {},
 ): Promise<PlannedRun> {
   const read = configured ?? (await configureContainer(parsed, globals, true));
-  const { container: bare, facts, seen, asked, plugins, stdio, locate, config } = await finishLoading(read, parsed, globals);
+  const { container: bare, facts, seen, asked, plugins, stdio, locate, told } = await finishLoading(read, parsed, globals);
   tracer?.mark("read and check the configuration");
   const launchedSo = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
   // The trace is told at the end, which the supervisor's tape cannot do.
@@ -90,16 +91,17 @@ export async function planRun(
     keep: (key) => {
       // The file may have changed between the two times that it was read; then this program is not that text's. And a kept
       // program has no warnings.
-      if (untouched === undefined || config !== key.config || drops) return;
+      if (untouched === undefined || told?.text !== key.config || drops) return;
+      const { answered } = told;
       keepProgram(key, () => ({
         made: {
-          ...{ asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
+          ...{ answered, asked, seen, facts: JSON.stringify(facts), home: facts.home ?? null, ...written, compiled: program.compiled },
           ...(plugins === undefined ? {} : { plugins: ofPlugins?.keptOf(plugins) }),
         },
         box: untouched,
       }));
     },
-    locate,
+    locate: async () => locate,
     warnings,
     needsSupervisor: way === "detached" && container.launch !== undefined && hasSupervisor(container.launch),
   };

@@ -31,7 +31,7 @@ export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Glob
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image, configured);
   const warnings: unknown[] = [];
   const started = startOf(kept, key, explain, hooksAround(configured, warnings, betweenOf));
-  return { ...started, locate: configured.locate, warnings, keep: (key) => keepWhatIsFound(key, kept, configured) };
+  return { ...started, locate: async () => configured.locate, warnings, keep: (key) => keepWhatIsFound(key, kept, configured) };
 }
 
 /** `plugins`: what is known of them. What is not, or is no longer so, is found out. */
@@ -75,7 +75,7 @@ function startUnasked(kept: Kept, known: KnownPlugins, key: KeptKey, parsed: Par
   };
   const isNeeded = isCalled(kept) || isTapped(kept.state, "poststop");
   const started = startOfConfig(kept, key, explain, isNeeded ? (poststop) => betweenOfLater(ask, isCalled(kept), poststop) : undefined);
-  return { ...started, locate: (origin) => configured?.locate?.(origin) ?? origin };
+  return { ...started, locate: async () => configured?.locate };
 }
 
 /** As `betweenOf`, of plugins that are loaded by `ask`: before prestart, or only to undo what came after it. */

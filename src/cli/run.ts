@@ -7,11 +7,12 @@ import { type Started, superviseContainer } from "../execute/run-container.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { containerFlags } from "./container-flags.ts";
-import { absolute, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
+import { absolute, folderOf, formatOf, isHostConfigured, launchesPlainly, needsChanges, rootOfStates } from "./invocation.ts";
 import { keptRun } from "./kept-run.ts";
 import { late } from "./late.ts";
 import { checkStdio, launchFlags, lenientFlag, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import { isOnce } from "./read-once.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
 export const withPlugins = late(() => import("./run-with-plugins.ts"));
@@ -70,18 +71,34 @@ async function endUnsupervised({ state, poststop }: Started, { stateRoot, id }: 
   await undoStart(state, `${stateRoot}/${id}`, [state.pid], true, poststop);
 }
 
-/** What a program would be kept under; undefined when the start depends on more than config.json, plugins and the host. */
+/** What a program would be kept under; undefined when the start depends on more than its description, plugins and the host. */
 export function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const command = parsed.rest.slice(1);
   const [id] = parsed.rest;
   if (parsed.separated || id === undefined || needsChanges(parsed, command)) return undefined;
-  if (parsed.values.file !== undefined || parsed.lists["log-opt"] !== undefined) return undefined;
+  if (parsed.lists["log-opt"] !== undefined) return undefined;
   if (!launchesPlainly(parsed) || globals.cgroupManager === "disabled") return undefined;
   if (systemCall("getuid") !== 0) return undefined;
   const plugins = parsed.lists.plugin !== undefined || isHostConfigured();
-  const bundle = absolute(parsed.values.bundle ?? ".");
-  if (typeof readText(`${bundle}/box.yaml`) === "string") return undefined;
-  const config = readText(`${bundle}/config.json`);
-  // What is wrong with any of these is for the longer way to say, and a program is only kept where nothing was.
-  return typeof config === "string" ? { id, bundle, stateRoot: globals.root ?? rootOfStates(), config, plugins } : undefined;
+  const { file } = parsed.values;
+  const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
+  const described = file === undefined ? describedIn(bundle) : describedBy(file);
+  if (described === undefined || (plugins && (file !== undefined || described.format === "yaml"))) return undefined;
+  return { id, bundle, stateRoot: globals.root ?? rootOfStates(), ...described, plugins };
+}
+
+type Described = Pick<KeptKey, "format" | "config">;
+
+/** What is wrong with any of these is for the longer way to say, and a program is only kept where nothing was. */
+function describedIn(bundle: string): Described | undefined {
+  const yaml = readText(`${bundle}/box.yaml`);
+  const json = readText(`${bundle}/config.json`);
+  if (typeof yaml === "string") return typeof json === "string" ? undefined : { format: "yaml", config: yaml };
+  return typeof json === "string" ? { format: "json", config: json } : undefined;
+}
+
+function describedBy(file: string): Described | undefined {
+  const path = absolute(file);
+  const text = isOnce(path) ? undefined : readText(path);
+  return typeof text === "string" ? { format: formatOf(file), config: text } : undefined;
 }

@@ -17,7 +17,7 @@ export async function startPlanned(planned: PlannedRun): Promise<Started> {
 }
 
 export const asError = async (error: unknown, { program, locate }: PlannedRun): Promise<unknown> =>
-  located(await inWords(error, program), locate);
+  located(await inWords(error, program), await locate());
 
 async function warn(planned: PlannedRun): Promise<void> {
   const { warnOf } = await import("./warn-of.ts");

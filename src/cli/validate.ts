@@ -10,10 +10,10 @@ import { writeLine } from "../execute/write-line.ts";
 import { faultsIn } from "../plan/faults-in.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
-import { absolute, rootOfStates } from "./invocation.ts";
+import { absolute, folderOf, rootOfStates } from "./invocation.ts";
 import { lenientFlag } from "./launch-flags.ts";
 import { isLenient, warnOfIgnored } from "./leniency.ts";
-import { type Description, folderOf, readDescription } from "./load-container.ts";
+import { type Description, readDescription } from "./load-container.ts";
 import { parsedWithPlace, placed } from "./read-again.ts";
 
 export const flags: readonly FlagRow[] = [

@@ -97,10 +97,10 @@ function collect(faults: ConfigFault[], originOf: ExpandedYaml["originOf"], chec
 
 /** All keys but `oci`. */
 export function expandKeys(yaml: BoxYaml, context: YamlContext): Expanding {
-  const { id, root, term, rootless } = context;
+  const { id, root, rootless } = context;
   const terminal = yaml.terminal === true;
   // What the caller's terminal is called, unless the file says it.
-  const embedded = embeddedSpec({ root, hostname: id, terminal, term: terminal ? term : undefined, rootless });
+  const embedded = embeddedSpec({ root, hostname: id, terminal, term: terminal ? context.term : undefined, rootless });
   const { process, mounts = [], linux } = embedded;
   const spec = { ...embedded, process: process as Process, mounts, linux: { ...linux, resources: { ...linux?.resources } } };
   const all: Expanding = { yaml, context, faults: [], notes: [], origins: usualOrigins(), spec };

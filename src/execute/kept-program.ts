@@ -13,6 +13,7 @@ export type KeptKey = {
   readonly bundle: string;
   readonly stateRoot: string;
   readonly config: string;
+  readonly format: "json" | "yaml";
   /** There may be some, so that `config` is not all that the container is made from. */
   readonly plugins: boolean;
 };
@@ -25,6 +26,8 @@ type Asked = {
 };
 
 type Made = {
+  /** What a box.yaml asked for, besides the facts. */
+  readonly answered: readonly (readonly ["exists" | "passwd" | "group" | "TERM", string, string | boolean | null])[];
   readonly asked: Asked;
   /** What the facts came from, and they themselves as JSON. */
   readonly seen: readonly (readonly [
@@ -79,9 +82,9 @@ function write(place: Place, { compiled, facts, config, plugins, ...more }: Kept
 }
 
 /** By bundle and id; what is there may be another's, which its key then says. */
-const placeOf = ({ id, bundle, stateRoot, config, plugins }: KeptKey): Place => ({
+const placeOf = ({ id, bundle, stateRoot, config, format, plugins }: KeptKey): Place => ({
   stateRoot,
   name: `place-${placeFor(`${bundle}\0${id}`, PLACES)}`,
-  key: [ownPart(), id, bundle, stateRoot, plugins ? "with plugins" : "", config].join("\0"),
+  key: [ownPart(), id, bundle, stateRoot, plugins ? "with plugins" : format, config].join("\0"),
   among: { prefix: "place-", most },
 });

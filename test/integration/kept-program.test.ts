@@ -17,13 +17,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { asUser, Bundle, machine, testWith, userId } from "./harness.ts";
+import { kept, keptFile, writtenAt } from "./kept-file.ts";
 
 const test = testWith();
-
-const kept = (bundle: Bundle): string => `${bundle.states}/.kept`;
-const keptFile = (bundle: Bundle): string => `${kept(bundle)}/${readdirSync(kept(bundle)).find((name) => name.startsWith("place-"))}`;
-/** When the kept program was written: a start that uses it leaves it alone. */
-const writtenAt = (bundle: Bundle): number => statSync(keptFile(bundle)).ctimeMs;
 
 /** A bundle that has run `args` twice, and so has a kept program. */
 async function ranTwice(args: readonly string[], change?: ConstructorParameters<typeof Bundle>[0]): Promise<Bundle> {
