@@ -92,8 +92,8 @@ async function bunTest(): Promise<Tally> {
 }
 
 /**
- * Words in front of a command of root's, where this root may: it has a folder of all states of its own, where other runs of box neither use
- * nor renew what its boxes keep; and mounts of its own, of which none is left on the machine.
+ * Words in front of a command of root's, where this root may: it has a folder of all states of its own, where other runs
+ * of box neither use nor renew what its boxes keep; and mounts of its own, of which none is left on the machine.
  */
 const apart = ["unshare", "--mount", "sh", "-c", 'mkdir -m 711 -p /run/box && mount -t tmpfs -o mode=711 box /run/box && exec "$@"', "sh"];
 
