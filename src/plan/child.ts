@@ -195,7 +195,7 @@ function planProcess(building: Building, init: Process): Parts {
   const start = launch.way === "created" ? startFailures(building) : undefined;
   // These run where the program will, and with what it will have: clients count on it.
   const inherited = hasHooks(spec.hooks, "startContainer") ? { environment: process.environment(building, init) } : {};
-  const run: HookRun = { ...hookRun(building), ...inherited, ...start?.explain };
+  const run: HookRun = { ...hookRun(building), ...inherited, ...start?.explain, last: process.filterHook(building) };
   const each = eachHook(run, spec.hooks, "startContainer", []);
   const hooks: Step[] = [];
   for (let index = 0; index < each.length; index++) {
@@ -205,10 +205,6 @@ function planProcess(building: Building, init: Process): Parts {
   const attempt = start?.attempt(programOrigin, execution(spec)) ?? [];
   const early = process.isFilteredEarly(building);
   const agent = building.seccomp?.agent?.planAgentOfInit(building);
-  if (early && hooks.length > 0)
-    building.notes.push(
-      "hooks.startContainer run under the filter of system calls: its agent can be told only by create, which ends before",
-    );
   return [
     ["wait for box", "init", [namespaces.waitForBox(building, "wait until box has recorded this container")]],
     [

@@ -45,6 +45,8 @@ export type HookRun = HookFiles & {
   readonly environment?: readonly string[];
   /** Where a failure leads, instead of stopping the tape. */
   readonly explain?: Explanation;
+  /** What each does last, when all that is left is its execve. */
+  readonly last?: readonly Step[];
 };
 
 /** Hooks call the tools beside them by name. Nothing of the caller's environment is in it: it may hold secrets, and a plan has to stay the same. */
@@ -122,7 +124,7 @@ export function runProgram(run: HookRun, hook: Program, origin: string, why: str
 
 /** The new process borrows this one's memory until its execve (CLONE_VM with CLONE_VFORK), and tells a failure of that there. */
 function startHook(
-  { variables, state, output, ignoredSignals, environment }: HookRun,
+  { variables, state, output, ignoredSignals, environment, last = [] }: HookRun,
   { path, args, env }: Program,
   origin: string,
   enter: readonly Step[],
@@ -152,6 +154,7 @@ function startHook(
         step("dup3", [output, 1, []], origin, "keep what it prints"),
         step("dup3", [output, 2, []], origin, "and its errors"),
         step("close_range", [3, UINT_MAX, []], origin, "leave it no other descriptor"),
+        ...last,
         step(
           "execve",
           [path, args ?? [path], env === undefined || env.length === 0 ? (environment ?? usualEnvironment) : env],

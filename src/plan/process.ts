@@ -19,7 +19,8 @@ import {
   step,
 } from "../tape/step.ts";
 import type { AgentOfInit } from "./agent.ts";
-import type { Building } from "./builder.ts";
+import type { Building, SeccompFilter } from "./builder.ts";
+import { hasHooks } from "./hooks.ts";
 import { mapsGroupsByProgram } from "./id-maps.ts";
 import { statxOffset } from "./masks.ts";
 import { setScheduling } from "./scheduling.ts";
@@ -287,15 +288,22 @@ type Explained = Pick<StepOptions, "explain">;
 export function filterSystemCalls({ seccomp, child, notes }: Building, agent: AgentOfInit | undefined, more?: Explained): Step[] {
   if (seccomp === undefined) return [];
   notes.push(...seccomp.notes);
+  return agent === undefined ? [load(seccomp, child, more)] : [load(seccomp, child, { ...more, out: agent.listener }), ...agent.wait];
+}
+
+function load(seccomp: SeccompFilter, child: Building["child"], options?: StepOptions): Step {
   const filter = newBuffer(child.variables, "filter of system calls", seccomp.filter.length, seccomp.filter);
   const program: Struct = { struct: "sock_fprog", len: seccomp.filter.length / 8, filter };
-  const load = (result?: Pick<StepOptions, "out">): Step =>
-    step("seccomp", [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program], "linux.seccomp", "filter system calls", {
-      ...more,
-      ...result,
-    });
-  return agent === undefined ? [load()] : [load({ out: agent.listener }), ...agent.wait];
+  const words = [["SECCOMP_SET_MODE_FILTER"], [...seccomp.flags], program] as const;
+  return step("seccomp", words, "linux.seccomp", "filter system calls", options);
 }
+
+/**
+ * For a hook that init runs, which is to be held to the filter as the program will be: loaded by the hook's process alone, so that
+ * what init calls to run it need not be allowed. Empty where init has the filter by then, and so each process that it makes.
+ */
+export const filterHook = (building: Building): Step[] =>
+  building.seccomp === undefined || isFilteredEarly(building) ? [] : [load(building.seccomp, building.child)];
 
 /**
  * The filter before init waits for start, which may be long: else it would stand there without one and with a capability that
@@ -311,12 +319,14 @@ export function filterEarly(building: Building, process: Process, agent: AgentOf
 }
 
 /**
- * Hooks that init runs make more calls than a profile needs to allow. An agent can only be told as long as box is there, so
- * then the filter must allow all of that, or the agent, as with runc.
+ * To run hooks init makes more calls than a profile needs to allow. But there is one listener, which an agent is asked by about
+ * hooks too, and it can only be told as long as box is there: then the filter must allow all of that, or the agent, as with runc.
  */
-export const isFilteredEarly = ({ seccomp, launch, spec }: Building): boolean =>
-  launch.way === "created" &&
-  (seccomp?.agent !== undefined || (seccomp?.early === true && (spec.hooks?.startContainer ?? []).length === 0));
+export function isFilteredEarly({ seccomp, launch, spec }: Building): boolean {
+  const runsHooks = hasHooks(spec.hooks, "startContainer");
+  if (seccomp?.agent !== undefined) return runsHooks || launch.way === "created";
+  return launch.way === "created" && seccomp?.early === true && !runsHooks;
+}
 
 /**
  * Becomes the program. If execve says ENOENT, the file is there and something that it names is not, so the head of the

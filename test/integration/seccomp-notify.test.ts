@@ -261,20 +261,24 @@ test("nothing of it is left in the container: no thread, no descriptor, no other
   expect(machine(asked.bundle)).toEqual(before);
 });
 
-test("hooks of startContainer run under the filter, and get no listener", async () => {
-  using asked = asking(makesFolders, { errno: ENOMEDIUM }, (spec) => {
-    const script = "mkdir /tmp/b 2> /tmp/said; ls /proc/self/fd > /tmp/open; :";
-    spec.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
+for (const way of ["create", "run"] as const)
+  test(`hooks of startContainer run under the filter, and get no listener: ${way}`, async () => {
+    using asked = asking(makesFolders, { errno: ENOMEDIUM }, (spec) => {
+      const script = "mkdir /tmp/b 2> /tmp/said; ls /proc/self/fd > /tmp/open; :";
+      spec.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
+    });
+    const { bundle } = asked;
+    const read = (name: string): string => readFileSync(`${bundle.rootfs}/tmp/${name}`, "utf8");
+    if (way === "create") {
+      expect(await bundle.box(["create", bundle.id])).toEqual(quiet);
+      const { initPid } = bundle;
+      expect(await bundle.box(["start", bundle.id])).toEqual(quiet);
+      await ended(initPid);
+    } else expect(await bundle.box(["run", bundle.id])).toEqual(noMedium);
+    expect(read("said")).toBe("mkdir: can't create directory '/tmp/b': No medium found\n");
+    expect(linesOf(read("open"))).toEqual(["0", "1", "2", "3"]);
+    expect(asked.agent.asked.map(({ call }) => call)).toEqual(["mkdir", "mkdir"]);
   });
-  const { bundle } = asked;
-  const read = (name: string): string => readFileSync(`${bundle.rootfs}/tmp/${name}`, "utf8");
-  expect(await bundle.box(["create", bundle.id])).toEqual(quiet);
-  const { initPid } = bundle;
-  expect(await bundle.box(["start", bundle.id])).toEqual(quiet);
-  await ended(initPid);
-  expect(read("said")).toBe("mkdir: can't create directory '/tmp/b': No medium found\n");
-  expect(linesOf(read("open"))).toEqual(["0", "1", "2", "3"]);
-});
 
 test("WAIT_KILLABLE_RECV goes with it", async () => {
   using asked = asking(makesFolders, { errno: ENOMEDIUM }, (spec) => {

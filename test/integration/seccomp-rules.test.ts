@@ -3,7 +3,7 @@
 import { describe, expect } from "bun:test";
 import type { Seccomp, SeccompAction, SeccompArgument } from "../../src/config/spec.ts";
 import { callNames } from "../seccomp/read-profile.ts";
-import { Bundle, linesOf, testWith } from "./harness.ts";
+import { Bundle, linesOf, testWith, until } from "./harness.ts";
 
 const test = testWith();
 
@@ -51,6 +51,37 @@ describe("an action", () => {
     const { exitCode, stderr } = await bundle.run(["mkdir", "/data/folder"]);
     expect([exitCode, stderr]).toEqual([1, "mkdir: can't create directory '/data/folder': Disk quota exceeded\n"]);
   });
+});
+
+describe("a hook of startContainer is held to it", () => {
+  const script = "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status; mkdir /data/folder 2>&1; true";
+  for (const noNewPrivileges of [true, false])
+    for (const way of ["run", "create"] as const)
+      test(`${way}, ${noNewPrivileges ? "with" : "without"} no_new_privs: and what init calls to run it need not be allowed`, async () => {
+        // Of what init calls to run a hook, clone3, waitid and lseek are refused: the shell makes do with others.
+        const refused = [...makeFolder, "clone3", "waitid", "lseek"];
+        using bundle = bundleWith({
+          defaultAction: "SCMP_ACT_ALLOW",
+          syscalls: [{ names: refused, action: "SCMP_ACT_ERRNO", errnoRet: 28 }],
+        });
+        bundle.change((spec) => {
+          spec.process.noNewPrivileges = noNewPrivileges;
+          spec.process.args = ["cat", "/data/said"];
+          spec.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", `(${script}) > /data/said`] }] };
+        });
+        using running = bundle.start([way, bundle.id]);
+        if (way === "create") {
+          expect((await running.outcome()).exitCode).toBe(0);
+          expect((await bundle.box(["start", bundle.id])).exitCode).toBe(0);
+        }
+        const says = [
+          `NoNewPrivs:\t${noNewPrivileges ? 1 : 0}`,
+          "Seccomp:\t2",
+          "mkdir: can't create directory '/data/folder': No space left on device",
+        ];
+        await until(() => linesOf(running.stdout).length === says.length, "the program's output");
+        expect(linesOf(running.stdout)).toEqual(says);
+      });
 });
 
 describe("a condition on the mode that chmod is given:", () => {

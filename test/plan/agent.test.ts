@@ -100,9 +100,6 @@ test("a created container has its filter while it waits for start, whatever that
     spec: { hooks: { startContainer: [{ path: "/bin/hook" }] } },
   };
   const plan = planWith(changes);
-  expect(plan.notes).toContain(
-    "hooks.startContainer run under the filter of system calls: its agent can be told only by create, which ends before",
-  );
   expect(from(calls(plan, "init: process"), "seccomp(")).toMatchInlineSnapshot(`
     "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG|SECCOMP_FILTER_FLAG_NEW_LISTENER, {len: 1, filter: &filter of system calls}) → listener
     compute (thread) & 0xffffffff   (here: is the agent told?, then: is the agent told?)

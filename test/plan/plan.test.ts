@@ -601,6 +601,14 @@ describe("a created container", () => {
 describe("the filter of system calls", () => {
   const filtered: Changes = { ...runsTrue, seccomp: allowAll };
   notices("is left out", "endsClean", filtered, (plan) => without(plan, calling("seccomp")), "seccomp: it is not the last but one");
+  const hooked: Changes = { ...filtered, spec: { ...filtered.spec, hooks: { startContainer: [{ path: "/bin/hook" }] } } };
+  notices(
+    "does not hold a hook that init runs",
+    "hooksRunAsAsked",
+    hooked,
+    (plan) => without(plan, (one) => one.call === "seccomp" && one.explain === undefined),
+    "hooks.startContainer[0]: is not held to the filter of system calls",
+  );
   notices(
     "is there before the rest",
     "endsClean",

@@ -597,7 +597,8 @@ const hooksRunAsAsked: Rule = (plan, container) => {
     if (!same(started, asked)) faults.push(`${actor}: runs the hooks [${started.join(", ")}] instead of [${asked.join(", ")}]`);
   }
   for (const { origin, hook, actor } of wanted) {
-    const own = all.filter((one) => one.hook && one.step.origin !== "box" && hookOf.get(one) === origin).map(({ step }) => step);
+    const within = all.filter((one) => one.hook && one.step.origin !== "box" && hookOf.get(one) === origin);
+    const own = within.filter((one) => !filters(one)).map(({ step }) => step);
     const [state, output] = actor === "box" ? [plan.box.hookFiles.state, plan.box.hookFiles.output] : [hookState, hookOutput];
     const end = own.findIndex((one) => one.call === "execve");
     const takes = (from: Slot | number, to: number): boolean =>
@@ -607,6 +608,10 @@ const hooksRunAsAsked: Rule = (plan, container) => {
       );
     const inherited = origin.startsWith("hooks.startContainer") ? programEnv : [`PATH=${usualPath}`];
     const say = (fault: string): number => faults.push(`${origin}: ${fault}`);
+    const isHeld = container.filtered === true && container.asks !== true && origin.startsWith("hooks.startContainer");
+    const holds = within.findIndex(filters);
+    if (holds !== (isHeld ? within.findIndex(({ step }) => step.call === "execve") - 1 : -1))
+      say(isHeld ? "is not held to the filter of system calls" : "has a filter of its own");
     if (own[end - 1] === undefined || !same([own[end - 1]?.call, own[end - 1]?.args], ["close_range", [3, 0xffffffff, []]]))
       say("gets descriptors of box");
     if (!takes(state, 0)) say("does not get the state");
@@ -667,10 +672,10 @@ const hooksRunInTime: Rule = (plan, container) => {
       (one) => of("startContainer")(one) && !joinsMounts(container),
       "runs outside of the container's root",
     ),
-    // An agent is told by create, which is gone when they run.
-    ...(container.asks === true && plan.way === "created"
-      ? []
-      : endsBefore(child, of("startContainer"), filters, "runs under the filter of system calls")),
+    // There is one listener, so an agent is asked about hooks by init's own filter.
+    ...(container.asks === true
+      ? precedes(child, filters, of("startContainer"), "runs before an agent can be asked about it")
+      : endsBefore(child, of("startContainer"), (one) => filters(one) && !one.hook, "runs under init's own filter of system calls")),
     ...precedes(box, released, of("poststart"), "runs before the program"),
   ];
 };
@@ -802,7 +807,7 @@ const devicesMoveOnce: Rule = (plan, container) => {
 
 /** What must have happened by the time the program runs (CVE-2024-21626 among it). */
 const endsClean: Rule = (plan, container) => {
-  const { spec, facts, filtered, asks, launch } = container;
+  const { spec, facts, filtered } = container;
   const { sync, end, preserved } = handedIn(container);
   const steps = childSteps(plan).filter(({ hook }) => !hook);
   const runs = runsProgram;
@@ -849,14 +854,17 @@ const endsClean: Rule = (plan, container) => {
       ? precedes(steps, call("prctl", ["PR_SET_NO_NEW_PRIVS"], 1), runs, "may gain privileges")
       : []),
     ...(steps.at(-1)?.step.call === "execve" ? [] : ["execve: something comes after it"]),
-    ...(asks === true && launch?.way === "created" ? [] : filtersLast(steps, filtered === true)),
+    ...(filtersEarly(container) ? [] : filtersLast(steps, filtered === true)),
   ];
 };
 const filters = call("seccomp", ["SECCOMP_SET_MODE_FILTER"]);
+/** Before init waits for start, and before it runs hooks. */
+const filtersEarly = ({ asks, launch, spec, execIn }: Container): boolean =>
+  asks === true && (launch?.way === "created" || (execIn === undefined && (spec.hooks?.startContainer ?? []).length > 0));
 
 /** What is no call may come between it and execve. */
 function filtersLast(steps: readonly Placed[], filtered: boolean): string[] {
-  const made = steps.filter(({ step }) => step.call !== "compute");
+  const made = steps.filter(({ step, hook }) => step.call !== "compute" && !hook);
   return made.findIndex(filters) === (filtered ? made.length - 2 : -1) ? [] : ["seccomp: it is not the last but one"];
 }
 
@@ -921,7 +929,8 @@ const words = (names: readonly string[] | undefined): number[] => {
 };
 
 /** Capabilities are those of the configuration, none inheritable or ambient unless it says so (CVE-2022-29162). */
-const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered, asks, launch }) => {
+const capabilitiesAsAsked: Rule = (plan, container) => {
+  const { spec, facts, filtered } = container;
   const sets = spec.process?.capabilities ?? {};
   const steps = childSteps(plan);
   // For the filter of system calls; it is neither inheritable nor ambient, so execve takes it away.
@@ -934,8 +943,8 @@ const capabilitiesAsAsked: Rule = (plan, { spec, facts, filtered, asks, launch }
   const [pe0 = 0, pe1 = 0] = words(sets.effective);
   const [pp0 = 0, pp1 = 0] = words(sets.permitted);
   const plain = [...new Uint8Array(new Uint32Array([pe0, pp0, i0, pe1, pp1, i1]).buffer)];
-  // A filter that is there before init waits for start: what it took is given up again at once.
-  const gives = asks === true && launch?.way === "created" && more.length > 0;
+  // What an early filter took is given up again at once.
+  const gives = filtersEarly(container) && more.length > 0;
   const given = set.map(({ step }) => [...(step.args[1] as unknown as Uint8Array)]);
   const right = same(given, gives ? [wanted, plain] : [wanted]);
   const dropped = steps.filter(call("prctl", ["PR_CAPBSET_DROP"])).map(({ step }) => step.args[1] as number);
