@@ -68,8 +68,11 @@ export const isToldByConfig = ({ plugins, stdio, references }: Configured): bool
 export const loadContainer = async (parsed: Parsed, globals: Globals, idNeeded: boolean): Promise<Loaded> =>
   await finishLoading(await configureContainer(parsed, globals, idNeeded), parsed, globals);
 
-/** The text of a config.json, and what another start has found in it. */
-export type KnownConfig = { readonly text: string; readonly plugins: KnownPlugins | undefined };
+/** What was read of a description already, and what another start has found. */
+export type KnownConfig = Pick<Description, "format" | "text"> & {
+  readonly plugins?: KnownPlugins | undefined;
+  readonly answered?: readonly Answered[];
+};
 
 const sourceFrom = (known: KnownConfig | undefined): Source | undefined =>
   known?.plugins === undefined
@@ -93,7 +96,7 @@ export async function configureContainer(
   const references: Reference[] = [];
   const loading: Loading = { stateRoot, references };
   const source =
-    sourceFrom(known) ?? (embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading));
+    sourceFrom(known) ?? (embedded ? await embeddedSource(id, stateRoot, parsed) : await bundleSource(parsed, bundle, id, loading, known));
   const flagged = needsChanges(parsed, command) ? await applyFlags(source, parsed, command, bundle, loading) : source;
   const changed = flagged.spec;
   const hostRoot = source.hostRoot && parsed.values.rootfs === undefined;
@@ -323,6 +326,8 @@ function readBoxYaml(path: string): string | undefined {
 
 /** What messages call the file of a bundle. */
 const configName = "config.json";
+const yamlName = "box.yaml";
+const nameOf = ({ values }: Parsed, format: Description["format"]): string => values.file ?? (format === "yaml" ? yamlName : configName);
 
 export type Description = {
   readonly format: "json" | "yaml";
@@ -339,20 +344,26 @@ export function readDescription({ values }: Pick<Parsed, "values">, bundle: stri
     return { format: formatOf(file), text, name: file };
   }
   const path = `${bundle}/${configName}`;
-  const yaml = readBoxYaml(`${bundle}/box.yaml`);
+  const yaml = readBoxYaml(`${bundle}/${yamlName}`);
   if (yaml === undefined) return { format: "json", text: readTextOrThrow(path, "cannot read", "bundle"), name: configName };
   // Whichever of two won, somebody would edit the other and wonder.
   if (hostReader.read(path) !== undefined)
     throw new BoxError({ origin: "bundle", what: `${bundle} holds both config.json and box.yaml`, hint: "keep the one that is meant" });
-  return { format: "yaml", text: yaml, name: "box.yaml" };
+  return { format: "yaml", text: yaml, name: yamlName };
 }
 
-async function bundleSource(parsed: Parsed, bundle: string, id: string, { stateRoot, references }: Loading): Promise<Source> {
-  const { format, text, name } = readDescription(parsed, bundle);
+async function bundleSource(
+  parsed: Parsed,
+  bundle: string,
+  id: string,
+  { stateRoot, references }: Loading,
+  known: KnownConfig | undefined,
+): Promise<Source> {
+  const { format, text, name } = known === undefined ? readDescription(parsed, bundle) : { ...known, name: nameOf(parsed, known.format) };
   if (format === "yaml") {
     const lenient = (await import("./leniency.ts")).isLenient(parsed);
     const { loadRunnableYaml } = await import("./load-yaml.ts");
-    const loaded = loadRunnableYaml({ text, name, folder: bundle, lenient }, id, stateRoot, references);
+    const loaded = loadRunnableYaml({ text, name, folder: bundle, lenient, answered: known?.answered }, id, stateRoot, references);
     const { plugins, ignored, answered } = loaded;
     return plugins.length + ignored.length > 0 || answered === undefined ? loaded : { ...loaded, told: { text, answered } };
   }

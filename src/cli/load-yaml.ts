@@ -26,6 +26,8 @@ export type YamlSource = {
   readonly folder: string;
   /** Unknown keys are warnings. */
   readonly lenient?: boolean;
+  /** What it depends on besides, where that is known. */
+  readonly answered?: readonly Answered[] | undefined;
 };
 
 export type LoadedYaml = {
@@ -46,7 +48,7 @@ type PlaceOf = (path: string) => string;
 
 /** `references` takes the namespaces that it joins. A Spec that may ask for what this version of box cannot do. */
 export function loadYaml(
-  { text, name, folder, lenient = false }: YamlSource,
+  { text, name, folder, lenient = false, answered }: YamlSource,
   id: string,
   stateRoot: string,
   references: Reference[] = [],
@@ -55,7 +57,7 @@ export function loadYaml(
   const yaml = value as BoxYaml;
   const hostRoot = yaml.rootfs === "host";
   const root = hostRoot ? `${stateRoot}/${id}/root` : yaml.rootfs;
-  const questions = new Questions();
+  const questions = new Questions(answered);
   const usersRoot = hostRoot ? "/" : root.startsWith("/") ? root : `${folder}/${root}`;
   const context = contextFor(usersRoot, { id, root, folder, lenient }, questions, (reference, type) => {
     const found = resolveNamespace(stateRoot, reference, type);

@@ -4,8 +4,9 @@ import type { Stdio } from "../config/stdio-choice.ts";
 import { BoxError } from "../errors.ts";
 import { compile, type Program, type Sources } from "../execute/compile.ts";
 import { readText } from "../execute/files.ts";
-import { type KeptKey, keepProgram } from "../execute/kept-program.ts";
+import { type Kept, type KeptKey, keepProgram } from "../execute/kept-program.ts";
 import { type Started, startContainer, type Written } from "../execute/run-container.ts";
+import type { HostFacts } from "../host/facts.ts";
 import { hasSupervisor, type Launch } from "../plan/launch.ts";
 import { withNotifySocket } from "../plan/notify.ts";
 import { type Container, planContainer } from "../plan/plan-container.ts";
@@ -15,7 +16,15 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { hooksAround, useOf } from "./hooks-around.ts";
 import { launchOf } from "./launch-flags.ts";
-import { type Configured, configureContainer, finishLoading, isToldByConfig, type Loaded, pluginHooks } from "./load-container.ts";
+import {
+  type Configured,
+  configureContainer,
+  finishLoading,
+  isToldByConfig,
+  type KnownConfig,
+  type Loaded,
+  pluginHooks,
+} from "./load-container.ts";
 import { locating } from "./located.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -41,15 +50,16 @@ type More = {
   readonly tracer?: Tracer | undefined;
   /** As far as it has been read. */
   readonly configured?: Configured;
+  readonly known?: KnownConfig | undefined;
 };
 
 export async function planRun(
   parsed: Parsed,
   globals: Globals,
   way: Launch["way"],
-  { tracer, configured }: More = {},
+  { tracer, configured, known }: More = {},
 ): Promise<PlannedRun> {
-  const read = configured ?? (await configureContainer(parsed, globals, true));
+  const read = configured ?? (await configureContainer(parsed, globals, true, { known }));
   const { container: bare, facts, seen, asked, plugins, stdio, locate, told } = await finishLoading(read, parsed, globals);
   tracer?.mark("read and check the configuration");
   const launchedSo = await withStdioSteps(launched(bare, parsed, way, facts.stateRoot, stdio));
@@ -89,9 +99,9 @@ export async function planRun(
     program,
     start: () => startContainer(fresh(), written, `${facts.stateRoot}/${container.id}`, between),
     keep: (key) => {
-      // The file may have changed between the two times that it was read; then this program is not that text's. And a kept
-      // program has no warnings.
-      if (untouched === undefined || told?.text !== key.config || drops) return;
+      // Plugins may have had the text read once more, of a file that has changed since; then this program is not that text's. A
+      // kept program has no warnings, and looks at no namespace before it makes the container.
+      if (untouched === undefined || told?.text !== key.config || drops || bare.joins !== undefined) return;
       const { answered } = told;
       keepProgram(key, () => ({
         made: {
@@ -126,13 +136,19 @@ async function withStdioSteps(container: Container): Promise<Container> {
   return { ...container, stdioSteps: (await import("../plan/stdio-steps.ts")).stdioSteps };
 }
 
-/** The steps behind a kept program, made once more because something has failed. `configured`: where plugins have had their say. */
-export async function sourcesAgain(parsed: Parsed, globals: Globals, child: Uint8Array, configured?: Configured): Promise<Sources> {
-  const read = configured ?? (await configureContainer(parsed, globals, true));
-  const { container, facts } = await finishLoading(read, parsed, globals);
+/** The steps behind a kept program, made once more because something has failed: of `read`, on the host that it was made for. */
+export async function sourcesAgain(
+  parsed: Parsed,
+  globals: Globals,
+  kept: Pick<Kept, "compiled" | "facts">,
+  read: Configured,
+): Promise<Sources> {
+  const { container } = await finishLoading(read, parsed, globals);
+  const facts = JSON.parse(kept.facts) as HostFacts;
   const program = compile(planContainer(launched(container, parsed, "foreground", facts.stateRoot), facts));
   const { image } = program.compiled.child;
-  if (image.length !== child.length || image.some((byte, index) => byte !== child[index]))
+  const { child } = kept.compiled;
+  if (image.length !== child.image.length || image.some((byte, index) => byte !== child.image[index]))
     throw new BoxError({ what: "the start failed, and the configuration has changed meanwhile", hint: "run it again" });
   return await program.explain();
 }

@@ -28,7 +28,7 @@ export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Glob
       : await configureAnew(key, parsed, globals, known);
   if (kept === undefined || !makesTheSame(kept, configured, key.config) || !isStillSuchAHost(kept, key.stateRoot))
     return await (await import("./plan-run.ts")).planRun(parsed, globals, "foreground", { configured });
-  const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image, configured);
+  const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept, configured);
   const warnings: unknown[] = [];
   const started = startOf(kept, key, explain, hooksAround(configured, warnings, betweenOf));
   return { ...started, locate: async () => configured.locate, warnings, keep: (key) => keepWhatIsFound(key, kept, configured) };
@@ -36,7 +36,7 @@ export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Glob
 
 /** `plugins`: what is known of them. What is not, or is no longer so, is found out. */
 function configureAnew(key: KeptKey, parsed: Parsed, globals: Globals, plugins: KnownPlugins | undefined): Promise<Configured> {
-  const known = { text: key.config, plugins };
+  const known = { text: key.config, format: key.format, plugins };
   return configureContainer(parsed, globals, true, { known, use: plugins?.same === null ? undefined : { used: false } });
 }
 
@@ -67,7 +67,7 @@ function startUnasked(kept: Kept, known: KnownPlugins, key: KeptKey, parsed: Par
   let configured: Configured | undefined;
   const explain = async () => {
     configured ??= await configureContainer(parsed, globals, true);
-    return (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept.compiled.child.image, configured);
+    return (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept, configured);
   };
   const ask = async (): Promise<Plugins> => {
     configured = await configureSame(key, parsed, known, kept.state.box.plugins);

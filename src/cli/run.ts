@@ -47,7 +47,10 @@ export async function run(argv: readonly string[], globals: Globals): Promise<nu
     kept ??
     (key?.plugins === true
       ? await (await withPlugins()).runWithPlugins(key, parsed, globals)
-      : await (await import("./plan-run.ts")).planRun(parsed, globals, way, { tracer }));
+      : await (await import("./plan-run.ts")).planRun(parsed, globals, way, {
+          tracer,
+          known: key === undefined ? undefined : { text: key.config, format: key.format },
+        }));
   if (planned.needsSupervisor && !reports) return (await import("./start-supervisor.ts")).startSupervisor(argv, parsed);
   const started = await startPlanned(planned);
   if (tracer !== undefined) {
@@ -83,15 +86,26 @@ export function keyOf(parsed: Parsed, globals: Globals): KeptKey | undefined {
   const { file } = parsed.values;
   const bundle = file === undefined ? absolute(parsed.values.bundle ?? ".") : folderOf(file, parsed);
   const described = file === undefined ? describedIn(bundle) : describedBy(file);
-  if (described === undefined || (plugins && (file !== undefined || described.format === "yaml"))) return undefined;
+  if (
+    described === undefined ||
+    (described.format === "yaml" && !mayBeLenient()) ||
+    (plugins && (file !== undefined || described.format === "yaml"))
+  )
+    return undefined;
   return { id, bundle, stateRoot: globals.root ?? rootOfStates(), ...described, plugins };
 }
 
+/** Whether the environment says yes or no. Else a box.yaml is refused, which asks in any case (leniency.ts). */
+const mayBeLenient = (): boolean => ["", "0", "1"].includes(process.env.BOX_LENIENT ?? "");
+
 type Described = Pick<KeptKey, "format" | "config">;
+
+const ENOENT = 2;
 
 /** What is wrong with any of these is for the longer way to say, and a program is only kept where nothing was. */
 function describedIn(bundle: string): Described | undefined {
   const yaml = readText(`${bundle}/box.yaml`);
+  if (typeof yaml !== "string" && yaml !== -ENOENT) return undefined;
   const json = readText(`${bundle}/config.json`);
   if (typeof yaml === "string") return typeof json === "string" ? undefined : { format: "yaml", config: yaml };
   return typeof json === "string" ? { format: "json", config: json } : undefined;

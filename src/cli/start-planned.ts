@@ -21,7 +21,8 @@ export const asError = async (error: unknown, { program, locate }: PlannedRun): 
 
 async function warn(planned: PlannedRun): Promise<void> {
   const { warnOf } = await import("./warn-of.ts");
-  for (const warning of planned.warnings) warnOf(await asError(warning, planned));
+  // What cannot be told as it should be is no reason to leave a container that runs.
+  for (const warning of planned.warnings) warnOf(await asError(warning, planned).catch((cause: unknown) => cause));
 }
 
 async function startOrReclaim({ start, stateRoot, id, cgroups }: PlannedRun): Promise<Started> {

@@ -16,10 +16,15 @@ const answers = {
 /** More is not worth the time that it takes to be compared. */
 const LENGTH_MAX = 64 * 1024;
 
-/** Asks, and notes the answers. */
+/** Asks, and notes the answers. `given`: those that there are, from when all of them were the same. */
 export class Questions {
+  readonly #given: readonly Answered[];
   readonly #answered: Answered[] = [];
   #areAll = true;
+
+  constructor(given: readonly Answered[] = []) {
+    this.#given = given;
+  }
 
   /** Something is asked whose answer is not noted. */
   askMore(): void {
@@ -27,7 +32,8 @@ export class Questions {
   }
 
   ask<About extends Answered[0]>(about: About, of: string): ReturnType<(typeof answers)[About]> {
-    const answer = answers[about](of) as ReturnType<(typeof answers)[About]>;
+    const given = this.#given.find((one) => one[0] === about && one[1] === of);
+    const answer = (given === undefined ? answers[about](of) : given[2]) as ReturnType<(typeof answers)[About]>;
     this.#answered.push([about, of, answer]);
     if (typeof answer === "string" && answer.length > LENGTH_MAX) this.askMore();
     return answer;

@@ -126,6 +126,22 @@ describe("the third start", () => {
     }
   });
 
+  test("warns of one that has changed the configuration, and leaves no container alone", async () => {
+    using bundle = new Bundle();
+    const script = `test ! -e warn || { echo changed > config.json; exit 1; }`;
+    bundle.change((spec) => {
+      spec.process.args = ["echo", "one"];
+      spec.hooks = { poststart: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
+    });
+    for (const _ of [1, 2]) expect(await again(bundle)).toEqual({ exitCode: 0, stdout: "one\n", stderr: "" });
+    const before = machine(bundle);
+    writeFileSync(`${bundle.folder}/warn`, "");
+    const { exitCode, stdout, stderr } = await again(bundle);
+    expect([exitCode, stdout]).toEqual([0, "one\n"]);
+    expect(stderr).toMatch(/^box: warning: hooks\.poststart\[0\]: .*exit.* 1/);
+    expect(machine(bundle)).toEqual(before);
+  });
+
   test("runs the poststop hooks when it fails", async () => {
     using bundle = new Bundle();
     const { folder } = bundle;

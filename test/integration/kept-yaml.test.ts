@@ -1,8 +1,8 @@
 // Programs kept of a box.yaml: what it comes to depends on more than its text, and every change of that is noticed.
 
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { type Bundle, machine, type Outcome, testWith } from "./harness.ts";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { Bundle, machine, type Outcome, testWith } from "./harness.ts";
 import { kept, keptFile, writtenAt } from "./kept-file.ts";
 import { yamlBundle } from "./yaml-bundle.ts";
 
@@ -136,6 +136,18 @@ describe("a change is noticed", () => {
     expect(await bundle.box(["run", `${bundle.id}-2`])).toEqual(said(`${bundle.id}-2\n`));
   });
 
+  test("of an environment that says neither yes nor no to unknown keys", async () => {
+    using bundle = await ranTwice("rootfs: rootfs\ncommand: echo one\n");
+    expect((await run(bundle, [], { BOX_LENIENT: "maybe" })).stderr).toStartWith("box: BOX_LENIENT: ");
+  });
+
+  test("of a file that cannot be read beside a config.json", async () => {
+    using bundle = new Bundle((spec) => (spec.process.args = ["true"]));
+    for (const _ of [1, 2, 3]) expect(await run(bundle)).toEqual(said(""));
+    mkdirSync(`${bundle.folder}/box.yaml`);
+    expect((await run(bundle)).stderr).toStartWith(`box: bundle: cannot read ${bundle.folder}/box.yaml: EISDIR`);
+  });
+
   test("of a bundle that holds both files", async () => {
     using bundle = await ranTwice("rootfs: rootfs\ncommand: echo one\n");
     writeFileSync(`${bundle.folder}/config.json`, "{}");
@@ -166,6 +178,9 @@ describe("nothing is kept", () => {
       writeFileSync(`${folder}/own.ts`, 'export default { name: "own", apply() {} };\n'),
     ));
 
+  test("of one that joins a namespace, which is looked at before anything is made", () =>
+    marks(`rootfs: rootfs\ncommand: "true"\nnamespaces: { uts: "/proc/${process.pid}/ns/uts" }\n`));
+
   test("of one with keys that nobody knows", async () => {
     using bundle = yamlBundle('rootfs: rootfs\ncommand: "true"\nhostnam: a\n');
     for (const _ of [1, 2, 3]) expect((await run(bundle, ["--lenient"])).stderr).toContain("hostnam");
@@ -194,4 +209,33 @@ describe("a failure is explained as at first, with its place in the file", () =>
     writeFileSync(`${bundle.folder}/fail`, "");
     expect((await sameWithout(bundle)).stderr).toMatch(/^box: box\.yaml:4:14: hooks\.prestart\[0\]: /);
   });
+
+  test("of a hook that has changed what the file comes to", async () => {
+    using bundle = await ranTwice(
+      `rootfs: rootfs\ncommand: "true"\nmounts: [{ source: ./opt, destination: /tmp, optional: true }]\nhooks:\n  prestart: [{ path: /bin/sh, args: [sh, -c, "test ! -e fail || mkdir opt && test ! -e fail"] }]\n`,
+    );
+    writeFileSync(`${bundle.folder}/fail`, "");
+    expect((await fromKept(bundle)).stderr).toMatch(/^box: box\.yaml:5:14: hooks\.prestart\[0\]: /);
+  });
+
+  test("of a hook that has changed the file: and a container that runs is not left alone", async () => {
+    const hook = "test ! -e warn || { echo changed > box.yaml; exit 1; }";
+    using bundle = await ranTwice(
+      `rootfs: rootfs\ncommand: echo one\nhooks:\n  poststart: [{ path: /bin/sh, args: [sh, -c, "${hook}"] }]\n`,
+    );
+    const before = machine(bundle);
+    writeFileSync(`${bundle.folder}/warn`, "");
+    const { exitCode, stdout, stderr } = await fromKept(bundle);
+    expect([exitCode, stdout]).toEqual([0, "one\n"]);
+    expect(stderr).toMatch(/^box: warning: box\.yaml:4:15: hooks\.poststart\[0\]: /);
+    expect(machine(bundle)).toEqual(before);
+  });
+});
+
+test("a file that can be read once is read once", async () => {
+  using bundle = await ranTwice("rootfs: rootfs\ncommand: echo one\n");
+  rmSync(`${bundle.folder}/box.yaml`);
+  symlinkSync("/dev/stdin", `${bundle.folder}/box.yaml`);
+  for (const word of ["one", "two", "one"])
+    expect(await bundle.box(["run", bundle.id], { stdin: `rootfs: rootfs\ncommand: echo ${word}\n` })).toEqual(said(`${word}\n`));
 });
