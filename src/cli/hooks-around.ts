@@ -11,11 +11,10 @@ export const useOf = ({ plugin: _, ...use }: LoadedPlugin): PluginUse => use;
 /** What there is to know of the container. */
 type Around = Pick<Configured, "plugins" | "stateRoot"> & { readonly container: Pick<Configured["container"], "spec"> };
 
-/** For what is written first of the container; `warnings` takes what fails and stops nothing. */
+/** For what is written first of the container. */
 export const hooksAround =
   (
     { container: { spec }, plugins, stateRoot }: Around,
-    warnings: unknown[],
     betweenOf: ((plugins: Plugins, first: Between["poststop"]) => Between) | undefined,
   ) =>
   ({ state }: Written): Between => {
@@ -23,7 +22,6 @@ export const hooksAround =
     const ofSpec = async (): Promise<void> => (await import("./poststop.ts")).poststopOfConfig(state, stateRoot);
     const poststop = spec.hooks?.poststop === undefined ? undefined : ofSpec;
     return {
-      warn: (error) => warnings.push(error),
       ...(poststop === undefined ? {} : { poststop }),
       ...(plugins === undefined ? {} : betweenOf?.(plugins, poststop)),
     };

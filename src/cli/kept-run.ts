@@ -37,14 +37,13 @@ export function startOfConfig(
   more?: (poststop: Between["poststop"]) => Between,
 ): PlannedRun {
   if (!kept.config.includes('"hooks":') && more === undefined) return startOf(kept, key, explain);
-  const warnings: unknown[] = [];
   const container = { spec: JSON.parse(kept.config) as Spec };
-  const around = hooksAround({ container, plugins: undefined, stateRoot: key.stateRoot }, warnings, undefined);
+  const around = hooksAround({ container, plugins: undefined, stateRoot: key.stateRoot }, undefined);
   const between = (written: Written): Between => {
     const own = around(written);
     return { ...own, ...more?.(own.poststop) };
   };
-  return { ...startOf(kept, key, explain, between), warnings };
+  return startOf(kept, key, explain, between);
 }
 
 /** `between`: what hooks there are, for the state that is written first. */

@@ -84,7 +84,7 @@ export async function planRun(
     config: JSON.stringify(container.spec),
   };
   const ofPlugins = plugins === undefined ? undefined : await pluginHooks();
-  let between = hooksAround(read, warnings, ofPlugins?.betweenOf)(written);
+  let between = hooksAround(read, ofPlugins?.betweenOf)(written);
   if (plugins !== undefined) await ofPlugins?.callPlan(plugins, planned, container.id);
   if (container.launch?.notifies === true && way !== "created")
     between = (await import("./pass-readiness.ts")).notifying(between, `${facts.stateRoot}/${container.id}`);

@@ -29,9 +29,8 @@ export async function runWithPlugins(key: KeptKey, parsed: Parsed, globals: Glob
   if (kept === undefined || !makesTheSame(kept, configured, key.config) || !isStillSuchAHost(kept, key.stateRoot))
     return await (await import("./plan-run.ts")).planRun(parsed, globals, "foreground", { configured });
   const explain = async () => (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept, configured);
-  const warnings: unknown[] = [];
-  const started = startOf(kept, key, explain, hooksAround(configured, warnings, betweenOf));
-  return { ...started, locate: async () => configured.locate, warnings, keep: (key) => keepWhatIsFound(key, kept, configured) };
+  const started = startOf(kept, key, explain, hooksAround(configured, betweenOf));
+  return { ...started, locate: async () => configured.locate, keep: (key) => keepWhatIsFound(key, kept, configured) };
 }
 
 /** `plugins`: what is known of them. What is not, or is no longer so, is found out. */

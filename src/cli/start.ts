@@ -85,14 +85,17 @@ async function inWords(answer: Answer): Promise<BoxError> {
   });
 }
 
-/** Hooks and plugins that wait for the program to run; that they fail stops nothing. */
+/** Hooks and plugins that wait for the program to run. A hook that fails ends it (runtime.md, "Lifecycle"); delete does the rest. */
 async function afterStart(folder: string, state: State): Promise<void> {
   const config = readKeptConfig(folder);
   const running: State = { ...state, status: "running" };
   if (config?.hooks?.poststart !== undefined) {
     const { runHooksOf } = await import("../execute/run-hooks.ts");
-    const { warnOf } = await import("./warn-of.ts");
-    runHooksOf(config.hooks, "poststart", running, warnOf);
+    const { killInit } = await import("../execute/remove-container.ts");
+    runHooksOf(config.hooks, "poststart", running, (error) => {
+      killInit(state);
+      throw error;
+    });
   }
   if (isTapped(state, "poststart"))
     await (await import("./plugin-hooks.ts")).poststartFromState(running, folder.slice(0, folder.lastIndexOf("/")));

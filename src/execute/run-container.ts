@@ -36,8 +36,6 @@ export type Between = {
   readonly poststart?: (state: State) => Promise<void>;
   /** The start failed and all processes have ended; the state is still there. */
   readonly poststop?: () => Promise<void>;
-  /** Something failed that the container does without. */
-  readonly warn?: (error: unknown) => void;
 };
 
 /** What a start writes down: the first state, and the configuration as JSON. */
@@ -131,24 +129,19 @@ async function start(run: Run, { state: first, config }: Written, between: Betwe
   runSection(run, "release");
   if (way !== "created") throwSilentDeath(run);
   runSection(run, "report");
-  runPoststartHooks(run, state, between);
+  runPoststartHooks(run, state);
   if (way !== "created" && between.poststart !== undefined) await between.poststart(state);
   return { run, state, poststop: between.poststop };
 }
 
-/** A hook that fails keeps neither the container nor the other hooks from running (runtime.md, "Lifecycle"). */
-function runPoststartHooks(run: Run, state: State, { warn }: Between): void {
+/** One that fails ends the container (runtime.md, "Lifecycle", since version 1.3 of the runtime-spec). */
+function runPoststartHooks(run: Run, state: State): void {
   const { poststart } = run.program.compiled.box;
   if (poststart.length === 0) return;
   setHookState(run, state, "running");
   for (let index = 0; index < poststart.length; index++) {
     const failed = libc.runTape(poststart[index] as number);
-    if (failed === 0) continue;
-    try {
-      throwOwnFailure(run, -failed);
-    } catch (error) {
-      warn?.(error);
-    }
+    if (failed !== 0) throwOwnFailure(run, -failed);
   }
 }
 

@@ -198,13 +198,14 @@ describe("a failure is explained as at first, with its place in the file", () =>
 
   test("of a hook", async () => {
     using bundle = await ranTwice(
-      `rootfs: rootfs\ncommand: "true"\nhooks:\n  prestart: [{ path: /bin/sh, args: [sh, -c, "test ! -e fail"] }]\n  poststart: [{ path: /bin/sh, args: [sh, -c, "test ! -e warn"] }]\n`,
+      `rootfs: rootfs\ncommand: "true"\nhooks:\n  prestart: [{ path: /bin/sh, args: [sh, -c, "test ! -e fail"] }]\n  poststart: [{ path: /bin/sh, args: [sh, -c, "test ! -e late"] }]\n`,
     );
-    writeFileSync(`${bundle.folder}/warn`, "");
+    writeFileSync(`${bundle.folder}/late`, "");
     expect(await sameWithout(bundle)).toMatchObject({
-      exitCode: 0,
-      stderr: expect.stringMatching(/^box: warning: box\.yaml:5:15: hooks\.poststart\[0\]: /),
+      exitCode: 1,
+      stderr: expect.stringMatching(/^box: box\.yaml:5:15: hooks\.poststart\[0\]: /),
     });
+    rmSync(`${bundle.folder}/late`);
     for (const _ of [1, 2]) await run(bundle);
     writeFileSync(`${bundle.folder}/fail`, "");
     expect((await sameWithout(bundle)).stderr).toMatch(/^box: box\.yaml:4:14: hooks\.prestart\[0\]: /);
@@ -219,15 +220,14 @@ describe("a failure is explained as at first, with its place in the file", () =>
   });
 
   test("of a hook that has changed the file: and a container that runs is not left alone", async () => {
-    const hook = "test ! -e warn || { echo changed > box.yaml; exit 1; }";
+    const hook = "test ! -e fail || { echo changed > box.yaml; exit 1; }";
     using bundle = await ranTwice(
       `rootfs: rootfs\ncommand: echo one\nhooks:\n  poststart: [{ path: /bin/sh, args: [sh, -c, "${hook}"] }]\n`,
     );
     const before = machine(bundle);
-    writeFileSync(`${bundle.folder}/warn`, "");
-    const { exitCode, stdout, stderr } = await fromKept(bundle);
-    expect([exitCode, stdout]).toEqual([0, "one\n"]);
-    expect(stderr).toMatch(/^box: warning: box\.yaml:4:15: hooks\.poststart\[0\]: /);
+    writeFileSync(`${bundle.folder}/fail`, "");
+    const { exitCode, stderr } = await fromKept(bundle);
+    expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/^box: box\.yaml:4:15: hooks\.poststart\[0\]: /)]);
     expect(machine(bundle)).toEqual(before);
   });
 });

@@ -297,37 +297,73 @@ describe("a hook that fails", () => {
     });
   });
 
-  for (const point of ["poststart", "poststop"] as const)
-    test(`${point}: is a warning, the others run, and the container too`, async () => {
-      const { bundle, log } = bundleWith((folder) => ({
-        [point]: [script("echo first; exit 5"), script("kill -9 $$"), script(`touch ${folder}/third`), { path: "/nonexistent" }],
-      }));
-      using _ = bundle;
-      bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ran; exit 6"]));
-      await leavesNothing(bundle, async () => {
-        const { exitCode, stdout, stderr } = await bundle.box(["run", bundle.id]);
-        expect([exitCode, stdout]).toEqual([6, "ran\n"]);
-        expect(message(stderr)).toBe(
-          [
-            `box: warning: hooks.${point}[0]: /bin/sh: exit 5 after N ms`,
-            "hint: it printed: first",
-            `box: warning: hooks.${point}[1]: /bin/sh: ended by SIGKILL after N ms`,
-            `box: warning: hooks.${point}[3]: cannot run the hook /nonexistent: ENOENT (no such file or directory)`,
-            "",
-          ].join("\n"),
-        );
-      });
-      expect(existsSync(`${log}/third`)).toBe(true);
+  test("poststop: is a warning, and the others run", async () => {
+    const { bundle, log } = bundleWith((folder) => ({
+      poststop: [script("echo first; exit 5"), script("kill -9 $$"), script(`touch ${folder}/third`), { path: "/nonexistent" }],
+    }));
+    using _ = bundle;
+    bundle.change((spec) => (spec.process.args = ["sh", "-c", "echo ran; exit 6"]));
+    await leavesNothing(bundle, async () => {
+      const { exitCode, stdout, stderr } = await bundle.box(["run", bundle.id]);
+      expect([exitCode, stdout]).toEqual([6, "ran\n"]);
+      expect(message(stderr)).toBe(
+        [
+          "box: warning: hooks.poststop[0]: /bin/sh: exit 5 after N ms",
+          "hint: it printed: first",
+          "box: warning: hooks.poststop[1]: /bin/sh: ended by SIGKILL after N ms",
+          "box: warning: hooks.poststop[3]: cannot run the hook /nonexistent: ENOENT (no such file or directory)",
+          "",
+        ].join("\n"),
+      );
     });
+    expect(existsSync(`${log}/third`)).toBe(true);
+  });
 
-  test("poststart of start, poststop of delete: are warnings too", async () => {
-    const { bundle } = bundleWith(() => ({ poststart: [script("exit 5")], poststop: [script("exit 6")] }));
+  describe("poststart: the container is ended, and what follows its end runs", () => {
+    const failing = (folder: string): Hooks => ({
+      poststart: [script("echo first; exit 5"), script(`touch ${folder}/second`)],
+      poststop: [script(`touch ${folder}/poststop`)],
+    });
+    for (const flags of [[], ["--detach"], ["--detach", "--log-driver", "file", "--log-opt", "path=/dev/null"]])
+      test(`of ${["run", ...flags].join(" ")}`, async () => {
+        const { bundle, log } = bundleWith(failing);
+        using _ = bundle;
+        bundle.change((spec) => (spec.process.args = ["sleep", "1000"]));
+        await leavesNothing(bundle, async () => {
+          const { exitCode, stdout, stderr } = await bundle.box(["run", ...flags, bundle.id]);
+          expect([exitCode, stdout, message(stderr)]).toEqual([
+            1,
+            "",
+            "box: hooks.poststart[0]: /bin/sh: exit 5 after N ms\nhint: it printed: first\n",
+          ]);
+        });
+        expect([existsSync(`${log}/second`), existsSync(`${log}/poststop`)]).toEqual([false, true]);
+      });
+
+    test("of start, whose container is there for delete", async () => {
+      const { bundle, log } = bundleWith(failing);
+      using _ = bundle;
+      bundle.change((spec) => (spec.process.args = ["sleep", "1000"]));
+      await leavesNothing(bundle, async () => {
+        expect(await bundle.box(["create", bundle.id])).toEqual(quiet);
+        const { initPid } = bundle;
+        const { exitCode, stderr } = await bundle.box(["start", bundle.id]);
+        expect([exitCode, message(stderr)]).toEqual([1, "box: hooks.poststart[0]: /bin/sh: exit 5 after N ms\nhint: it printed: first\n"]);
+        await ended(initPid);
+        expect([existsSync(`${log}/second`), existsSync(`${log}/poststop`)]).toEqual([false, false]);
+        expect(await bundle.box(["delete", bundle.id])).toEqual(quiet);
+      });
+      expect(existsSync(`${log}/poststop`)).toBe(true);
+    });
+  });
+
+  test("poststop of delete: is a warning too", async () => {
+    const { bundle } = bundleWith(() => ({ poststop: [script("exit 6")] }));
     using _ = bundle;
     await leavesNothing(bundle, async () => {
       expect(await bundle.box(["create", bundle.id])).toEqual(quiet);
       const { initPid } = bundle;
-      const started = await bundle.box(["start", bundle.id]);
-      expect([started.exitCode, message(started.stderr)]).toEqual([0, "box: warning: hooks.poststart[0]: /bin/sh: exit 5 after N ms\n"]);
+      expect(await bundle.box(["start", bundle.id])).toEqual(quiet);
       await ended(initPid);
       const deleted = await bundle.box(["delete", bundle.id]);
       expect([deleted.exitCode, message(deleted.stderr)]).toEqual([0, "box: warning: hooks.poststop[0]: /bin/sh: exit 6 after N ms\n"]);
@@ -392,18 +428,17 @@ describe("a hook that fails", () => {
     }
   }, 20_000);
 
-  for (const point of ["poststart", "poststop"] as const)
-    test(`of ${point} by its time does not keep the others from running`, async () => {
-      const { bundle, log } = bundleWith((folder) => ({
-        [point]: [script("exec sleep 1000", { timeout: 1 }), script(`touch ${folder}/second`)],
-      }));
-      using _ = bundle;
-      await leavesNothing(bundle, async () => {
-        const { exitCode, stderr } = await bundle.box(["run", bundle.id]);
-        expect([exitCode, message(stderr)]).toEqual([0, `box: warning: hooks.${point}[0]: /bin/sh: it took longer than 1 s after N ms\n`]);
-      });
-      expect(existsSync(`${log}/second`)).toBe(true);
+  test("of poststop by its time does not keep the others from running", async () => {
+    const { bundle, log } = bundleWith((folder) => ({
+      poststop: [script("exec sleep 1000", { timeout: 1 }), script(`touch ${folder}/second`)],
+    }));
+    using _ = bundle;
+    await leavesNothing(bundle, async () => {
+      const { exitCode, stderr } = await bundle.box(["run", bundle.id]);
+      expect([exitCode, message(stderr)]).toEqual([0, "box: warning: hooks.poststop[0]: /bin/sh: it took longer than 1 s after N ms\n"]);
     });
+    expect(existsSync(`${log}/second`)).toBe(true);
+  });
 });
 
 describe("with other things", () => {
