@@ -123,6 +123,6 @@ export const bundleNotes: Notes<
   ...hookNotes("createRuntime", "On the host, after `prestart`."),
   ...hookNotes("createContainer", "In the container's namespaces, with the host's root."),
   ...hookNotes("startContainer", "In the container, by its first process, before the program."),
-  ...hookNotes("poststart", "On the host, once the program runs. One that fails is a warning."),
+  ...hookNotes("poststart", "On the host, once the program runs. One that fails ends the container."),
   ...hookNotes("poststop", "On the host, after everything is removed. One that fails is a warning."),
 };

@@ -17,5 +17,5 @@ export function isLenient({ switches }: Pick<Parsed, "switches">): boolean {
 export async function warnOfIgnored(faults: readonly ConfigFault[]): Promise<void> {
   if (faults.length === 0) return;
   const { reportWarning } = await import("./report-error.ts");
-  reportWarning(new BoxError({ what: "the configuration has keys that box does not know", faults }));
+  reportWarning(new BoxError({ what: "the configuration has parts that box does not know, and leaves out", faults }));
 }

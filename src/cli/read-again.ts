@@ -1,10 +1,13 @@
 // A file of JSON that was refused is read once more, with what the first reading has no time for: numbers of 64 bits that are to
-// be exact, where in the text each fault is, and, leniently, without the keys that nobody knows. Loaded only then.
+// be exact, where in the text each fault is, without capabilities that nobody knows, and, leniently, without such keys. Loaded only
+// then.
 
 import { checkProcess, checkResources, checkSpec } from "../config/check-spec.ts";
+import { dropCapabilities } from "../config/drop-capabilities.ts";
 import { dropUnknown } from "../config/drop-unknown.ts";
 import { someOf } from "../config/faults.ts";
 import { faultyPlace, jsonPlaces } from "../config/json-places.ts";
+import { isObject } from "../config/rule.ts";
 import type { Process, Resources, Spec } from "../config/spec.ts";
 import { processRule, resourcesRule, specRule } from "../config/spec-rules.ts";
 import { BoxError, type ConfigFault } from "../errors.ts";
@@ -20,11 +23,11 @@ const documents = {
 
 type Checked = { readonly config: Spec; readonly process: Process; readonly resources: Resources };
 
-/** `ignored`: unknown keys that were left out, each with its place. */
+/** `ignored`: unknown keys and capabilities that were left out, each with its place. */
 export type ReadLeniently<T> = { readonly value: T; readonly ignored: readonly ConfigFault[] };
 
 /**
- * What the file holds where exact numbers or leniency make it right; else throws what is wrong, with places. `refused`: what the first reading
+ * What the file holds where exact numbers, or to leave out what may be left out, make it right; else throws what is wrong, with places. `refused`: what the first reading
  * threw. `name`: what messages call the file.
  */
 export function readAgain<Kind extends keyof Checked>(
@@ -39,6 +42,8 @@ export function readAgain<Kind extends keyof Checked>(
   if (refused.facts.faults === undefined) throw refused;
   const { rule, check } = documents[kind];
   const dropped = isLenient(parsed) ? dropUnknown(rule, value) : [];
+  if (kind === "process") dropped.push(...dropCapabilities(value, ""));
+  if (kind === "config" && isObject(value)) dropped.push(...dropCapabilities(value.process, "process"));
   try {
     return { value: check(value) as Checked[Kind], ignored: placed(someOf(dropped), text, name) };
   } catch (error) {

@@ -111,11 +111,8 @@ const assignments: ListRule = { is: "list", expected: "an array of strings", ite
 const absolutePaths: ListRule = { is: "list", expected: "an array of absolute paths", items: absolutePath };
 const freeTexts: MapRule = { is: "map", expected: "an object of strings", values: text };
 
-const capabilitySet: ListRule = {
-  is: "list",
-  expected: "an array of strings",
-  items: { is: "key", expected: "the name of a capability, such as CAP_KILL", of: capabilities },
-};
+export const capabilityRule: Rule = { is: "key", expected: "the name of a capability, such as CAP_KILL", of: capabilities };
+const capabilitySet: ListRule = { is: "list", expected: "an array of strings", items: capabilityRule };
 
 const capabilitySets: ObjectRule = {
   is: "object",

@@ -1,6 +1,7 @@
 // All five capability sets as /proc/self/status shows them, beside runc's on the same configuration.
 
-import { expect } from "bun:test";
+import { describe, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
 import type { Capabilities } from "../../src/config/spec.ts";
 import { Bundle, linesOf, testWith } from "./harness.ts";
 
@@ -84,4 +85,41 @@ test("a user namespace, which begins with every capability, drops those that box
   });
   const before = ["setpriv", "--bounding-set=-audit_read,-sys_time"];
   expect(await bundle.sh("grep CapBnd /proc/self/status", { before })).toEqual(["CapBnd:\t0000000000000020"]);
+});
+
+describe("one that box does not know", () => {
+  const warned = (file: string, path: string): RegExp =>
+    new RegExp(
+      `^box: warning: ${file}:\\d+:\\d+: ${path.replaceAll(/[.[\]]/g, "\\$&")}: ` +
+        'expected the name of a capability, such as CAP_KILL, got "CAP_NET_ADMNI"\nhint: did you mean "CAP_NET_ADMIN"\\?\n$',
+    );
+  const sets = { bounding: ["CAP_NET_ADMNI", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_KILL"] };
+  const kill = ["Inh:\t0000000000000000", ...["Prm", "Eff", "Bnd"].map((set) => `${set}:\t0000000000000020`), "Amb:\t0000000000000000"];
+  const output = kill.map((line) => `Cap${line}\n`).join("");
+
+  test("in config.json is a warning each time, and the others are had", async () => {
+    using bundle = new Bundle((spec) => (spec.process.capabilities = sets));
+    for (const _ of [1, 2, 3])
+      expect(await bundle.run(show)).toEqual({
+        exitCode: 0,
+        stdout: output,
+        stderr: expect.stringMatching(warned("config\\.json", "process.capabilities.bounding[0]")),
+      });
+    expect((await bundle.box(["validate"])).exitCode).not.toBe(0);
+  });
+
+  test("in what exec is given, too", async () => {
+    using bundle = new Bundle();
+    using _running = await bundle.startSh("echo ready; exec sleep 1000");
+    writeFileSync(
+      `${bundle.folder}/process.json`,
+      JSON.stringify({ args: ["/bin/grep", ...show.slice(1)], cwd: "/", user: { uid: 0, gid: 0 }, capabilities: sets }),
+    );
+    for (const _ of [1, 2, 3, 4])
+      expect(await bundle.box(["exec", "--process", "process.json", bundle.id])).toEqual({
+        exitCode: 0,
+        stdout: output,
+        stderr: expect.stringMatching(warned("process\\.json", "capabilities.bounding[0]")),
+      });
+  });
 });
