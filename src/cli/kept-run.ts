@@ -10,7 +10,7 @@ import type { Parsed } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { hooksAround } from "./hooks-around.ts";
 import { factsFor, homeFor, stillSo } from "./host-facts.ts";
-import type { Configured } from "./load-container.ts";
+import type { Loaded } from "./load-container.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { isAnsweredSo } from "./yaml-answers.ts";
 
@@ -18,15 +18,15 @@ import { isAnsweredSo } from "./yaml-answers.ts";
 export function keptRun(key: KeptKey, parsed: Parsed, globals: Globals): PlannedRun | undefined {
   const kept = readKept(key);
   if (kept === undefined || !isAnsweredSo(kept.answered) || !isStillSuchAHost(kept, key.stateRoot)) return undefined;
-  let again: Configured | undefined;
+  let locate: Loaded["locate"];
   // Of what is kept, and not of what there may be by now.
   const explain = async () => {
-    const { configureContainer } = await import("./load-container.ts");
     const { config: text, format } = key;
-    again = await configureContainer(parsed, globals, true, { known: { text, format, answered: kept.answered } });
-    return (await import("./plan-run.ts")).sourcesAgain(parsed, globals, kept, again);
+    const explained = await (await import("./plan-run.ts")).explainKept(parsed, globals, kept, { text, format, answered: kept.answered });
+    ({ locate } = explained);
+    return explained.sources;
   };
-  return { ...startOfConfig(kept, key, explain), locate: async () => again?.locate };
+  return { ...startOfConfig(kept, key, explain), locate: async () => locate };
 }
 
 /** With the hooks of the configuration. `more`: what else is called, given what the configuration asks for as poststop. */

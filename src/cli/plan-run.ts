@@ -152,3 +152,14 @@ export async function sourcesAgain(
     throw new BoxError({ what: "the start failed, and the configuration has changed meanwhile", hint: "run it again" });
   return await program.explain();
 }
+
+/** The same for a start without plugins, of what was read then; and where its errors are told. */
+export async function explainKept(
+  parsed: Parsed,
+  globals: Globals,
+  kept: Pick<Kept, "compiled" | "facts">,
+  known: KnownConfig,
+): Promise<{ readonly sources: Sources; readonly locate: Loaded["locate"] }> {
+  const read = await configureContainer(parsed, globals, true, { known });
+  return { sources: await sourcesAgain(parsed, globals, kept, read), locate: read.locate };
+}

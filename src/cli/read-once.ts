@@ -3,11 +3,9 @@
 
 import { beginPlainly, goesOnFromKept } from "../execute/begin-plainly.ts";
 import { systemCall } from "../execute/libc.ts";
-import { realFile } from "../execute/real-path.ts";
+import { isOnce } from "../execute/real-path.ts";
 
 const F_SETFD = 2;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 
 /** Before any of `paths` is read. Those that name a descriptor of the caller's find it in the plain start too. */
 export function beginForOnce(paths: readonly string[]): void {
@@ -17,10 +15,4 @@ export function beginForOnce(paths: readonly string[]): void {
   // The front has marked it to be closed, as every other (begin-plainly.ts).
   for (const fd of descriptors) systemCall("fcntl", Number(fd), F_SETFD, 0);
   beginPlainly();
-}
-
-/** Whether it is a pipe, a terminal or the like. */
-export function isOnce(path: string): boolean {
-  const file = realFile(path);
-  return typeof file !== "number" && (file.mode & S_IFMT) !== S_IFREG;
 }

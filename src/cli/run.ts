@@ -3,6 +3,7 @@
 import { readText } from "../execute/files.ts";
 import type { KeptKey } from "../execute/kept-program.ts";
 import { blockSignals, systemCall } from "../execute/libc.ts";
+import { isOnce } from "../execute/real-path.ts";
 import { type Started, superviseContainer } from "../execute/run-container.ts";
 import { type FlagRow, type Parsed, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
@@ -12,7 +13,6 @@ import { keptRun } from "./kept-run.ts";
 import { late } from "./late.ts";
 import { checkStdio, launchFlags, lenientFlag, logFlags } from "./launch-flags.ts";
 import type { PlannedRun } from "./plan-run.ts";
-import { isOnce } from "./read-once.ts";
 import { asError, startPlanned } from "./start-planned.ts";
 
 export const withPlugins = late(() => import("./run-with-plugins.ts"));

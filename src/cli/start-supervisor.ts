@@ -5,10 +5,10 @@
 import { BoxError, exitCodes } from "../errors.ts";
 import { commandLine } from "../execute/begin-plainly.ts";
 import { addressOf, systemCall } from "../execute/libc.ts";
+import { isOnce } from "../execute/real-path.ts";
 import { PLAIN_NAME } from "../front/layout.ts";
 import { errnoName } from "../linux/errno-name.ts";
 import type { Parsed } from "./arguments.ts";
-import { isOnce } from "./read-once.ts";
 
 const O_CLOEXEC = 0o2000000;
 /** Where the other box finds its end of the pipe. */

@@ -6,6 +6,7 @@ import { readKeptConfig } from "../execute/kept-config.ts";
 import { systemCall } from "../execute/libc.ts";
 import { liveStatus } from "../execute/live-status.ts";
 import { lockState } from "../execute/lock-state.ts";
+import { signalInit } from "../execute/signal-container.ts";
 import { type Answer, begunByFront, errnoOf, exitCodeFor, finishStart, startCreated } from "../execute/start-created.ts";
 import type { Found } from "../execute/state-folder.ts";
 import { notifyFolder } from "../plan/notify.ts";
@@ -13,6 +14,8 @@ import { isTapped, type State } from "../state/state.ts";
 import { type FlagRow, parseFlags } from "./arguments.ts";
 import type { Globals } from "./commands.ts";
 import { oneContainer } from "./one-container.ts";
+
+const SIGKILL = 9;
 
 export const flags: readonly FlagRow[] = [{ name: "help", short: "h", help: "show this help" }];
 
@@ -91,9 +94,8 @@ async function afterStart(folder: string, state: State): Promise<void> {
   const running: State = { ...state, status: "running" };
   if (config?.hooks?.poststart !== undefined) {
     const { runHooksOf } = await import("../execute/run-hooks.ts");
-    const { killInit } = await import("../execute/remove-container.ts");
     runHooksOf(config.hooks, "poststart", running, (error) => {
-      killInit(state);
+      signalInit(state, SIGKILL);
       throw error;
     });
   }

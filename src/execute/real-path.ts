@@ -7,6 +7,8 @@ const AT_FDCWD = -100;
 /** O_PATH | O_CLOEXEC */
 const O_PATH_CLOEXEC = 0o12000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
 const ENAMETOOLONG = 36;
@@ -39,6 +41,12 @@ export function realFile(path: string): RealFile | number {
   if (length === pathBytes.length) return -ENAMETOOLONG;
   if (status === undefined) return -EIO;
   return { path: decoder.decode(pathBytes.subarray(0, length)), uid: ownerOf(status), mode: modeOf(status) };
+}
+
+/** Whether it is a pipe, a terminal or the like, which can be read once only. */
+export function isOnce(path: string): boolean {
+  const file = realFile(path);
+  return typeof file !== "number" && (file.mode & S_IFMT) !== S_IFREG;
 }
 
 /** How large a file is, below 4 GiB, and when it was written or read (to a day), in seconds; undefined when there is none. */
