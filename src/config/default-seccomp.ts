@@ -218,9 +218,11 @@ function rulesFor(granted: readonly string[]): SeccompRule[] {
   return [
     ...(granted.includes("CAP_SYS_ADMIN") ? [allow(["clone", "clone3", "unshare"])] : withoutNamespaces()),
     ...sockets.map(([, family]) => allow(["socket"], is(0, family))),
-    refuse(["socket"], "EAFNOSUPPORT", whatever(0)),
+    // Two conditions: libseccomp, and so runc, puts the number of i386's socketcall in place of the family, and would have the
+    // same rule twice, once to allow and once to refuse.
+    refuse(["socket"], "EAFNOSUPPORT", whatever(0), whatever(1)),
     allow(["socketpair"], is(0, families.AF_UNIX)),
-    refuse(["socketpair"], "EAFNOSUPPORT", whatever(0)),
+    refuse(["socketpair"], "EAFNOSUPPORT", whatever(0), whatever(1)),
     // i386's older way to all calls on sockets: their arguments lie in memory, where no filter sees the family. With the default
     // action instead, what is said of socket would be said of it too.
     refuse(["socketcall"], "EPERM"),

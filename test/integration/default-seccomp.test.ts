@@ -1,10 +1,11 @@
 // The filter that a box.yaml and a container without a bundle get by default, and the flag for another one; with programs of every day under it, and with what it is there to refuse.
 
 import { expect } from "bun:test";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Bundle, linesOf, type Outcome, testWith } from "./harness.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Bundle, execute, linesOf, type Outcome, testWith } from "./harness.ts";
 
 const test = testWith();
+const testBesideRunc = testWith("runc");
 
 /** Runs a script over a view of this machine. */
 async function onHost(script: string, more = ""): Promise<Outcome> {
@@ -201,4 +202,21 @@ test("a --seccomp that cannot be is refused in the flag's words", async () => {
   expect(await refusal("flag.json")).toBe(
     'box: --seccomp: linux.seccomp.flags[0]: expected a flag for a filter, such as SECCOMP_FILTER_FLAG_LOG, got "SECCOMP_FILTER_FLAG_FOO"\n',
   );
+});
+
+testBesideRunc("runc takes the configuration that a box.yaml expands to, and refuses the same", async () => {
+  const sockets = `perl -e 'for my $family (1, 2, 30) { print $family, socket(my $one, $family, 1, 0) ? "" : " " . ($! + 0), "\\n" }'`;
+  // Where runc can run it: a root of the caller's, with this machine's programs in it.
+  using bundle = new Bundle();
+  rmSync(`${bundle.folder}/config.json`);
+  const mounts = ["/usr", "/lib", "/lib64"].filter(existsSync).map((path) => `${path}:${path}:ro`);
+  for (const path of mounts.map((mount) => mount.split(":")[0] as string)) mkdirSync(`${bundle.rootfs}${path}`, { recursive: true });
+  writeFileSync(`${bundle.rootfs}/script`, sockets);
+  writeFileSync(`${bundle.folder}/box.yaml`, `rootfs: ${bundle.rootfs}\ncommand: [sh, /script]\nmounts: ${JSON.stringify(mounts)}\n`);
+  const own = await bundle.box(["run", bundle.id]);
+  expect(own).toEqual({ exitCode: 0, stdout: "1\n2\n30 97\n", stderr: "" });
+  const { stdout } = await bundle.box(["spec", "--from", "box.yaml"]);
+  mkdirSync(`${bundle.folder}/runc`);
+  writeFileSync(`${bundle.folder}/runc/config.json`, stdout);
+  expect(await execute(["runc", "--root", `${bundle.folder}/state`, "run", "--bundle", `${bundle.folder}/runc`, bundle.id])).toEqual(own);
 });
