@@ -39,8 +39,8 @@ export type PlannedRun = {
   readonly keep: (key: KeptKey) => void;
   /** Where an error is told, after `program` has explained it. */
   readonly locate: () => Promise<Loaded["locate"]>;
-  /** What failed in a start without keeping it from going on. */
-  readonly warnings: readonly unknown[];
+  /** What the container goes without. */
+  readonly warnings: readonly BoxError[];
   /** It is to run by itself, but under a supervisor: then another process must start it (start-supervisor.ts). */
   readonly needsSupervisor: boolean;
 };
@@ -70,7 +70,7 @@ export async function planRun(
   tracer?.mark("plan");
   const program = compile(plan);
   tracer?.mark("compile");
-  const warnings: unknown[] = [];
+  const warnings: BoxError[] = [];
   const drops = (plan.limits?.dropped.length ?? 0) > 0;
   if (drops) {
     const { checkDropped, droppedWarnings } = await import("./dropped-limits.ts");

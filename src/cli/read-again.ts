@@ -27,8 +27,8 @@ type Checked = { readonly config: Spec; readonly process: Process; readonly reso
 export type ReadLeniently<T> = { readonly value: T; readonly ignored: readonly ConfigFault[] };
 
 /**
- * What the file holds where exact numbers, or to leave out what may be left out, make it right; else throws what is wrong, with places. `refused`: what the first reading
- * threw. `name`: what messages call the file.
+ * What the file holds where exact numbers make it right, or it is right without what may be left out; else throws what is
+ * wrong, with places. `refused`: what the first reading threw. `name`: what messages call the file.
  */
 export function readAgain<Kind extends keyof Checked>(
   refused: unknown,

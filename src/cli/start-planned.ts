@@ -21,8 +21,7 @@ export const asError = async (error: unknown, { program, locate }: PlannedRun): 
 
 async function warn(planned: PlannedRun): Promise<void> {
   const { warnOf } = await import("./warn-of.ts");
-  // What cannot be told as it should be is no reason to leave a container that runs.
-  for (const warning of planned.warnings) warnOf(await asError(warning, planned).catch((cause: unknown) => cause));
+  for (const warning of planned.warnings) warnOf(await asError(warning, planned));
 }
 
 async function startOrReclaim({ start, stateRoot, id, cgroups }: PlannedRun): Promise<Started> {

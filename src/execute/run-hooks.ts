@@ -16,7 +16,10 @@ import { addressOf, cString, systemCall } from "./libc.ts";
 const ignoredSignals = [13, 25];
 const MFD_CLOEXEC = 1;
 
-/** Runs the hooks of one point; `failed` hears of each that fails, and throws where no other is to run. `state` is the runtime-spec's, with the status that hooks are to see. */
+/**
+ * Runs the hooks of one point; `failed` hears of each that fails, and throws where no other is to run. `state` is the
+ * runtime-spec's, with the status that hooks are to see.
+ */
 export function runHooksOf(
   hooks: Hooks | undefined,
   point: HookPoint,

@@ -194,8 +194,10 @@ function planProcess(building: Building, init: Process): Parts {
   const { spec, launch, handed } = building;
   const start = launch.way === "created" ? startFailures(building) : undefined;
   // These run where the program will, and with what it will have: clients count on it.
-  const inherited = hasHooks(spec.hooks, "startContainer") ? { environment: process.environment(building, init) } : {};
-  const run: HookRun = { ...hookRun(building), ...inherited, ...start?.explain, last: process.filterHook(building) };
+  const inherited = hasHooks(spec.hooks, "startContainer")
+    ? { environment: process.environment(building, init), last: process.filterHook(building) }
+    : {};
+  const run: HookRun = { ...hookRun(building), ...inherited, ...start?.explain };
   const each = eachHook(run, spec.hooks, "startContainer", []);
   const hooks: Step[] = [];
   for (let index = 0; index < each.length; index++) {

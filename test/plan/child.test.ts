@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Process, Spec } from "../../src/config/spec.ts";
 import { faultLines } from "../config/print-faults.ts";
-import { type Changes, calls, cgroupLayouts, plainFacts, planOf, planWith, section, specWith, userFacts } from "./plan-for.ts";
+import { allowAll, type Changes, calls, cgroupLayouts, plainFacts, planOf, planWith, section, specWith, userFacts } from "./plan-for.ts";
 
 const ids = [{ containerID: 0, hostID: 1000, size: 1 }];
 
@@ -105,4 +105,12 @@ test("a configuration with nothing to run is refused", () => {
   const refused = (spec: Spec): string[] => faultLines(() => planOf(spec, plainFacts));
   expect(refused(rest)).toEqual(["process: missing: there is nothing to run"]);
   expect(refused({ ...rest, process: { ...(process as Process), args: [] } })).toEqual(["process.args: missing: there is nothing to run"]);
+});
+
+test("the filter of system calls is there once, and once more for all hooks that init runs", () => {
+  const filters = (changes: Changes): number =>
+    planWith({ ...changes, seccomp: allowAll }).childVariables.variables.buffers.filter(({ buffer }) => buffer === "filter of system calls")
+      .length;
+  const hook = { path: "/bin/hook" };
+  expect([filters({}), filters({ spec: { hooks: { startContainer: [hook, hook] } } })]).toEqual([1, 2]);
 });
