@@ -439,12 +439,21 @@ describe("create with an id that is taken", () => {
 
 describe("create is killed", () => {
   const MOMENTS = 40;
-  /** How long a start takes from its first trace on, and more. */
-  const LATEST_MS = 14;
+  /** How long one takes from its first trace to its end on this machine now, and half as much again. */
+  async function latestMs(bundle: Bundle): Promise<number> {
+    using creating = bundle.start(["create", bundle.id]);
+    await until(() => existsSync(`${bundle.states}/${bundle.id}`), "the state folder");
+    const began = performance.now();
+    expect(await creating.outcome()).toEqual(quiet);
+    const took = performance.now() - began;
+    expect(await bundle.box(["delete", "--force", bundle.id])).toEqual(quiet);
+    return took * 1.5;
+  }
 
   test(`at ${MOMENTS} moments: box delete --force removes what is left`, async () => {
     using bundle = new Bundle(endless);
     const before = machine(bundle);
+    const latest = await latestMs(bundle);
     const left = new Set<string>();
     for (let moment = 0; moment < MOMENTS; moment++) {
       using creating = bundle.start(["create", bundle.id]);
@@ -452,7 +461,7 @@ describe("create is killed", () => {
       // Busy waits: a timer's millisecond is too coarse for what is to be hit.
       const patience = performance.now() + 5000;
       while (!existsSync(folder) && performance.now() < patience);
-      const end = performance.now() + (LATEST_MS * moment) / MOMENTS;
+      const end = performance.now() + (latest * moment) / MOMENTS;
       while (performance.now() < end);
       creating.child.kill("SIGKILL");
       await creating.child.exited;
@@ -468,10 +477,11 @@ describe("create is killed", () => {
   test(`at ${MOMENTS} moments: create again takes the place of what is left, unless that is a container that is there to be deleted`, async () => {
     using bundle = new Bundle(endless);
     const before = machine(bundle);
+    const latest = await latestMs(bundle);
     for (let moment = 0; moment < MOMENTS; moment++) {
       using creating = bundle.start(["create", bundle.id]);
       await until(() => existsSync(`${bundle.states}/${bundle.id}`), "the state folder");
-      await Bun.sleep((LATEST_MS * moment) / MOMENTS);
+      await Bun.sleep((latest * moment) / MOMENTS);
       creating.child.kill("SIGKILL");
       await creating.child.exited;
       const again = await bundle.box(["create", bundle.id]);
